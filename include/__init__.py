@@ -1,0 +1,1 @@
+"""Nightshift: overnight LLM batch jobs on Apache Airflow."""

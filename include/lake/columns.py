@@ -1,0 +1,23 @@
+"""Names of the columns that Nightshift itself writes into `results/` and `current/`.
+
+Apart from `schemas.py` so that a DAG file can check a pipeline's names without importing pyarrow.
+"""
+
+RECORD_COLUMNS = ("record_id", "record_version", "source", "source_url", "occurred_at", "text")
+PROVENANCE_COLUMNS = (
+    "model",
+    "prompt_version",
+    "prompt_hash",
+    "answer_key",
+    "reused",
+    "prompt_tokens",
+    "cached_tokens",
+    "completion_tokens",
+    "cost_usd",
+    "attempts",
+    "latency_ms",
+    "run_id",
+    "processed_at",
+)
+PARTITION_COLUMNS = ("run_date", "occurred_month")
+RESULT_SYSTEM_COLUMNS = frozenset(RECORD_COLUMNS + PROVENANCE_COLUMNS + PARTITION_COLUMNS)

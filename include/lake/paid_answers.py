@@ -1,0 +1,94 @@
+"""Answers that were paid for before, by answer key: in `results/`, and in the ledgers of runs that never published."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel
+
+from include.lake.paths import Lake
+from include.lake.read import read_table
+from include.lake.schemas import PROVENANCE_FIELDS, answer_fields
+from include.llm.ledger import LedgerEntry, read_ledger
+from include.llm.usage import Usage
+
+
+def paid_answers(
+    lake: Lake,
+    pipeline: str,
+    answer: type[BaseModel],
+    keys: Collection[str],
+    own_results: str,
+    own_work: str,
+    reused_at: datetime,
+) -> dict[str, LedgerEntry]:
+    """Entries for those of `keys` that somebody has paid for.
+
+    Args:
+        answer: the pipeline's answer model.
+        keys: wanted answer keys.
+        own_results: this run's file in `results/`: the same run again keeps its tokens and its cost as they were.
+        own_work: this run's folder below `_work/`, whose ledger the stages read themselves.
+        reused_at: what `processed_at` says of reused answers: the newest run to give an answer is the newest answer.
+
+    Returns:
+        Key to entry. Those of other runs are marked `reused` and cost nothing.
+    """
+    found: dict[str, LedgerEntry] = {}
+    paths = lake.files("results", pipeline)
+    for path in [own_results, *reversed(paths)]:
+        if path in paths:
+            for entry in _published(lake, path, answer, keys):
+                found.setdefault(entry.key, entry if path == own_results else _at_no_cost(entry, reused_at))
+    work = lake.table("_work", pipeline)
+    for folder in sorted(lake.fs.glob(f"{work}/*/ledger")):
+        if folder != f"{own_work}/ledger":
+            for key, entry in read_ledger(lake, folder).items():
+                if key in keys and entry.answer is not None:
+                    found.setdefault(key, _at_no_cost(entry, reused_at))
+    return found
+
+
+def _published(lake: Lake, path: str, answer: type[BaseModel], keys: Collection[str]) -> list[LedgerEntry]:
+    fields = [field.name for field in answer_fields(answer)]
+    rows = read_table(lake, path, fields + [field.name for field in PROVENANCE_FIELDS])
+    wanted = rows.filter(pc.is_in(rows["answer_key"], pa.array(list(keys), pa.string())))
+    # Of several records with one text the one that paid comes first.
+    return [_entry(row, fields) for row in sorted(wanted.to_pylist(), key=lambda row: row["reused"])]
+
+
+def _entry(row: dict[str, Any], fields: list[str]) -> LedgerEntry:
+    return LedgerEntry(
+        key=row["answer_key"],
+        answer={name: row[name] for name in fields},
+        error_type=None,
+        error_message=None,
+        raw_output=None,
+        usage=Usage(row["prompt_tokens"], row["cached_tokens"], row["completion_tokens"]),
+        cost_usd=row["cost_usd"],
+        attempts=row["attempts"],
+        latency_ms=row["latency_ms"],
+        requests=0,
+        retries=0,
+        rate_limited=0,
+        processed_at=row["processed_at"].isoformat(),
+        reused=row["reused"],
+    )
+
+
+def _at_no_cost(entry: LedgerEntry, reused_at: datetime) -> LedgerEntry:
+    return replace(
+        entry,
+        usage=Usage(),
+        cost_usd=0.0,
+        attempts=0,
+        latency_ms=0,
+        requests=0,
+        retries=0,
+        rate_limited=0,
+        processed_at=reused_at.isoformat(),
+        reused=True,
+    )

@@ -1,0 +1,106 @@
+"""Where everything lies in the lake. Every path is built here and stays inside the root."""
+
+import hashlib
+import posixpath
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from include.errors import ConfigurationError
+from include.pipelines.definition import NAME
+
+TABLES = ("raw", "results", "quarantine", "runs")
+TRIAL_SUFFIX = "-trial"
+_RUN_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-.")
+
+
+def manual_run_key(run_id: str) -> str:
+    """File name of a manual run's tables: the run id made safe, with a hash that keeps two ids apart."""
+    return f"{_slug(run_id)[:60]}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+
+
+def window_run_key(start: datetime, end: datetime, model: str, prompt_version: str) -> str:
+    """File name of a scheduled or backfilled run's tables: the same window, model and prompt give the same file."""
+    return f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}-{prompt_version}-{_slug(model)[:60]}"
+
+
+def is_trial(path_or_key: str) -> bool:
+    """Whether a run tried another model or prompt without `promote`; analysts' `current/` never shows it."""
+    return posixpath.basename(path_or_key).removesuffix(".parquet").endswith(TRIAL_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The lake on any fsspec file system.
+
+    Args:
+        fs: file system.
+        root: path within it, without a slash at the end.
+    """
+
+    fs: fsspec.AbstractFileSystem
+    root: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether files can be appended to and renamed in place."""
+        return isinstance(self.fs, LocalFileSystem)
+
+    def uri(self, path: str) -> str:
+        """A path as people paste it into pandas or DuckDB."""
+        return path if self.is_local else self.fs.unstrip_protocol(path)
+
+    def table(self, table: str, pipeline: str) -> str:
+        """Folder of one table of a pipeline: `results/<pipeline>`."""
+        if table not in (*TABLES, "current", "reports", "_work") or not NAME.match(pipeline):
+            raise ConfigurationError(f"There is no table {table!r} of a pipeline {pipeline!r} in the lake.")
+        return f"{self.root}/{table}/{pipeline}"
+
+    def run_file(self, table: str, pipeline: str, run_date: date, run_key: str, suffix: str = ".parquet") -> str:
+        """One run's file of a table: `results/<pipeline>/run_date=2026-11-23/<run_key>.parquet`."""
+        return f"{self.table(table, pipeline)}/run_date={run_date.isoformat()}/{_checked(run_key)}{suffix}"
+
+    def current_file(self, pipeline: str, month: str) -> str:
+        """One partition that analysts read: `current/<pipeline>/occurred_month=2026-11/part.parquet`."""
+        if not re.fullmatch(r"\d{4}-\d{2}", month):
+            raise ConfigurationError(f"{month!r} is not a month such as 2026-11.")
+        return f"{self.table('current', pipeline)}/occurred_month={month}/part.parquet"
+
+    def work(self, pipeline: str, run_key: str, *parts: str) -> str:
+        """A path below `_work/<pipeline>/<run_key>`, where a run keeps what it has not published yet."""
+        return posixpath.join(self.table("_work", pipeline), _checked(run_key), *parts)
+
+    def files(self, table: str, pipeline: str, suffix: str = ".parquet") -> list[str]:
+        """All files of a table of a pipeline, sorted."""
+        folder = self.table(table, pipeline)
+        # Object stores list from a cache; a run that has just been published must be seen.
+        self.fs.invalidate_cache(folder)
+        return sorted(self.fs.glob(f"{folder}/*/*{suffix}"))
+
+
+def open_lake(uri: str) -> Lake:
+    """The lake at a path or fsspec URI.
+
+    Raises:
+        ConfigurationError: no file system is known for the URI.
+    """
+    try:
+        fs, root = fsspec.url_to_fs(uri)
+    except (ValueError, ImportError) as error:
+        raise ConfigurationError(
+            f"NIGHTSHIFT_LAKE={uri!r} cannot be opened ({error}). It is a folder, or a URI such as s3://bucket/prefix."
+        ) from error
+    return Lake(fs, root.rstrip("/"))
+
+
+def _checked(run_key: str) -> str:
+    if not _RUN_KEY.match(run_key):
+        raise ConfigurationError(f"{run_key!r} is no run key: letters, digits, dots, dashes and underscores only.")
+    return run_key

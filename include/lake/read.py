@@ -1,0 +1,31 @@
+"""Read tables of the lake back."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.errors import RetryLater
+from include.lake.paths import Lake
+
+
+def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """One Parquet file; columns that it does not have are left out.
+
+    Raises:
+        RetryLater: it cannot be read, or a page's checksum is wrong.
+    """
+    try:
+        # Partition columns are in the path; the files hold all that a row needs.
+        with lake.fs.open(path, "rb") as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
+            return parquet.read(columns=known)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RetryLater(f"{lake.uri(path)} cannot be read: {error}") from error
+
+
+def read_tables(lake: Lake, paths: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table | None:
+    """Several files as one table, columns by name; None when there is no file."""
+    tables = [read_table(lake, path, columns) for path in paths]
+    return pa.concat_tables(tables, promote_options="permissive") if tables else None

@@ -1,0 +1,132 @@
+"""The columns of every table in the lake."""
+
+import types
+import typing
+from enum import Enum
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from include.llm.structured_output import is_quote
+
+UTC_TIME = pa.timestamp("us", tz="UTC")
+
+RAW_FIELDS: list[pa.Field] = [
+    pa.field("record_id", pa.string(), nullable=False),
+    pa.field("record_version", pa.string(), nullable=False),
+    pa.field("source", pa.string(), nullable=False),
+    pa.field("source_url", pa.string()),
+    pa.field("occurred_at", UTC_TIME, nullable=False),
+    pa.field("text", pa.string(), nullable=False),
+]
+
+PROVENANCE_FIELDS: list[pa.Field] = [
+    pa.field("model", pa.string()),
+    pa.field("prompt_version", pa.string()),
+    pa.field("prompt_hash", pa.string()),
+    pa.field("answer_key", pa.string()),
+    pa.field("reused", pa.bool_()),
+    pa.field("prompt_tokens", pa.int64()),
+    pa.field("cached_tokens", pa.int64()),
+    pa.field("completion_tokens", pa.int64()),
+    pa.field("cost_usd", pa.float64()),
+    pa.field("attempts", pa.int64()),
+    pa.field("latency_ms", pa.int64()),
+    pa.field("run_id", pa.string()),
+    pa.field("processed_at", UTC_TIME),
+]
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        pa.field("record_id", pa.string(), nullable=False),
+        pa.field("record_version", pa.string(), nullable=False),
+        pa.field("source", pa.string()),
+        pa.field("occurred_at", UTC_TIME),
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("error_type", pa.string(), nullable=False),
+        pa.field("error_message", pa.string(), nullable=False),
+        pa.field("text", pa.string()),
+        pa.field("raw_output", pa.string()),
+        pa.field("model", pa.string()),
+        pa.field("prompt_version", pa.string()),
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("completion_tokens", pa.int64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("attempts", pa.int64()),
+        pa.field("run_id", pa.string()),
+        pa.field("processed_at", UTC_TIME),
+    ]
+)
+
+RUNS_SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("run_key", pa.string(), nullable=False),
+        pa.field("pipeline", pa.string(), nullable=False),
+        pa.field("trigger", pa.string()),
+        pa.field("mode", pa.string()),
+        pa.field("window_start", UTC_TIME),
+        pa.field("window_end", UTC_TIME),
+        pa.field("started_at", UTC_TIME),
+        pa.field("finished_at", UTC_TIME),
+        pa.field("extracted", pa.int64()),
+        pa.field("published", pa.int64()),
+        pa.field("quarantined", pa.int64()),
+        pa.field("skipped", pa.int64()),
+        pa.field("reused", pa.int64()),
+        pa.field("requests", pa.int64()),
+        pa.field("retries", pa.int64()),
+        pa.field("rate_limited", pa.int64()),
+        pa.field("prompt_tokens", pa.int64()),
+        pa.field("cached_tokens", pa.int64()),
+        pa.field("completion_tokens", pa.int64()),
+        pa.field("estimated_cost_usd", pa.float64()),
+        pa.field("cost_usd", pa.float64()),
+        pa.field("model", pa.string()),
+        pa.field("prompt_version", pa.string()),
+        pa.field("code_version", pa.string()),
+        pa.field("validation_success", pa.bool_()),
+        pa.field("state", pa.string()),
+    ]
+)
+
+
+def answer_fields(answer: type[BaseModel]) -> list[pa.Field]:
+    """Arrow fields of an answer: one column a field, lists of models as lists of structs, quotes as text."""
+    return [
+        pa.field(name, pa.string() if is_quote(info) else _arrow_type(info.annotation))
+        for name, info in answer.model_fields.items()
+    ]
+
+
+def results_schema(answer: type[BaseModel], attributes: list[pa.Field]) -> pa.Schema:
+    """Schema of `results/` and `current/` for one pipeline.
+
+    Args:
+        answer: the pipeline's answer model.
+        attributes: the source's own columns, named `attr_*`.
+    """
+    return pa.schema(RAW_FIELDS + sorted(attributes, key=lambda f: f.name) + answer_fields(answer) + PROVENANCE_FIELDS)
+
+
+def _arrow_type(annotation: typing.Any) -> pa.DataType:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(annotation) if option is not type(None)]
+        if len(options) == 1:
+            return _arrow_type(options[0])
+    if origin is typing.Annotated:
+        return _arrow_type(typing.get_args(annotation)[0])
+    if origin is typing.Literal or (isinstance(annotation, type) and issubclass(annotation, (str, Enum))):
+        return pa.string()
+    if origin is list:
+        return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
+    if annotation is bool:
+        return pa.bool_()
+    if annotation is int:
+        return pa.int64()
+    if annotation is float:
+        return pa.float64()
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return pa.struct(answer_fields(annotation))
+    raise TypeError(f"No Parquet type is known for {annotation!r}; use str, int, float, bool, list or a model.")

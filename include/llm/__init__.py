@@ -1,0 +1,1 @@
+"""The fan-out: records in, validated answers out, nothing paid twice."""

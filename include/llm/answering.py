@@ -1,0 +1,191 @@
+"""From one text to one validated answer: ask, check, ask again, read long texts in two steps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.errors import Quarantine
+from include.llm.client import Completion
+from include.llm.ledger import LedgerEntry
+from include.llm.request import Question
+from include.llm.retry import CallCounts, Caller
+from include.llm.structured_output import parse_answer
+from include.llm.usage import Usage
+
+# A model that fails twice after being told why rarely succeeds at the third try, and each try is paid.
+MAX_REASKS = 2
+
+
+@dataclass
+class Effort:
+    """What a record has taken so far, over all its steps, attempts and re-asks; updated in place."""
+
+    usage: Usage = field(default_factory=Usage)
+    attempts: int = 0
+    latency_ms: int = 0
+    counts: CallCounts = field(default_factory=CallCounts)
+
+    def add(self, usage: Usage, attempts: int, latency_ms: int, counts: CallCounts) -> None:
+        """Count what a step took."""
+        self.usage += usage
+        self.attempts += attempts
+        self.latency_ms += latency_ms
+        self.counts.requests += counts.requests
+        self.counts.retries += counts.retries
+        self.counts.rate_limited += counts.rate_limited
+
+
+async def ask_question(caller: Caller, question: Question, text: str, effort: Effort) -> dict[str, Any]:
+    """Ask until the answer fits the schema, at most `MAX_REASKS` times more, telling the model what was wrong.
+
+    Returns:
+        The answer as it is stored.
+
+    Raises:
+        Quarantine: `truncated`, `refused`, `content_filter`, `empty_answer`, or the reasons of `parse_answer` and of
+            `Caller.ask`.
+        RetryLater, EndpointUnusable: see `Caller.ask`.
+    """
+    sentences = question.sentences(text)
+    tokens = question.estimate_prompt_tokens(text) + question.max_output_tokens
+    corrections: list[dict[str, str]] = []
+    longer = False
+    for asked in range(MAX_REASKS + 1):
+        effort.attempts += 1
+        completion = await caller.ask(question.body(text, corrections, longer), tokens, effort.counts)
+        effort.usage += completion.usage
+        effort.latency_ms += completion.latency_ms
+        try:
+            return parse_answer(question.answer, _content_of(completion), sentences)
+        except Quarantine as problem:
+            if problem.error_type in ("refused", "content_filter") or asked == MAX_REASKS:
+                raise
+            longer = problem.error_type == "truncated"
+            corrections = _corrections(problem)
+    raise AssertionError("unreachable: the last re-ask returns or raises")
+
+
+def _content_of(completion: Completion) -> str:
+    content = completion.content
+    if completion.refusal:
+        raise Quarantine("refused", "The model refused to answer", completion.refusal)
+    if completion.finish_reason == "content_filter":
+        raise Quarantine("content_filter", "The provider's content filter stopped the answer", content)
+    if completion.finish_reason == "length":
+        # Even when it parses: a list that was cut at its end would pass for a shorter list.
+        raise Quarantine("truncated", "The answer was cut off at the token cap", content)
+    if not content or not content.strip():
+        raise Quarantine("empty_answer", f"The answer is empty (finish_reason {completion.finish_reason})", content)
+    return content
+
+
+def _corrections(problem: Quarantine) -> list[dict[str, str]]:
+    if problem.error_type == "truncated":
+        return [{"role": "user", "content": "Your last answer was too long. Answer for the record above, briefly."}]
+    said = [{"role": "assistant", "content": problem.raw_output}] if problem.raw_output else []
+    return [*said, {"role": "user", "content": f"{problem.message} Answer again for the record above."}]
+
+
+Remember = Callable[[str, dict[str, Any], Effort], None]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """How a pipeline answers a text: in one step, or for long texts in two (notes per chunk, then the answer).
+
+    Args:
+        question: gives the answer.
+        notes: gives the notes of one chunk; None: texts are never cut.
+        chunk_characters: longer texts are cut.
+    """
+
+    question: Question
+    notes: Question | None = None
+    chunk_characters: int = 0
+
+    def key(self, text: str) -> str:
+        """Answer key of a whole text; for a cut one it covers the notes' question too."""
+        if not self._is_long(text):
+            return self.question.key(text)
+        assert self.notes is not None
+        return self.question.key(f"{self.notes.identity} {self.chunk_characters}\n{text}")
+
+    def step_keys(self, text: str) -> list[str]:
+        """Keys of the notes that a text needs before its answer."""
+        if not self._is_long(text):
+            return []
+        assert self.notes is not None
+        return [self.notes.key(chunk) for chunk in split_chunks(text, self.chunk_characters)]
+
+    def estimate_prompt_tokens(self, text: str) -> int:
+        """About how many prompt tokens all steps take together."""
+        if not self._is_long(text):
+            return self.question.estimate_prompt_tokens(text)
+        assert self.notes is not None
+        chunks = split_chunks(text, self.chunk_characters)
+        noted = self.question.estimate_prompt_tokens("") + len(chunks) * self.notes.max_output_tokens
+        return noted + sum(self.notes.estimate_prompt_tokens(chunk) for chunk in chunks)
+
+    async def answer(
+        self, caller: Caller, text: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
+    ) -> dict[str, Any]:
+        """Answer a text.
+
+        Args:
+            effort: updated in place, also when this raises.
+            remember: called with the key, the notes and the effort of each chunk as soon as they are paid for.
+            known: notes that an earlier attempt paid for, by key.
+
+        Raises:
+            as `ask_question`.
+        """
+        if not self._is_long(text):
+            return await ask_question(caller, self.question, text, effort)
+        assert self.notes is not None
+        lines: list[str] = []
+        for number, chunk in enumerate(split_chunks(text, self.chunk_characters), 1):
+            notes = await self._notes_of(caller, chunk, effort, remember, known)
+            lines.append(f"Part {number}:\n{_as_lines(notes)}")
+        return await ask_question(caller, self.question, "\n".join(lines), effort)
+
+    async def _notes_of(
+        self, caller: Caller, chunk: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
+    ) -> dict[str, Any]:
+        assert self.notes is not None
+        key = self.notes.key(chunk)
+        entry = known.get(key)
+        if entry is not None and entry.answer is not None:
+            counts = CallCounts(entry.requests, entry.retries, entry.rate_limited)
+            effort.add(entry.usage, entry.attempts, entry.latency_ms, counts)
+            return entry.answer
+        spent = Effort()
+        try:
+            notes = await ask_question(caller, self.notes, chunk, spent)
+        finally:
+            effort.add(spent.usage, spent.attempts, spent.latency_ms, spent.counts)
+        remember(key, notes, spent)
+        return notes
+
+    def _is_long(self, text: str) -> bool:
+        return self.notes is not None and len(text) > self.chunk_characters
+
+
+def split_chunks(text: str, chunk_characters: int) -> list[str]:
+    """Cut a text into chunks, at line ends where there are any, else at spaces, else anywhere."""
+    chunks = []
+    while len(text) > chunk_characters:
+        window = text[:chunk_characters]
+        cut = max(window.rfind("\n"), 0) or max(window.rfind(" "), 0) or chunk_characters
+        chunks.append(text[:cut].strip())
+        text = text[cut:].strip()
+    return [chunk for chunk in [*chunks, text] if chunk]
+
+
+def _as_lines(notes: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for name, value in notes.items():
+        if isinstance(value, list):
+            lines.extend(f"- {element}" for element in value)
+        else:
+            lines.append(f"{name}: {value}")
+    return "\n".join(lines)

@@ -1,0 +1,104 @@
+"""The HTTP body of one question, and the key under which its answer is kept."""
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel
+
+from include.llm.endpoint import Endpoint
+from include.llm.prompt import Prompt
+from include.llm.structured_output import json_schema, split_sentences
+from include.llm.usage import TOKENS_PER_MESSAGE, estimate_tokens
+
+# Reasoning models refuse any temperature but their own.
+_REASONING_MODEL = re.compile(r"^(o\d|gpt-5)")
+# How much longer an answer may be when the first one was cut off.
+LONGER = 2
+
+
+@dataclass(frozen=True)
+class Question:
+    """Everything that is the same for all texts of one step: model, prompt, schema, parameters.
+
+    Args:
+        endpoint: decides the dialect only; the answer does not depend on where the model runs.
+        model: the provider's name of it.
+        prompt: system message and examples.
+        answer: model of the answer.
+        max_output_tokens: cap on one answer.
+    """
+
+    endpoint: Endpoint
+    model: str
+    prompt: Prompt
+    answer: type[BaseModel]
+    max_output_tokens: int
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of all that shapes an answer but the text."""
+        shaped_by = {
+            "model": self.model,
+            "messages": self.prompt.constant_messages(),
+            "schema": json_schema(self.answer, length_keywords=True),
+            "parameters": {**self._sampling(), "max_output_tokens": self.max_output_tokens},
+        }
+        return hashlib.sha256(json.dumps(shaped_by, sort_keys=True).encode()).hexdigest()
+
+    def key(self, text: str) -> str:
+        """The answer key of a text: SHA-256 of everything that shapes the answer, in hex."""
+        return hashlib.sha256(f"{self.identity}\n{text}".encode()).hexdigest()
+
+    def sentences(self, text: str) -> list[str]:
+        """The sentences that quotes are looked up in; none when nothing is quoted."""
+        return split_sentences(text) if self.prompt.numbered else []
+
+    def body(self, text: str, corrections: Sequence[dict[str, str]] = (), longer: bool = False) -> bytes:
+        """JSON body of `POST /chat/completions`.
+
+        Args:
+            text: the redacted text.
+            corrections: messages of an earlier, invalid answer and what was wrong with it.
+            longer: allow a longer answer, because the last one was cut off.
+        """
+        last = [{"role": "user", "content": self.prompt.fence(text)}, *corrections]
+        tail = ",".join(json.dumps(message, ensure_ascii=False) for message in last)
+        return self._head[longer] + tail.encode() + b"]}"
+
+    def estimate_prompt_tokens(self, text: str) -> int:
+        """About how many tokens one question has."""
+        return self._constant_tokens + estimate_tokens(self.prompt.fence(text)) + TOKENS_PER_MESSAGE
+
+    @cached_property
+    def _constant_tokens(self) -> int:
+        messages = self.prompt.constant_messages()
+        return sum(estimate_tokens(message["content"]) + TOKENS_PER_MESSAGE for message in messages)
+
+    @cached_property
+    def _head(self) -> tuple[bytes, bytes]:
+        # Encoded once a shard: only the last message differs from record to record.
+        return self._encode_head(self.max_output_tokens), self._encode_head(self.max_output_tokens * LONGER)
+
+    def _encode_head(self, max_output_tokens: int) -> bytes:
+        schema = json_schema(self.answer, length_keywords=not self.endpoint.is_openai)
+        # OpenAI renamed the cap; other servers know the old name.
+        cap = "max_completion_tokens" if self.endpoint.is_openai else "max_tokens"
+        head: dict[str, Any] = {
+            "model": self.model,
+            **self._sampling(),
+            cap: max_output_tokens,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "answer", "strict": True, "schema": schema},
+            },
+            "messages": self.prompt.constant_messages(),
+        }
+        return json.dumps(head, ensure_ascii=False).encode()[: -len("]}")] + b","
+
+    def _sampling(self) -> dict[str, float]:
+        return {} if _REASONING_MODEL.match(self.model) else {"temperature": 0.0}

@@ -1,0 +1,1 @@
+"""Everything on one machine: `make run`, the bundled model, `make try`."""

@@ -1,0 +1,130 @@
+"""`make try`: two prompts or models on the same records, side by side, without touching the lake.
+
+    make try PIPELINE=support_tickets PROMPT=v2 N=20 [MODEL=gpt-4.1]
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from contextlib import nullcontext
+from datetime import UTC, datetime
+
+from include.errors import NightshiftError
+from include.lake.paths import open_lake
+from include.lake.read import read_tables
+from include.llm.build_chain import build_chain
+from include.llm.client import ChatClient
+from include.llm.endpoint import Endpoint, resolve_endpoint
+from include.llm.fanout import FanOut, Text
+from include.llm.ledger import LedgerWriter, read_ledger
+from include.llm.preflight import check_endpoint
+from include.llm.progress import ProgressReporter, ShardProgress
+from include.llm.rate_limit import Pace
+from include.llm.retry import Caller
+from include.llm.usage import load_price
+from include.local.model_server import running_model
+from include.pipelines.definition import Pipeline
+from include.pipelines.registry import load_pipeline, pipeline_names
+from include.quality.comparison import Variant, score_table, score_variants, side_by_side
+from include.quality.golden import load_golden
+from include.settings import lake_uri, number_setting, production_model, source_location
+from include.sources.files import read_files
+from include.sources.record import Record
+
+# What a night is taken to be until the lake knows better.
+ASSUMED_NIGHT_RECORDS = 1_000
+
+
+async def answer_all(
+    pipeline: Pipeline, endpoint: Endpoint, model: str, prompt_version: str, texts: dict[str, str]
+) -> Variant:
+    """Answer texts (record id to text) with one model and prompt; ledger and progress stay in memory."""
+    chain = build_chain(pipeline, endpoint, model, prompt_version)
+    label = f"{prompt_version} on {model}"
+    lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
+    keys = {record_id: chain.key(text) for record_id, text in texts.items()}
+    progress = ShardProgress(shard=0, records=len(set(keys.values())))
+    pace = Pace(number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE"), number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE"))
+    started = time.monotonic()
+    with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
+        async with ChatClient(endpoint, endpoint.in_flight) as client:
+            fan_out = FanOut(
+                chain=chain,
+                caller=Caller(client, pace, probe=chain.question.body("OK")),
+                ledger=ledger,
+                known={},
+                progress=progress,
+                reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
+                price=load_price(model),
+                in_flight=endpoint.in_flight,
+                budget_usd=number_setting("NIGHTSHIFT_BUDGET_USD"),
+            )
+            by_key = {key: texts[record_id] for record_id, key in keys.items()}
+            await fan_out.run(Text(key, text) for key, text in by_key.items())
+    entries = read_ledger(lake, f"{lake.root}/ledger")
+    answered = {record_id: entries[key] for record_id, key in keys.items() if key in entries}
+    return Variant(label, answered, time.monotonic() - started)
+
+
+def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
+    """Record id to text of the first readable records of the pipeline's source, spread evenly over it."""
+    rows = read_files(
+        source_location(pipeline), source=pipeline.name, attributes=pipeline.attributes, pulled_at=datetime.now(UTC)
+    )
+    records = [row for row in rows if isinstance(row, Record) and len(row.text) <= pipeline.max_text_characters]
+    step = max(len(records) // count, 1)
+    return {record.record_id: record.text for record in records[::step][:count]}
+
+
+def records_of_a_night(pipeline: Pipeline) -> int:
+    """Records that the newest successful run took up, or `ASSUMED_NIGHT_RECORDS`."""
+    lake = open_lake(lake_uri())
+    runs = read_tables(lake, lake.files("runs", pipeline.name), ("finished_at", "extracted", "state"))
+    rows = [] if runs is None else [row for row in runs.to_pylist() if row["state"] == "success" and row["extracted"]]
+    newest = max(rows, key=lambda row: row["finished_at"], default=None)
+    return newest["extracted"] if newest else ASSUMED_NIGHT_RECORDS
+
+
+async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: str | None, count: int) -> str:
+    """Ask the production way and the other one, and lay them side by side.
+
+    Raises:
+        NightshiftError: the prompt does not exist, or the endpoint cannot be used.
+    """
+    own_model = production_model(pipeline, endpoint.is_demo)
+    texts = sample_texts(pipeline, count)
+    ways = [(own_model, pipeline.prompt_version), (model or own_model, prompt)]
+    for way_model in dict.fromkeys(way[0] for way in ways):
+        await check_endpoint(endpoint, way_model)
+    variants = []
+    for way_model, version in ways:
+        print(f"asking {version} on {way_model} about {len(texts)} records ...", flush=True)
+        variants.append(await answer_all(pipeline, endpoint, way_model, version, texts))
+    labelled = score_variants(pipeline, variants, load_golden(pipeline))
+    table = score_table(variants, labelled, records_of_a_night(pipeline))
+    note = "\nThe bundled demo model proves the machinery, not the quality." if endpoint.is_demo else ""
+    return f"{side_by_side(variants, texts)}\n\n{table}{note}"
+
+
+def main(arguments: list[str]) -> int:
+    """Parse the command line, start the bundled model if nothing else is set, compare and print."""
+    parser = argparse.ArgumentParser(prog="make try", description=__doc__)
+    parser.add_argument("--pipeline", required=True, choices=pipeline_names())
+    parser.add_argument("--prompt", required=True, help="prompt version to try, such as v2")
+    parser.add_argument("--model", help="model to try; the production one if not given")
+    parser.add_argument("--count", type=int, default=20, help="records")
+    options = parser.parse_args(arguments)
+    try:
+        pipeline, endpoint = load_pipeline(options.pipeline), resolve_endpoint()
+        with running_model() if endpoint.is_demo else nullcontext(endpoint.base_url) as base_url:
+            endpoint = Endpoint(base_url, endpoint.api_key, endpoint.is_demo)
+            print(asyncio.run(compare(pipeline, endpoint, options.prompt, options.model, options.count)))
+    except NightshiftError as error:
+        print(f"make try: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,143 @@
+"""What a pipeline folder declares: the values that make one text source different from another."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from include.errors import ConfigurationError
+from include.lake.columns import RESULT_SYSTEM_COLUMNS
+from include.llm.structured_output import quote_paths
+
+PIPELINES_FOLDER = Path(__file__).parent
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+
+
+@dataclass(frozen=True)
+class Chunking:
+    """How a text that is too long for one request is read in two steps: notes per chunk, then the answer.
+
+    Args:
+        notes: the model's answer for one chunk; its prompt is `prompts/<version>.notes.md`.
+        chunk_characters: a text longer than this is cut, at line ends where there are any.
+        max_output_tokens: cap on the answer for one chunk.
+    """
+
+    notes: type[BaseModel]
+    chunk_characters: int
+    max_output_tokens: int
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Which fields of the answer the report talks about. Every name is a field of the pipeline's `Answer`.
+
+    Args:
+        topic: closed set that the report counts by; `topic_other` holds the free label of `other`.
+        summary: one sentence for people.
+        sentiment: closed set `positive`, `neutral`, `negative`, `mixed`.
+        items: list field whose elements hold the fields below; None: they are the answer's own.
+        kind: closed set such as bug or praise, or the outcome of a call.
+        severity: closed set in `severity_order`, mildest first.
+        quote: verbatim sentence of the customer.
+        request: what the customer asks for, as text.
+        request_kinds, defect_kinds: values of `kind` that are requests and defects.
+        actions: list field of structs with an `action` text.
+    """
+
+    topic: str
+    summary: str
+    sentiment: str
+    items: str | None = None
+    topic_other: str | None = None
+    kind: str | None = None
+    severity: str | None = None
+    severity_order: Sequence[str] = ("low", "medium", "high")
+    quote: str | None = None
+    request: str | None = None
+    request_kinds: Sequence[str] = ()
+    defect_kinds: Sequence[str] = ()
+    actions: str | None = None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One text source from its files to its report.
+
+    Args:
+        name: folder name, DAG id and lake folder.
+        title: what people call it.
+        description: Markdown for the top of the DAG's documentation.
+        answer: the strict model of one answer; its field descriptions reach the JSON schema.
+        digest: what the report talks about.
+        source: path, glob or URI of the texts; None: the bundled `samples/`.
+        attributes: the source's own columns that have a type, by name without `attr_`; all others are kept as text.
+        schedule: cron expression of the nightly run, read in `timezone`.
+        model: default model at a real provider (the bundled local model has its own name).
+        prompt_version: production prompt, a file `prompts/<version>.md`.
+        max_output_tokens: cap on one answer.
+        max_text_characters: a longer text is quarantined as `too_long` before it is paid for.
+        chunking: set when long texts are answered in two steps.
+        requests_per_minute, tokens_per_minute: the provider's limit; None: no limit known.
+        budget_usd: most that one run may cost.
+        shard_size: records in one mapped task.
+    """
+
+    name: str
+    title: str
+    description: str
+    answer: type[BaseModel]
+    digest: Digest
+    owner: str
+    tags: Sequence[str]
+    schedule: str
+    source: str | None = None
+    attributes: Mapping[str, type[str] | type[int] | type[float] | type[bool]] = field(default_factory=dict)
+    timezone: str = "UTC"
+    model: str = "gpt-4.1-mini"
+    prompt_version: str = "v1"
+    max_output_tokens: int = 600
+    max_text_characters: int = 12_000
+    chunking: Chunking | None = None
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    budget_usd: float = 20.0
+    shard_size: int = 1_000
+    folder: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not NAME.match(self.name):
+            raise ConfigurationError(
+                f"Pipeline name {self.name!r} must be lower case letters, digits and underscores, at most 40 long."
+            )
+        object.__setattr__(self, "folder", PIPELINES_FOLDER / self.name)
+        taken = sorted(set(self.answer.model_fields) & RESULT_SYSTEM_COLUMNS)
+        attributes = sorted(name for name in self.answer.model_fields if name.startswith("attr_"))
+        if taken or attributes:
+            raise ConfigurationError(
+                f"Pipeline {self.name}: the answer's fields {taken + attributes} are names of system columns. "
+                f"Rename them in {self.folder / 'output.py'}."
+            )
+        if self.chunking and quote_paths(self.answer):
+            raise ConfigurationError(
+                f"Pipeline {self.name}: quotes and chunking cannot be combined, because the last step sees notes, "
+                f"not sentences. Drop one of them in {self.folder / 'pipeline.py'}."
+            )
+
+    @property
+    def sample_glob(self) -> str:
+        """Glob of the bundled sample files."""
+        return str(self.folder / "samples" / "*.jsonl")
+
+    @property
+    def golden_path(self) -> Path:
+        """Labels that a careful person gave to the bundled sample."""
+        return self.folder / "golden" / "labels.jsonl"
+
+    def prompt_versions(self) -> list[str]:
+        """Prompt versions that exist, oldest first."""
+        files = (self.folder / "prompts").glob("v*.md")
+        versions = {path.stem for path in files if re.fullmatch(r"v\d+", path.stem)}
+        return sorted(versions, key=lambda version: int(version[1:]))

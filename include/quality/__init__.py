@@ -1,0 +1,1 @@
+"""Great Expectations, the quarantine, Data Docs, and scores against golden labels."""

@@ -1,0 +1,1 @@
+"""The digest that people read after a run."""

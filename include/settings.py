@@ -1,0 +1,52 @@
+"""Settings of the deployment, read from the environment when a task runs, never when a DAG is parsed.
+
+Order, strongest first: the trigger form, the Airflow connection `openai_default`, the environment, the pipeline's
+own settings, the defaults. `include/stages/run_context.py` puts them together for one run.
+"""
+
+import os
+from collections.abc import Mapping
+
+from include.errors import ConfigurationError
+from include.llm.endpoint import LOCAL_MODEL
+from include.pipelines.definition import Pipeline
+
+DEFAULT_LAKE = "./lake"
+
+
+def lake_uri(environ: Mapping[str, str] = os.environ) -> str:
+    """Root of the lake: `NIGHTSHIFT_LAKE`, a path or an fsspec URI such as `s3://bucket/prefix`."""
+    return environ.get("NIGHTSHIFT_LAKE") or DEFAULT_LAKE
+
+
+def source_setting(pipeline_name: str) -> str:
+    """Name of the variable that replaces a pipeline's source by files."""
+    return f"NIGHTSHIFT_SOURCE_{pipeline_name.upper()}"
+
+
+def source_location(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> str:
+    """Path, glob or URI of the pipeline's texts: the environment's, else its own, else the bundled samples."""
+    return environ.get(source_setting(pipeline.name)) or pipeline.source or pipeline.sample_glob
+
+
+def production_model(pipeline: Pipeline, is_demo: bool, environ: Mapping[str, str] = os.environ) -> str:
+    """The model of the deployment: `NIGHTSHIFT_MODEL`, else the bundled one's name or the pipeline's own choice."""
+    return environ.get("NIGHTSHIFT_MODEL") or (LOCAL_MODEL if is_demo else pipeline.model)
+
+
+def number_setting(name: str, environ: Mapping[str, str] = os.environ) -> float | None:
+    """A positive number from the environment; None when it is not set.
+
+    Raises:
+        ConfigurationError: it is set to something else.
+    """
+    value = environ.get(name)
+    if not value:
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < float("inf"):
+        raise ConfigurationError(f"{name}={value!r} is not a positive number. Correct it or unset it.")
+    return number

@@ -1,0 +1,58 @@
+"""What a source yields: records, and the rows that could not become one."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One customer text, normalised and redacted.
+
+    Args:
+        record_id: the source's own id, stable from night to night.
+        record_version: changes when the record does (an edited review); see `content_version`.
+        source: pipeline name.
+        source_url: where a person can look the record up, if anywhere.
+        occurred_at: when the customer wrote it, UTC.
+        text: redacted, valid UTF-8, without control characters; never empty.
+        attributes: the source's other columns, by name without `attr_`.
+    """
+
+    record_id: str
+    record_version: str
+    source: str
+    source_url: str | None
+    occurred_at: datetime
+    text: str
+    attributes: Mapping[str, str | int | float | bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRecord:
+    """A row of the source that goes to quarantine instead of to the model.
+
+    Args:
+        record_id: the source's id, or `<file name>#L<line>` where there is none; the same at every pull.
+        record_version: hash of the raw row.
+        source: pipeline name.
+        occurred_at: UTC, if it was readable.
+        error_type: `invalid_utf8`, `not_json`, `empty_text`, `missing_id`, `bad_timestamp`, `bad_attribute`, `too_large`.
+        error_message: one line that names the file and the line.
+        raw: redacted head of the raw row.
+    """
+
+    record_id: str
+    record_version: str
+    source: str
+    occurred_at: datetime | None
+    error_type: str
+    error_message: str
+    raw: str
+
+
+def content_version(content: str | bytes) -> str:
+    """First 12 hex digits of the SHA-256 of what the customer wrote: changes exactly when the text does."""
+    data = content.encode(errors="surrogatepass") if isinstance(content, str) else content
+    return hashlib.sha256(data).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""The stages of a run, in order: extract, plan, infer, validate, publish, report."""

@@ -1,0 +1,61 @@
+"""The seam to Airflow: from a task's context to a run, from our errors to a task's state."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+
+from include.errors import ConfigurationError, StopRun
+from include.llm.endpoint import Endpoint, resolve_endpoint
+from include.pipelines.definition import Pipeline
+from include.stages.run_context import TRIGGERS, RunContext, settle_run
+
+log = logging.getLogger(__name__)
+
+CONNECTION_ID = "openai_default"
+
+
+@contextmanager
+def failing_fast() -> Iterator[None]:
+    """Let errors that no retry can mend fail the task at once; all others are retried as the DAG says."""
+    try:
+        yield
+    except (StopRun, ConfigurationError) as error:
+        raise AirflowFailException(str(error)) from error
+
+
+def endpoint_of_deployment() -> Endpoint:
+    """The endpoint of the Airflow connection `openai_default`, else of the environment, else the local model."""
+    try:
+        connection = BaseHook.get_connection(CONNECTION_ID)
+    except (AirflowNotFoundException, AirflowException):
+        return resolve_endpoint()
+    extra = connection.extra_dejson.get("openai_client_kwargs", {})
+    return resolve_endpoint(
+        connection_key=connection.password or extra.get("api_key"),
+        connection_base_url=connection.host or extra.get("base_url"),
+    )
+
+
+def run_of_task(pipeline: Pipeline, context: Mapping[str, Any]) -> RunContext:
+    """Settle the run that a task belongs to.
+
+    Args:
+        context: of the running task.
+    """
+    dag_run = context["dag_run"]
+    run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
+    start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    return settle_run(
+        pipeline,
+        endpoint_of_deployment(),
+        run_id=dag_run.run_id,
+        trigger=run_type if run_type in TRIGGERS else "manual",
+        data_interval=(start, end) if start and end else None,
+        run_after=dag_run.run_after,
+        started_at=dag_run.start_date or dag_run.run_after,
+        form=dict(context["params"]),
+    )

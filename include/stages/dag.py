@@ -1,0 +1,153 @@
+"""The DAG assembler: the six stages, wired the same way for every pipeline.
+
+A task is a docstring and one call into a plain module. Heavy libraries are imported inside the tasks, so that a DAG
+file parses in a fraction of a second.
+"""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_context, task
+
+from include.pipelines.definition import Pipeline
+from include.pipelines.registry import load_pipeline
+from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task
+from include.stages.form import trigger_form
+from include.stages.pool import POOL
+from include.stages.run_context import RunContext
+
+# A provider's bad quarter of an hour passes between two tries.
+RETRIES = 3
+RETRY_DELAY = timedelta(minutes=2)
+STAGE_TIMEOUT = timedelta(hours=2)
+INFER_TIMEOUT = timedelta(hours=6)
+# A night: what is not done in the morning is kept and goes on in the next one.
+RUN_TIMEOUT = timedelta(hours=10)
+# Every DAG's documentation ends with it: what each task does, and what to do when it fails.
+RUNBOOK = Path(__file__).with_name("runbook.md").read_text(encoding="utf-8")
+
+
+def results_asset(pipeline: Pipeline) -> Asset:
+    """The asset that stands for a pipeline's published answers."""
+    return Asset(name=f"{pipeline.name}_results", uri=f"nightshift://results/{pipeline.name}", group="nightshift")
+
+
+def build_dag(pipeline_name: str) -> DAG:
+    """The nightly DAG of one pipeline.
+
+    Raises:
+        ConfigurationError: the pipeline's folder is wrong; the UI shows it as an import error.
+    """
+    pipeline = load_pipeline(pipeline_name)
+    with DAG(
+        dag_id=pipeline.name,
+        dag_display_name=pipeline.title,
+        description=pipeline.description.strip().splitlines()[0],
+        doc_md=f"{pipeline.description.strip()}\n\n{RUNBOOK}",
+        schedule=CronDataIntervalTimetable(pipeline.schedule, timezone=pipeline.timezone),
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        max_active_runs=1,
+        dagrun_timeout=RUN_TIMEOUT,
+        tags=set(pipeline.tags),
+        params=trigger_form(pipeline),
+        default_args={
+            "owner": pipeline.owner,
+            "retries": RETRIES,
+            "retry_delay": RETRY_DELAY,
+            "retry_exponential_backoff": True,
+            "execution_timeout": STAGE_TIMEOUT,
+            "on_failure_callback": _on_failure,
+        },
+    ) as dag:
+        # `Any`: a task's parameters are typed by what they hold at run time, not by the references that wire them.
+        run: Any = extract(pipeline.name)
+        answered = infer.partial(run=run).expand(shard=plan(run))
+        validated = validate(run)
+        published: Any = publish.override(outlets=[results_asset(pipeline)])(run)
+        answered >> validated >> published >> report(run, published)
+    return dag
+
+
+@task
+def extract(pipeline_name: str) -> dict[str, Any]:
+    """Pull the window's records, redact them, store them in `raw/`; bad ones go to quarantine."""
+    from include.stages.extract import extract_records
+
+    pipeline = load_pipeline(pipeline_name)
+    with failing_fast():
+        run = run_of_task(pipeline, get_current_context())
+        extract_records(_lake(), pipeline, run)
+    return run.to_dict()
+
+
+@task
+async def plan(run: dict[str, Any]) -> list[int]:
+    """Estimate tokens and cost, check budget and endpoint, write the shards. Nothing is paid before this passes."""
+    from include.stages.plan import plan_run
+
+    context = RunContext.from_dict(run)
+    with failing_fast():
+        return await plan_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment())
+
+
+@task(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")
+async def infer(run: dict[str, Any], shard: int) -> dict[str, int]:
+    """Answer one shard. A retry, a cleared task or a new worker goes on where the last one stopped."""
+    from include.stages.infer import infer_shard
+
+    context = RunContext.from_dict(run)
+    with failing_fast():
+        return await infer_shard(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(), shard)
+
+
+@task(trigger_rule="none_failed")
+def validate(run: dict[str, Any]) -> dict[str, Any]:
+    """Great Expectations: failing rows go to quarantine, a failing suite stops the publish."""
+    from include.stages.validate import validate_run
+
+    context = RunContext.from_dict(run)
+    with failing_fast():
+        return validate_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment())
+
+
+# One publish of a pipeline at a time, backfills included: `current/` is read, merged and replaced.
+@task(max_active_tis_per_dag=1)
+def publish(run: dict[str, Any]) -> dict[str, Any]:
+    """Check that the counts add up, then commit the run in one step."""
+    from include.stages.publish import publish_run
+
+    context, task_context = RunContext.from_dict(run), get_current_context()
+    pipeline = load_pipeline(context.pipeline)
+    with failing_fast():
+        published = publish_run(_lake(), pipeline, context)
+    for asset in task_context["task"].outlets:
+        task_context["outlet_events"][asset].extra = published["run"]
+    return published
+
+
+@task
+def report(run: dict[str, Any], published: dict[str, Any]) -> dict[str, Any]:
+    """Write the digest that people read, send it where a connection for it exists."""
+    from include.stages.report import report_run
+
+    context = RunContext.from_dict(run)
+    with failing_fast():
+        return report_run(_lake(), load_pipeline(context.pipeline), context, published, endpoint_of_deployment())
+
+
+def _lake() -> Any:
+    from include.lake.paths import open_lake
+    from include.settings import lake_uri
+
+    return open_lake(lake_uri())
+
+
+def _on_failure(context: Any) -> None:
+    """Leave a row in `runs/` that says that the run failed."""
+    from include.stages.failure import record_failure
+
+    pipeline = load_pipeline(context["dag"].dag_id)
+    run = context["ti"].xcom_pull(task_ids="extract")
+    record_failure(_lake(), RunContext.from_dict(run) if run else run_of_task(pipeline, context))

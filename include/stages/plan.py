@@ -1,0 +1,202 @@
+"""Plan: what has to be asked, what it will cost, and whether the endpoint is there; before a cent is spent."""
+
+import logging
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+import pyarrow as pa
+
+from include.errors import BudgetExceeded
+from include.lake.paid_answers import paid_answers
+from include.lake.paths import Lake
+from include.lake.read import read_table
+from include.lake.write import write_table
+from include.llm.answering import Chain
+from include.llm.build_chain import build_chain
+from include.llm.endpoint import Endpoint
+from include.llm.ledger import LedgerEntry, LedgerWriter
+from include.llm.preflight import check_endpoint
+from include.llm.usage import Usage, cost_usd, load_price
+from include.pipelines.definition import Pipeline
+from include.stages.run_context import RunContext
+from include.stages.work_files import WorkFiles
+
+log = logging.getLogger(__name__)
+
+# Airflow maps at most 1,024 task instances by default (`[core] max_map_length`); stay well below.
+MAX_SHARDS = 500
+# Until this prompt has a history, an answer is taken to fill half of its cap.
+ASSUMED_SHARE_OF_CAP = 0.5
+
+
+async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endpoint) -> list[int]:
+    """Settle what is asked, estimate it, check the endpoint and write the shards.
+
+    Returns:
+        Shard numbers, one for each mapped `infer` task; empty when nothing has to be asked.
+
+    Raises:
+        BudgetExceeded: the estimate is above the run's budget.
+        EndpointUnusable: the endpoint did not answer one tiny question.
+        ConfigurationError: prompt or price table is wrong.
+    """
+    work = WorkFiles(lake, run)
+    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
+    records = read_table(lake, work.records)
+    texts: list[str] = records["text"].to_pylist()
+    keys = [chain.key(text) for text in texts]
+    paid = _already_paid(lake, pipeline, run, chain, texts, keys)
+    failed_before = _own_failures(lake, run, records, keys)
+    reasons = _why_not_asked(pipeline, run, texts, keys, paid.keys() | failed_before.keys())
+    asked = {
+        key: text
+        for key, text, reason in zip(keys, texts, reasons, strict=True)
+        if reason is None and key not in paid and key not in failed_before
+    }
+    estimate = _estimate(pipeline, run, chain, list(asked.values()))
+    _log_estimate(run, estimate, records.num_rows, len(asked))
+    if run.dry_run:
+        reasons, asked = ["dry_run"] * len(texts), {}
+    elif estimate["cost_usd"] is not None and estimate["cost_usd"] > run.budget_usd:
+        raise BudgetExceeded(
+            f"This run is estimated at {estimate['cost_usd']:.2f} USD for {len(asked)} texts, above its budget of "
+            f"{run.budget_usd:.2f} USD. Nothing was asked. Raise budget_usd in the form (or NIGHTSHIFT_BUDGET_USD), "
+            "or set a limit: what is left waits for the next run."
+        )
+    if asked:
+        await check_endpoint(endpoint, run.model)
+    write_table(lake, work.questions, _with_questions(records, keys, reasons))
+    with LedgerWriter(lake, work.path("ledger", "carried")) as ledger:
+        for entry in [*paid.values(), *failed_before.values()]:
+            ledger.append(entry)
+    shards = _write_shards(lake, pipeline, work, asked)
+    skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
+    work.write_manifest(
+        "plan",
+        {
+            **estimate,
+            "skipped": dict(skipped),
+            "asked": len(asked),
+            "shards": shards,
+            "preflight": bool(asked),
+            "calls_before": _calls_before(lake, run),
+        },
+    )
+    return list(range(shards))
+
+
+def _already_paid(
+    lake: Lake, pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[str], keys: list[str]
+) -> dict[str, LedgerEntry]:
+    if run.reprocess == "all":
+        wanted: set[str] = set()
+    else:
+        wanted = {*keys, *(key for text in texts for key in chain.step_keys(text))}
+    return paid_answers(
+        lake,
+        pipeline.name,
+        pipeline.answer,
+        wanted,
+        own_results=lake.run_file("results", run.pipeline, run.run_date, run.run_key),
+        own_work=lake.work(run.pipeline, run.run_key),
+        reused_at=run.started_at,
+    )
+
+
+def _calls_before(lake: Lake, run: RunContext) -> dict[str, int]:
+    """Calls of the run whose file this one replaces: its answers, tokens and cost are carried over with them."""
+    path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
+    before = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
+    published = before.get("state") == "success"
+    return {name: before[name] if published else 0 for name in ("requests", "retries", "rate_limited")}
+
+
+def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str]) -> dict[str, LedgerEntry]:
+    """What this very run could not answer when it was published before: the same run again does the same again."""
+    path = lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key)
+    if run.reprocess != "none" or not lake.fs.exists(path):
+        return {}
+    identities = zip(records["record_id"].to_pylist(), records["record_version"].to_pylist(), strict=True)
+    key_of = dict(zip(identities, keys, strict=True))
+    failures: dict[str, LedgerEntry] = {}
+    for row in read_table(lake, path).to_pylist():
+        key = key_of.get((row["record_id"], row["record_version"]))
+        if row["stage"] == "infer" and row["error_type"] != "too_long" and key is not None and key not in failures:
+            failures[key] = LedgerEntry(
+                key=key,
+                answer=None,
+                error_type=row["error_type"],
+                error_message=row["error_message"],
+                raw_output=row["raw_output"],
+                usage=Usage(row["prompt_tokens"], 0, row["completion_tokens"]),
+                cost_usd=row["cost_usd"],
+                attempts=row["attempts"],
+                latency_ms=0,
+                requests=0,
+                retries=0,
+                rate_limited=0,
+                processed_at=row["processed_at"].isoformat(),
+            )
+    return failures
+
+
+def _why_not_asked(
+    pipeline: Pipeline, run: RunContext, texts: list[str], keys: list[str], answered: set[str]
+) -> list[str | None]:
+    taken = 0
+    reasons: list[str | None] = []
+    for text, key in zip(texts, keys, strict=True):
+        if len(text) > pipeline.max_text_characters:
+            reasons.append("too_long")
+        elif key not in answered and run.limit is not None and taken >= run.limit:
+            reasons.append("limit")
+        else:
+            reasons.append(None)
+            taken += key not in answered
+    return reasons
+
+
+def _estimate(pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[str]) -> dict[str, Any]:
+    steps = sum(len(chain.step_keys(text)) for text in texts)
+    notes_cap = chain.notes.max_output_tokens if chain.notes else 0
+    output = ASSUMED_SHARE_OF_CAP * (len(texts) * pipeline.max_output_tokens + steps * notes_cap)
+    usage = Usage(sum(chain.estimate_prompt_tokens(text) for text in texts), 0, round(output))
+    return {**asdict(usage), "cost_usd": cost_usd(load_price(run.model), usage)}
+
+
+def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked: int) -> None:
+    cost = estimate["cost_usd"]
+    log.info(
+        "%d of %d records are to be asked: about %s prompt and %s completion tokens, %s; the budget is %.2f USD",
+        asked,
+        records,
+        f"{estimate['prompt_tokens']:,}",
+        f"{estimate['completion_tokens']:,}",
+        "cost unknown" if cost is None else f"about {cost:.4f} USD",
+        run.budget_usd,
+    )
+    if cost is None:
+        log.warning(
+            "The price of %s is unknown, so costs are null and the budget of %.2f USD cannot be kept. Name a price "
+            "table with NIGHTSHIFT_PRICES.",
+            run.model,
+            run.budget_usd,
+        )
+
+
+def _with_questions(records: pa.Table, keys: list[str], reasons: list[str | None]) -> pa.Table:
+    return records.append_column("answer_key", pa.array(keys, pa.string())).append_column(
+        "not_asked", pa.array(reasons, pa.string())
+    )
+
+
+def _write_shards(lake: Lake, pipeline: Pipeline, work: WorkFiles, asked: dict[str, str]) -> int:
+    items = sorted(asked.items())
+    size = max(pipeline.shard_size, -(-len(items) // MAX_SHARDS))
+    shards = [items[start : start + size] for start in range(0, len(items), size)]
+    for number, shard in enumerate(shards):
+        keys, texts = zip(*shard, strict=True)
+        table = pa.table({"answer_key": pa.array(keys, pa.string()), "text": pa.array(texts, pa.string())})
+        write_table(lake, work.shard(number), table)
+    return len(shards)

@@ -1,0 +1,126 @@
+"""Publish: one atomic commit of a run's accepted rows, after the counts add up."""
+
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.code_version import code_version
+from include.errors import CountsDoNotAddUp
+from include.lake.current import update_current
+from include.lake.paths import Lake
+from include.lake.read import read_table
+from include.lake.schemas import RUNS_SCHEMA
+from include.lake.write import write_table
+from include.pipelines.definition import Pipeline
+from include.stages.run_context import RunContext
+from include.stages.work_files import WorkFiles
+
+log = logging.getLogger(__name__)
+
+
+def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
+    """Commit a run: quarantine, then `results/` in one step, then `current/`, then its row in `runs/`.
+
+    Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake.
+
+    Returns:
+        The run's row, its skipped records by reason, its expectations, and where its Data Docs are.
+
+    Raises:
+        CountsDoNotAddUp: extracted is not published + quarantined + skipped; nothing is published.
+    """
+    work = WorkFiles(lake, run)
+    extract, plan, validate = (work.read_manifest(name) for name in ("extract", "plan", "validate"))
+    accepted = read_table(lake, work.path("accepted.parquet"))
+    quarantined = read_table(lake, work.path("quarantined.parquet"))
+    skipped = Counter(extract["skipped"]) + Counter(validate["skipped"])
+    published, held, left = accepted.num_rows, quarantined.num_rows, sum(skipped.values())
+    if extract["extracted"] != published + held + left:
+        raise CountsDoNotAddUp(
+            f"{extract['extracted']} records were extracted, but {published} published + {held} quarantined + "
+            f"{left} skipped = {published + held + left}. Nothing was published; the run's files are in "
+            f"{lake.uri(work.path())}."
+        )
+    results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
+    replaced = _run_ids_of(lake, results_path)
+    write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
+    write_table(lake, results_path, accepted)
+    if not run.is_trial:
+        update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
+    row = _run_row(run, accepted, quarantined, extract, plan, validate, left)
+    runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
+    write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
+    work.remove()
+    log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract["extracted"])
+    return {
+        "run": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()},
+        "skipped": dict(skipped),
+        "expectations": validate["expectations"],
+        "data_docs": validate["data_docs"],
+        "results": lake.uri(results_path),
+        "current": lake.uri(lake.table("current", run.pipeline)),
+    }
+
+
+def _run_ids_of(lake: Lake, path: str) -> set[str]:
+    return set(read_table(lake, path, ["run_id"])["run_id"].to_pylist()) if lake.fs.exists(path) else set()
+
+
+def _run_row(
+    run: RunContext,
+    accepted: pa.Table,
+    quarantined: pa.Table,
+    extract: dict[str, Any],
+    plan: dict[str, Any],
+    validate: dict[str, Any],
+    skipped: int,
+) -> dict[str, Any]:
+    calls = {name: count + plan["calls_before"][name] for name, count in validate["calls"].items()}
+    return {
+        **run_identity(run),
+        "finished_at": datetime.now(UTC),
+        "extracted": extract["extracted"],
+        "published": accepted.num_rows,
+        "quarantined": quarantined.num_rows,
+        "skipped": skipped,
+        "reused": pc.sum(accepted["reused"]).as_py() or 0,
+        **calls,
+        "requests": calls["requests"] + plan["preflight"],
+        "prompt_tokens": _sum(accepted, "prompt_tokens") + _sum(quarantined, "prompt_tokens"),
+        "cached_tokens": _sum(accepted, "cached_tokens"),
+        "completion_tokens": _sum(accepted, "completion_tokens") + _sum(quarantined, "completion_tokens"),
+        "estimated_cost_usd": plan["cost_usd"],
+        "cost_usd": _cost(accepted, quarantined),
+        "validation_success": validate["validation_success"],
+        "state": "success",
+    }
+
+
+def run_identity(run: RunContext) -> dict[str, Any]:
+    """The columns of `runs/` that are known before a run ends."""
+    return {
+        "run_id": run.run_id,
+        "run_key": run.run_key,
+        "pipeline": run.pipeline,
+        "trigger": run.trigger,
+        "mode": run.mode,
+        "window_start": run.window_start,
+        "window_end": run.window_end,
+        "started_at": run.started_at,
+        "model": run.model,
+        "prompt_version": run.prompt_version,
+        "code_version": code_version(),
+    }
+
+
+def _sum(table: pa.Table, column: str) -> int:
+    return pc.sum(table[column]).as_py() or 0
+
+
+def _cost(*tables: pa.Table) -> float | None:
+    costs = [cost for table in tables for cost in table["cost_usd"].to_pylist()]
+    return None if None in costs else sum(costs)

@@ -1,0 +1,93 @@
+"""Report: the page that people read, and the message that carries its first lines."""
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from include.lake.paths import Lake, is_trial
+from include.lake.read import read_table, read_tables
+from include.lake.write import write_bytes
+from include.llm.endpoint import Endpoint
+from include.pipelines.definition import Pipeline
+from include.quality.expectation_outcome import ExpectationOutcome
+from include.report.notify import send
+from include.report.outcome import EarlierRun, RunOutcome
+from include.report.page import headline, render_page
+from include.stages.run_context import RunContext
+
+log = logging.getLogger(__name__)
+
+# A week of nights and the one before it: enough to see a trend, few enough to read.
+EARLIER_RUNS = 8
+
+
+def report_run(
+    lake: Lake, pipeline: Pipeline, run: RunContext, published: dict[str, Any], endpoint: Endpoint
+) -> dict[str, Any]:
+    """Write `reports/.../<run_key>.html` and send the headline where a connection for it exists.
+
+    Args:
+        published: what `publish_run` returned.
+
+    Returns:
+        `subject`, `lines`, `report` and `current` (where to look), `sent` (channels that were used).
+
+    Raises:
+        RetryLater: the lake cannot be read or written.
+    """
+    outcome = RunOutcome(
+        pipeline=pipeline,
+        run=_with_times(published["run"]),
+        published=_frame(lake, "results", run),
+        quarantined=_frame(lake, "quarantine", run),
+        skipped=published["skipped"],
+        expectations=[ExpectationOutcome(**fields) for fields in published["expectations"]],
+        earlier=_earlier_runs(lake, pipeline, run),
+        demo_model=endpoint.is_demo,
+        data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},
+        dry_run=run.dry_run,
+    )
+    page = render_page(outcome)
+    path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
+    write_bytes(lake, path, page.encode())
+    news = headline(outcome)
+    sent = [] if run.dry_run else send(news, page)
+    log.info("%s\n%s\nreport: %s", news.subject, "\n".join(news.lines), lake.uri(path))
+    return {
+        "subject": news.subject,
+        "lines": news.lines,
+        "report": lake.uri(path),
+        "current": published["current"],
+        "sent": sent,
+    }
+
+
+def _with_times(row: dict[str, Any]) -> dict[str, Any]:
+    times = ("window_start", "window_end", "started_at", "finished_at")
+    return {name: datetime.fromisoformat(value) if name in times and value else value for name, value in row.items()}
+
+
+def _frame(lake: Lake, table: str, run: RunContext) -> pd.DataFrame:
+    return read_table(lake, lake.run_file(table, run.pipeline, run.run_date, run.run_key)).to_pandas()
+
+
+def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[EarlierRun]:
+    rows = read_tables(lake, [path for path in lake.files("runs", run.pipeline) if not is_trial(path)])
+    digest = pipeline.digest
+    wanted = [name for name in (digest.items or digest.topic, digest.severity, digest.sentiment, digest.kind) if name]
+    earlier = []
+    for row in [] if rows is None else rows.to_pylist():
+        is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id
+        if row["state"] == "success" and row["published"] and is_before:
+            day = row["window_end"].astimezone(ZoneInfo(pipeline.timezone)).date()
+            path = lake.run_file("results", run.pipeline, day, row["run_key"])
+            if lake.fs.exists(path):
+                earlier.append((row["window_end"], row["run_id"], path))
+    return [
+        EarlierRun(run_id, window_end, read_table(lake, path, ["record_id", *wanted]).to_pandas())
+        for window_end, run_id, path in sorted(earlier)[-EARLIER_RUNS:]
+    ]

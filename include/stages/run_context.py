@@ -1,0 +1,161 @@
+"""Everything that one run knows about itself, settled once by `extract` and handed to the other stages."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from include.errors import ConfigurationError
+from include.lake.paths import TRIAL_SUFFIX, manual_run_key, window_run_key
+from include.llm.endpoint import Endpoint
+from include.pipelines.definition import Pipeline
+from include.settings import number_setting, production_model
+
+REPROCESS = ("none", "quarantined", "older_prompt", "all")
+READ_FROM = ("source", "raw")
+TRIGGERS = ("scheduled", "manual", "backfill")
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run.
+
+    Args:
+        trigger: `scheduled`, `manual` or `backfill`.
+        window_start, window_end: records that occurred in [start, end) are taken; None: no bound on that side.
+        run_date: day on which the window ends, in the pipeline's time zone.
+        started_at: UTC.
+        is_trial: another model or prompt is tried without `promote`, so `current/` does not change.
+        limit: most records to ask about; the rest is left for the next run.
+        budget_usd: most that the run may cost.
+        requests_per_minute, tokens_per_minute: the provider's limit; None: not known.
+    """
+
+    pipeline: str
+    run_id: str
+    run_key: str
+    trigger: str
+    window_start: datetime | None
+    window_end: datetime
+    run_date: date
+    started_at: datetime
+    model: str
+    prompt_version: str
+    is_trial: bool
+    limit: int | None
+    budget_usd: float
+    requests_per_minute: float | None
+    tokens_per_minute: float | None
+    read_from: str
+    reprocess: str
+    dry_run: bool
+    is_bounded: bool
+    mode: str = "online"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON, for an XCom."""
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> "RunContext":
+        """The inverse of `to_dict`."""
+        times = {
+            name: datetime.fromisoformat(fields[name]) if fields[name] else None
+            for name in ("window_start", "window_end", "started_at")
+        }
+        return cls(**{**fields, **times, "run_date": date.fromisoformat(fields["run_date"])})
+
+
+def settle_run(
+    pipeline: Pipeline,
+    endpoint: Endpoint,
+    *,
+    run_id: str,
+    trigger: str,
+    data_interval: tuple[datetime, datetime] | None,
+    run_after: datetime,
+    started_at: datetime,
+    form: Mapping[str, Any],
+    environ: Mapping[str, str] = os.environ,
+) -> RunContext:
+    """Settle window, model, prompt and limits of a run: the form, then the environment, then the pipeline.
+
+    Args:
+        trigger: `scheduled`, `manual` or `backfill`.
+        data_interval: of a scheduled or backfilled run.
+        run_after: when the run was due, UTC; the end of a manual run's window unless the form says `until`.
+        form: values of the trigger form.
+
+    Raises:
+        ConfigurationError: a value of the form or the environment makes no sense.
+    """
+    model, prompt_version, is_trial = _model_and_prompt(pipeline, endpoint, form, environ)
+    if trigger == "manual" or data_interval is None:
+        start, end = _form_time(form, "since"), _form_time(form, "until")
+        run_key = manual_run_key(run_id)
+    else:
+        start, end = data_interval
+        run_key = window_run_key(start, end, model, prompt_version)
+    window_end = end or run_after
+    if start is not None and start >= window_end:
+        raise ConfigurationError(
+            f"The window is empty: since {start.isoformat()} is not before {window_end.isoformat()}."
+        )
+    own_requests = None if endpoint.is_demo else pipeline.requests_per_minute
+    own_tokens = None if endpoint.is_demo else pipeline.tokens_per_minute
+    return RunContext(
+        pipeline=pipeline.name,
+        run_id=run_id,
+        run_key=run_key + TRIAL_SUFFIX if is_trial else run_key,
+        trigger=trigger,
+        window_start=start,
+        window_end=window_end,
+        run_date=window_end.astimezone(ZoneInfo(pipeline.timezone)).date(),
+        started_at=started_at,
+        model=model,
+        prompt_version=prompt_version,
+        is_trial=is_trial,
+        limit=form.get("limit"),
+        budget_usd=form.get("budget_usd") or number_setting("NIGHTSHIFT_BUDGET_USD", environ) or pipeline.budget_usd,
+        requests_per_minute=number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE", environ) or own_requests,
+        tokens_per_minute=number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE", environ) or own_tokens,
+        read_from=_one_of(form, "read_from", READ_FROM),
+        reprocess=_one_of(form, "reprocess", REPROCESS),
+        dry_run=bool(form.get("dry_run")),
+        is_bounded=start is not None or end is not None,
+    )
+
+
+def _model_and_prompt(
+    pipeline: Pipeline, endpoint: Endpoint, form: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[str, str, bool]:
+    own_model = production_model(pipeline, endpoint.is_demo, environ)
+    model = form.get("model") or own_model
+    prompt_version = form.get("prompt_version") or pipeline.prompt_version
+    if prompt_version not in pipeline.prompt_versions():
+        raise ConfigurationError(
+            f"Prompt version {prompt_version!r} of {pipeline.name} does not exist. There are: "
+            f"{', '.join(pipeline.prompt_versions())}."
+        )
+    differs = (model, prompt_version) != (own_model, pipeline.prompt_version)
+    return model, prompt_version, differs and not form.get("promote")
+
+
+def _form_time(form: Mapping[str, Any], name: str) -> datetime | None:
+    value = form.get(name)
+    if not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{name}={value!r} is not a time such as 2026-11-23T00:00:00+00:00.") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _one_of(form: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str:
+    value = form.get(name) or allowed[0]
+    if value not in allowed:
+        raise ConfigurationError(f"{name}={value!r} is none of {', '.join(allowed)}.")
+    return str(value)

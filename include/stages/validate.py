@@ -1,0 +1,183 @@
+"""Validate: join records and answers, let Great Expectations judge, split accepted from quarantined rows."""
+
+import logging
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.errors import QualityGateFailed, RetryLater
+from include.lake.paths import Lake
+from include.lake.read import read_table
+from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
+from include.lake.write import write_bytes, write_table
+from include.llm.build_chain import build_chain, prompt_hash
+from include.llm.endpoint import Endpoint
+from include.llm.ledger import LedgerEntry, read_ledger
+from include.pipelines.definition import Pipeline
+from include.quality.gate import run_gate
+from include.stages.run_context import RunContext
+from include.stages.work_files import WorkFiles
+
+log = logging.getLogger(__name__)
+
+
+def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endpoint) -> dict[str, Any]:
+    """Judge all answers of a run.
+
+    Returns:
+        Counts: `accepted`, `quarantined` by stage, `validation_success`.
+
+    Raises:
+        QualityGateFailed: a critical expectation about the whole batch failed; nothing is published.
+        RetryLater: answers are missing although the budget is not used up.
+    """
+    work = WorkFiles(lake, run)
+    questions = read_table(lake, work.questions)
+    ledger = read_ledger(lake, work.ledger)
+    rows = _Rows(run, prompt_hash(build_chain(pipeline, endpoint, run.model, run.prompt_version)))
+    for record in questions.to_pylist():
+        rows.take(record, ledger)
+    if rows.skipped["budget"] and not any(
+        work.read_manifest(f"infer-{shard:04d}")["over_budget"] for shard in range(work.read_manifest("plan")["shards"])
+    ):
+        raise RetryLater(
+            f"{rows.skipped['budget']} records have no outcome in {lake.uri(work.ledger)} although the budget is not "
+            "used up. Clear the run from `plan` on; what is in the ledger is not asked again."
+        )
+    attributes = [f for f in questions.schema if f.name.startswith("attr_")]
+    schema = results_schema(pipeline.answer, attributes)
+    candidates = pa.Table.from_pylist(rows.answered, schema=schema)
+    gate = run_gate(candidates, pipeline, is_demo=endpoint.is_demo)
+    for name, page in gate.data_docs.items():
+        path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=f".data_docs/{name}.html")
+        write_bytes(lake, path, page.encode())
+    for line in gate.suite_failures:
+        log.error("suite-level expectation failed: %s", line)
+    if gate.suite_failures:
+        raise QualityGateFailed(
+            f"{len(gate.suite_failures)} expectations about the whole batch failed, so nothing is published: "
+            f"{'; '.join(gate.suite_failures)}. The answers are kept; look at the Data Docs beside the report's "
+            "place, correct the prompt or the expectation, and clear this task."
+        )
+    rejected = pc.is_in(candidates["record_id"], pa.array(list(gate.failing_records), pa.string()))
+    for row in candidates.filter(rejected).to_pylist():
+        rows.reject(row, gate.failing_records[row["record_id"]])
+    accepted = candidates.filter(pc.invert(rejected))
+    quarantined = pa.concat_tables(
+        [read_table(lake, work.quarantined), pa.Table.from_pylist(rows.quarantined, schema=QUARANTINE_SCHEMA)]
+    ).sort_by([("record_id", "ascending"), ("record_version", "ascending")])
+    write_table(lake, work.path("accepted.parquet"), accepted.sort_by("record_id"))
+    write_table(lake, work.path("quarantined.parquet"), quarantined)
+    counts = {
+        "accepted": accepted.num_rows,
+        "quarantined": dict(Counter(quarantined["stage"].to_pylist())),
+        "skipped": dict(rows.skipped),
+        "calls": rows.calls,
+        "validation_success": gate.success,
+    }
+    outcomes = [asdict(outcome) for outcome in gate.outcomes]
+    work.write_manifest("validate", {**counts, "expectations": outcomes, "data_docs": sorted(gate.data_docs)})
+    log.info("%(accepted)d accepted, quarantined by stage %(quarantined)s", counts)
+    return counts
+
+
+class _Rows:
+    """Sorts records into answered, quarantined and skipped; the first record of a key carries what it cost."""
+
+    def __init__(self, run: RunContext, hash_of_prompt: str) -> None:
+        self._run, self._prompt_hash = run, hash_of_prompt
+        self._charged: set[str] = set()
+        self.answered: list[dict[str, Any]] = []
+        self.quarantined: list[dict[str, Any]] = []
+        self.skipped: Counter[str] = Counter()
+        self.calls = {"requests": 0, "retries": 0, "rate_limited": 0}
+
+    def take(self, record: dict[str, Any], ledger: dict[str, LedgerEntry]) -> None:
+        """Sort one record in."""
+        reason, key = record.pop("not_asked"), record.pop("answer_key")
+        entry = ledger.get(key)
+        if reason == "too_long":
+            message = f"The text has {len(record['text']):,} characters, more than the pipeline's max_text_characters."
+            self._quarantine(record, "infer", "too_long", message, None)
+        elif reason is not None:
+            self.skipped[reason] += 1
+        elif entry is None:
+            self.skipped["budget"] += 1
+        elif entry.answer is None:
+            self._quarantine(record, "infer", entry.error_type or "unknown", entry.error_message or "", entry)
+        else:
+            self.answered.append({**record, **entry.answer, **self._provenance(key, entry)})
+
+    def reject(self, row: dict[str, Any], expectations: list[str]) -> None:
+        """Move an answered row to the quarantine."""
+        spent = {name: row[name] for name in ("prompt_tokens", "completion_tokens", "cost_usd", "attempts")}
+        self.quarantined.append(
+            {
+                **self._quarantine_row(row, "validate", "expectation_failed", "; ".join(expectations)),
+                **spent,
+                "processed_at": row["processed_at"],
+            }
+        )
+
+    def _provenance(self, key: str, entry: LedgerEntry) -> dict[str, Any]:
+        pays = self._pays(key, entry)
+        return {
+            "model": self._run.model,
+            "prompt_version": self._run.prompt_version,
+            "prompt_hash": self._prompt_hash,
+            "answer_key": key,
+            "reused": entry.reused or not pays,
+            "prompt_tokens": entry.usage.prompt_tokens if pays else 0,
+            "cached_tokens": entry.usage.cached_tokens if pays else 0,
+            "completion_tokens": entry.usage.completion_tokens if pays else 0,
+            "cost_usd": entry.cost_usd if pays else 0.0,
+            "attempts": entry.attempts if pays else 0,
+            "latency_ms": entry.latency_ms if pays else 0,
+            "run_id": self._run.run_id,
+            "processed_at": datetime.fromisoformat(entry.processed_at),
+        }
+
+    def _quarantine(
+        self, record: dict[str, Any], stage: str, error_type: str, message: str, entry: LedgerEntry | None
+    ) -> None:
+        row = self._quarantine_row(record, stage, error_type, message)
+        if entry is not None:
+            pays = self._pays(entry.key, entry)
+            row |= {
+                "raw_output": entry.raw_output,
+                "prompt_tokens": entry.usage.prompt_tokens if pays else 0,
+                "completion_tokens": entry.usage.completion_tokens if pays else 0,
+                "cost_usd": entry.cost_usd if pays else 0.0,
+                "attempts": entry.attempts if pays else 0,
+                "processed_at": datetime.fromisoformat(entry.processed_at),
+            }
+        self.quarantined.append(row)
+
+    def _quarantine_row(self, record: dict[str, Any], stage: str, error_type: str, message: str) -> dict[str, Any]:
+        return {
+            **{name: record[name] for name in ("record_id", "record_version", "source", "occurred_at", "text")},
+            "stage": stage,
+            "error_type": error_type,
+            "error_message": message,
+            "model": self._run.model,
+            "prompt_version": self._run.prompt_version,
+            "prompt_tokens": 0,
+            "completion_tokens": 0,
+            "cost_usd": 0.0,
+            "attempts": 0,
+            "run_id": self._run.run_id,
+            "processed_at": self._run.window_end,
+        }
+
+    def _pays(self, key: str, entry: LedgerEntry) -> bool:
+        if key in self._charged:
+            return False
+        self._charged.add(key)
+        self.calls["requests"] += entry.requests
+        self.calls["retries"] += entry.retries
+        self.calls["rate_limited"] += entry.rate_limited
+        return True

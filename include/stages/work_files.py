@@ -1,0 +1,79 @@
+"""What the stages of one run leave for each other below `_work/<pipeline>/<run_key>/`, gone after publish."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from include.errors import RetryLater
+from include.lake.paths import Lake
+from include.lake.write import write_bytes
+from include.stages.run_context import RunContext
+
+
+@dataclass(frozen=True)
+class WorkFiles:
+    """Paths and small manifests of one run."""
+
+    lake: Lake
+    run: RunContext
+
+    def path(self, *parts: str) -> str:
+        """A path in the run's folder."""
+        return self.lake.work(self.run.pipeline, self.run.run_key, *parts)
+
+    @property
+    def records(self) -> str:
+        """The run's records, with `answer_key` and `skip_reason` once planned."""
+        return self.path("records.parquet")
+
+    @property
+    def questions(self) -> str:
+        """The run's records with their answer keys, and why some are not asked."""
+        return self.path("questions.parquet")
+
+    @property
+    def quarantined(self) -> str:
+        """Rows for the quarantine that are known before anything is asked."""
+        return self.path("unreadable.parquet")
+
+    @property
+    def ledger(self) -> str:
+        """Folder of the ledger."""
+        return self.path("ledger")
+
+    def shard(self, number: int) -> str:
+        """Texts of one mapped task."""
+        return self.path("shards", f"{number:04d}.parquet")
+
+    def shard_ledger(self, number: int) -> str:
+        """Folder of one shard's ledger."""
+        return self.path("ledger", f"{number:04d}")
+
+    def progress(self, number: int) -> str:
+        """What one shard has done so far."""
+        return self.path("progress", f"{number}.json")
+
+    def write_manifest(self, name: str, manifest: dict[str, Any]) -> None:
+        """Keep a small JSON document."""
+        write_bytes(self.lake, self.path(f"{name}.json"), json.dumps(manifest, ensure_ascii=False).encode())
+
+    def read_manifest(self, name: str) -> dict[str, Any]:
+        """Read it back.
+
+        Raises:
+            RetryLater: the stage that writes it has not run, or the run is already published.
+        """
+        path = self.path(f"{name}.json")
+        try:
+            manifest: dict[str, Any] = json.loads(self.lake.fs.cat_file(path))
+        except FileNotFoundError as error:
+            raise RetryLater(
+                f"{self.lake.uri(path)} is gone: this run was published or cleaned up. Clear it from `extract` on."
+            ) from error
+        return manifest
+
+    def remove(self) -> None:
+        """Forget everything, after the publish."""
+        folder = self.path()
+        if self.lake.fs.exists(folder):
+            self.lake.fs.rm(folder, recursive=True)

@@ -1,0 +1,114 @@
+"""`current/` holds one row per record: its newest production answer."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from include.lake.current import update_current
+from include.lake.paths import Lake, open_lake
+from include.lake.read import read_table
+from include.lake.schemas import results_schema
+from include.lake.write import write_table
+from tests.llm.asking import Answer
+
+SCHEMA = results_schema(Answer, [pa.field("attr_rating", pa.int64())])
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake in a folder."""
+    return open_lake(str(tmp_path))
+
+
+def row(record_id: str, summary: str, *, day: int = 1, month: int = 11, run_id: str = "r1", hour: int = 1) -> dict[str, Any]:
+    """A published row; `hour` is when it was answered."""
+    return {
+        "record_id": record_id,
+        "record_version": "1",
+        "source": "x",
+        "occurred_at": datetime(2026, month, day, tzinfo=UTC),
+        "text": "t",
+        "attr_rating": 5,
+        "mood": "good",
+        "summary": summary,
+        "quote": "t",
+        "run_id": run_id,
+        "processed_at": datetime(2026, 11, 20, hour, tzinfo=UTC),
+    }
+
+
+def publish(lake: Lake, *rows: dict[str, Any], replaces: str | None = None) -> list[str]:
+    """Commit rows to `results/` and update `current/`."""
+    run_id = rows[0]["run_id"] if rows else replaces or "r0"
+    table = pa.Table.from_pylist(list(rows), schema=SCHEMA)
+    write_table(lake, f"{lake.root}/results/x/run_date=2026-11-20/{run_id}.parquet", table)
+    return update_current(lake, "x", table, [run_id])
+
+
+def current(lake: Lake) -> dict[str, str]:
+    """What an analyst reads: record id to summary."""
+    frame = pd.read_parquet(f"{lake.root}/current/x")
+    assert frame["record_id"].is_unique
+    return dict(zip(frame["record_id"], frame["summary"], strict=True))
+
+
+def test_a_newer_answer_replaces_an_older_one(lake: Lake) -> None:
+    publish(lake, row("a", "old"), row("b", "kept"))
+    publish(lake, row("a", "new", run_id="r2", hour=2))
+    assert current(lake) == {"a": "new", "b": "kept"}
+
+
+def test_an_older_answer_does_not_replace_a_newer_one(lake: Lake) -> None:
+    publish(lake, row("a", "new", run_id="r2", hour=2))
+    publish(lake, row("a", "old", run_id="r1", hour=1))
+    assert current(lake) == {"a": "new"}
+
+
+def test_a_record_that_moves_to_another_month_leaves_its_old_one(lake: Lake) -> None:
+    publish(lake, row("a", "october", month=10), row("b", "october", month=10))
+    publish(lake, row("a", "november", run_id="r2", hour=2))
+    assert current(lake) == {"a": "november", "b": "october"}
+
+
+def test_a_month_that_loses_its_last_record_disappears(lake: Lake) -> None:
+    publish(lake, row("a", "october", month=10))
+    publish(lake, row("a", "november", run_id="r2", hour=2))
+    assert current(lake) == {"a": "november"}
+    assert [path.name for path in Path(lake.root, "current/x").iterdir() if any(path.iterdir())] == [
+        "occurred_month=2026-11"
+    ]
+
+
+def test_untouched_months_are_not_rewritten(lake: Lake) -> None:
+    publish(lake, row("a", "october", month=10))
+    assert publish(lake, row("b", "november", run_id="r2")) == [lake.current_file("x", "2026-11")]
+
+
+def test_the_same_run_again_changes_no_byte(lake: Lake) -> None:
+    publish(lake, row("a", "one"), row("b", "two"))
+    before = Path(lake.current_file("x", "2026-11")).read_bytes()
+    assert publish(lake, row("a", "one"), row("b", "two")) == []
+    assert Path(lake.current_file("x", "2026-11")).read_bytes() == before
+
+
+def test_a_row_that_a_run_takes_back_gives_way_to_the_one_before(lake: Lake) -> None:
+    publish(lake, row("a", "first"), row("b", "first"))
+    publish(lake, row("a", "second", run_id="r2", hour=2), row("b", "second", run_id="r2", hour=2))
+    publish(lake, row("b", "second", run_id="r2", hour=2))
+    assert current(lake) == {"a": "first", "b": "second"}
+
+
+def test_a_flipped_bit_is_an_error_not_a_wrong_value(lake: Lake) -> None:
+    from include.errors import RetryLater
+
+    publish(lake, *(row(f"record-{number}", "summary") for number in range(200)))
+    path = Path(lake.current_file("x", "2026-11"))
+    content = bytearray(path.read_bytes())
+    content[60] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(RetryLater, match="cannot be read"):
+        read_table(lake, str(path))

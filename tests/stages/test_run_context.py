@@ -1,0 +1,119 @@
+"""How the form, the environment and the pipeline settle a run."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from include.errors import ConfigurationError
+from include.llm.endpoint import LOCAL_MODEL, Endpoint, resolve_endpoint
+from include.pipelines.registry import load_pipeline
+from include.stages.run_context import RunContext, settle_run
+
+PIPELINE = load_pipeline("support_tickets")
+DEMO = Endpoint("http://127.0.0.1:8089/v1", "local", is_demo=True)
+REMOTE = Endpoint("https://api.openai.com/v1", "key", is_demo=False)
+NIGHT = (datetime(2026, 11, 22, 3, tzinfo=UTC), datetime(2026, 11, 23, 3, tzinfo=UTC))
+
+
+def settle(
+    form: dict[str, Any] | None = None,
+    *,
+    trigger: str = "manual",
+    endpoint: Endpoint = REMOTE,
+    environ: dict[str, str] | None = None,
+) -> RunContext:
+    """A run of the night from the 22nd to the 23rd."""
+    return settle_run(
+        PIPELINE,
+        endpoint,
+        run_id=f"{trigger}__x",
+        trigger=trigger,
+        data_interval=NIGHT,
+        run_after=NIGHT[1],
+        started_at=NIGHT[1],
+        form=form or {},
+        environ=environ or {},
+    )
+
+
+def test_a_scheduled_run_takes_its_data_interval() -> None:
+    run = settle(trigger="scheduled")
+    assert (run.window_start, run.window_end) == NIGHT
+    assert run.run_key == "20261122T030000Z-20261123T030000Z-v1-gpt-4.1-mini"
+
+
+def test_a_manual_run_without_a_window_is_unbounded() -> None:
+    run = settle()
+    assert (run.window_start, run.window_end, run.is_bounded) == (None, NIGHT[1], False)
+
+
+def test_a_manual_run_takes_since_and_until_as_utc() -> None:
+    run = settle({"since": "2026-11-01T00:00:00", "until": "2026-11-02T01:00:00+01:00"})
+    assert run.window_start == datetime(2026, 11, 1, tzinfo=UTC)
+    assert run.window_end == datetime(2026, 11, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-11-02T00:00:00", "until": "2026-11-01T00:00:00"}, "window is empty"),
+        ({"prompt_version": "v99"}, "v99"),
+        ({"reprocess": "some"}, "reprocess"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_refused_by_name(form: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        settle(form)
+
+
+def test_the_form_goes_before_the_environment_and_that_before_the_pipeline() -> None:
+    environ = {"NIGHTSHIFT_MODEL": "from-environment", "NIGHTSHIFT_BUDGET_USD": "5"}
+    assert settle().model == PIPELINE.model
+    assert settle(environ=environ).model == "from-environment"
+    assert settle({"model": "from-form"}, environ=environ).model == "from-form"
+    assert settle(environ=environ).budget_usd == 5
+    assert settle({"budget_usd": 1}, environ=environ).budget_usd == 1
+
+
+def test_a_setting_that_is_no_number_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="NIGHTSHIFT_BUDGET_USD"):
+        settle(environ={"NIGHTSHIFT_BUDGET_USD": "lots"})
+
+
+def test_another_prompt_is_a_trial_unless_promoted() -> None:
+    assert settle({"prompt_version": "v2"}).is_trial
+    assert settle({"prompt_version": "v2"}).run_key.endswith("-trial")
+    assert not settle({"prompt_version": "v2", "promote": True}).is_trial
+    assert not settle({"prompt_version": "v1"}).is_trial
+
+
+def test_the_environments_model_is_production_not_a_trial() -> None:
+    assert not settle(environ={"NIGHTSHIFT_MODEL": "gpt-4.1"}).is_trial
+
+
+def test_the_bundled_model_has_its_own_name() -> None:
+    assert settle(endpoint=DEMO).model == LOCAL_MODEL
+
+
+def test_a_run_survives_the_way_through_json() -> None:
+    run = settle({"since": "2026-11-01T00:00:00"})
+    assert RunContext.from_dict(run.to_dict()) == run
+
+
+def test_a_connection_goes_before_the_environment() -> None:
+    environ = {"OPENAI_API_KEY": "from-environment", "OPENAI_BASE_URL": "http://env/v1"}
+    endpoint = resolve_endpoint("from-connection", "http://connection/v1/", environ)
+    assert (endpoint.api_key, endpoint.base_url) == ("from-connection", "http://connection/v1")
+
+
+def test_without_key_and_url_the_bundled_model_answers() -> None:
+    assert resolve_endpoint(environ={}).is_demo
+    assert resolve_endpoint(environ={"OPENAI_API_KEY": "k"}).base_url == "https://api.openai.com/v1"
+    assert not resolve_endpoint(environ={"OPENAI_BASE_URL": "http://127.0.0.1:8000/v1"}).is_demo
+
+
+def test_a_base_url_that_is_none_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL"):
+        resolve_endpoint(environ={"OPENAI_BASE_URL": "localhost:8000"})
