@@ -80,7 +80,7 @@ async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: En
             "asked": len(asked),
             "shards": shards,
             "preflight": bool(asked),
-            "calls_before": _calls_before(lake, run),
+            "before": _before(lake, run),
         },
     )
     return list(range(shards))
@@ -104,12 +104,13 @@ def _already_paid(
     )
 
 
-def _calls_before(lake: Lake, run: RunContext) -> dict[str, int]:
-    """Calls of the run whose file this one replaces: its answers, tokens and cost are carried over with them."""
+def _before(lake: Lake, run: RunContext) -> dict[str, Any]:
+    """Calls and estimate of the run whose file this one replaces: its answers and cost are carried over too."""
     path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     before = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
     published = before.get("state") == "success"
-    return {name: before[name] if published else 0 for name in ("requests", "retries", "rate_limited")}
+    counted = ("requests", "retries", "rate_limited", "estimated_cost_usd")
+    return {name: before[name] if published else 0 for name in counted}
 
 
 def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str]) -> dict[str, LedgerEntry]:

@@ -79,7 +79,7 @@ def _run_row(
     validate: dict[str, Any],
     skipped: int,
 ) -> dict[str, Any]:
-    calls = {name: count + plan["calls_before"][name] for name, count in validate["calls"].items()}
+    calls = {name: count + plan["before"][name] for name, count in validate["calls"].items()}
     return {
         **run_identity(run),
         "finished_at": datetime.now(UTC),
@@ -93,7 +93,7 @@ def _run_row(
         "prompt_tokens": _sum(accepted, "prompt_tokens") + _sum(quarantined, "prompt_tokens"),
         "cached_tokens": _sum(accepted, "cached_tokens"),
         "completion_tokens": _sum(accepted, "completion_tokens") + _sum(quarantined, "completion_tokens"),
-        "estimated_cost_usd": plan["cost_usd"],
+        "estimated_cost_usd": _plus(plan["cost_usd"], plan["before"]["estimated_cost_usd"]),
         "cost_usd": _cost(accepted, quarantined),
         "validation_success": validate["validation_success"],
         "state": "success",
@@ -117,10 +117,14 @@ def run_identity(run: RunContext) -> dict[str, Any]:
     }
 
 
+def _plus(*costs: float | None) -> float | None:
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
+
+
 def _sum(table: pa.Table, column: str) -> int:
     return pc.sum(table[column]).as_py() or 0
 
 
 def _cost(*tables: pa.Table) -> float | None:
-    costs = [cost for table in tables for cost in table["cost_usd"].to_pylist()]
-    return None if None in costs else sum(costs)
+    return _plus(*(cost for table in tables for cost in table["cost_usd"].to_pylist()))

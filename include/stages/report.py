@@ -14,9 +14,10 @@ from include.lake.write import write_bytes
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_outcome import ExpectationOutcome
+from include.report.headline import headline
 from include.report.notify import send
 from include.report.outcome import EarlierRun, RunOutcome
-from include.report.page import headline, render_page
+from include.report.page import render_page
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)

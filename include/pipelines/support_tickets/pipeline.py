@@ -1,0 +1,39 @@
+"""Nightly reading of the support tickets."""
+
+from include.pipelines.definition import Digest, Pipeline
+from include.pipelines.support_tickets.output import Answer
+
+PIPELINE = Pipeline(
+    name="support_tickets",
+    title="Support tickets",
+    description="""
+Reads every support ticket of the night's window once and says which **queue** has to act, how **urgent** it is, what
+the **problem** and the **request** are, how the customer sounds, and whether the case is about to **escalate**
+(with the sentence that shows it).
+
+Analysts read `<lake>/current/support_tickets`: one row for each ticket with its newest answer. Tickets that could not
+be answered are in `<lake>/quarantine/support_tickets`, each with the reason.
+
+A ticket that is re-opened or edited is read again; one whose text did not change is not paid for twice. Personal data
+is redacted before the text is stored or sent. Labels help to find and to count: no reply goes out because of them.
+""",
+    answer=Answer,
+    digest=Digest(
+        topic="category",
+        summary="problem",
+        sentiment="sentiment",
+        kind="escalation_risk",
+        severity="priority",
+        severity_order=("low", "normal", "high", "urgent"),
+        quote="escalation_quote",
+        request="request",
+    ),
+    owner="support-operations",
+    tags=("nightshift", "tickets"),
+    schedule="0 3 * * *",
+    attributes={"channel": str, "status": str, "country": str, "plan": str, "replies": int},
+    # A usual answer has about 90; two sentences that fill their caps and the other fields have about 250.
+    max_output_tokens=300,
+    # A mail thread of some thirty replies; longer ones are mostly pasted logs, which are not worth their tokens.
+    max_text_characters=24_000,
+)

@@ -1,0 +1,183 @@
+"""The numbers and quotes of the report."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from include.pipelines.definition import Digest
+from include.report.outcome import EarlierRun, RunOutcome
+
+QUOTES = 8
+QUOTES_PER_TOPIC = 2
+# Shorter says nothing, longer is not read.
+QUOTE_CHARACTERS = (20, 260)
+EXAMPLES_PER_TOPIC = 3
+MOST_TOPICS = 12
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One piece of feedback: an element of the digest's list, or the whole answer where there is no list."""
+
+    record_id: str
+    topic: str
+    kind: str | None
+    severity: str | None
+    summary: str
+    quote: str | None
+    request: str | None
+
+
+@dataclass(frozen=True)
+class TopicRow:
+    """One topic: how often, how severe, and how its share compares with earlier runs (None: there are none)."""
+
+    topic: str
+    count: int
+    share: float
+    by_severity: Mapping[str, int]
+    earlier_share: float | None
+    shares_over_time: Sequence[float]
+
+    @property
+    def change_points(self) -> float | None:
+        """Change of the share in percentage points."""
+        return None if self.earlier_share is None else 100 * (self.share - self.earlier_share)
+
+
+def items_of(published: pd.DataFrame, digest: Digest) -> list[Item]:
+    """All items of published rows."""
+    items = []
+    for record in published.to_dict("records"):
+        for source in _rows(record.get(digest.items)) if digest.items else [record]:
+            items.append(
+                Item(
+                    record_id=str(record["record_id"]),
+                    topic=_topic(source, digest),
+                    kind=_text(source.get(digest.kind)) if digest.kind else None,
+                    severity=_text(source.get(digest.severity)) if digest.severity else None,
+                    summary=_text(source.get(digest.summary)) or "",
+                    quote=_text(source.get(digest.quote)) if digest.quote else None,
+                    request=_text(source.get(digest.request)) if digest.request else None,
+                )
+            )
+    return items
+
+
+def _topic(source: Mapping[str, Any], digest: Digest) -> str:
+    topic = _text(source.get(digest.topic)) or UNKNOWN
+    label = _text(source.get(digest.topic_other)) if digest.topic_other else None
+    return f"other: {label.lower()}" if topic == "other" and label else topic
+
+
+def _rows(value: Any) -> Iterable[Mapping[str, Any]]:
+    # Parquet lists come back as arrays; a missing one as None or NaN.
+    return [row for row in value if row is not None] if hasattr(value, "__iter__") else []
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def topic_rows(outcome: RunOutcome) -> list[TopicRow]:
+    """Topics by volume, the largest first; the small ones of a long tail summed up as one row."""
+    digest = outcome.pipeline.digest
+    items = items_of(outcome.published, digest)
+    counts = Counter(item.topic for item in items)
+    top = [topic for topic, _ in counts.most_common(MOST_TOPICS)]
+    history = [Counter(_earlier_topics(run, digest)) for run in outcome.earlier]
+    rows = [_topic_row(topic, [item for item in items if item.topic == topic], len(items), history) for topic in top]
+    rest = [item for item in items if item.topic not in top]
+    if rest:
+        rows.append(_topic_row(f"{len(counts) - len(top)} smaller topics", rest, len(items), []))
+    return rows
+
+
+def _earlier_topics(run: EarlierRun, digest: Digest) -> Iterable[str]:
+    for record in run.published.to_dict("records"):
+        for source in _rows(record.get(digest.items)) if digest.items else [record]:
+            yield _topic(source, digest)
+
+
+def _topic_row(topic: str, items: Sequence[Item], total: int, history: Sequence[Counter[str]]) -> TopicRow:
+    shares = [count[topic] / count.total() for count in history if count.total()]
+    return TopicRow(
+        topic=topic,
+        count=len(items),
+        share=len(items) / total,
+        by_severity=Counter(item.severity for item in items if item.severity),
+        earlier_share=sum(shares) / len(shares) if shares else None,
+        shares_over_time=[*shares, len(items) / total],
+    )
+
+
+def sentiment_counts(outcome: RunOutcome) -> dict[str, int]:
+    """Records by sentiment, in the order positive, neutral, mixed, negative."""
+    counts = Counter(outcome.published.get(outcome.pipeline.digest.sentiment, pd.Series(dtype=str)))
+    return {name: counts[name] for name in ("positive", "neutral", "mixed", "negative") if counts[name]}
+
+
+def best_quotes(outcome: RunOutcome) -> list[Item]:
+    """The most useful quotes: severe ones first, at most two a topic and one a record, neither too short nor long."""
+    digest = outcome.pipeline.digest
+    weight = {severity: number for number, severity in enumerate(digest.severity_order)}
+    shortest, longest = QUOTE_CHARACTERS
+    candidates = sorted(
+        (item for item in items_of(outcome.published, digest) if item.quote and shortest <= len(item.quote) <= longest),
+        key=lambda item: (-weight.get(item.severity or "", 0), item.record_id),
+    )
+    chosen: list[Item] = []
+    per_topic: Counter[str] = Counter()
+    for item in candidates:
+        seen = {other.record_id for other in chosen} | {other.quote for other in chosen}
+        if per_topic[item.topic] < QUOTES_PER_TOPIC and item.record_id not in seen and item.quote not in seen:
+            chosen.append(item)
+            per_topic[item.topic] += 1
+    return chosen[:QUOTES]
+
+
+def grouped(outcome: RunOutcome, kinds: Sequence[str]) -> list[tuple[str, list[Item]]]:
+    """Items of some kinds by topic, the largest group first."""
+    items = [item for item in items_of(outcome.published, outcome.pipeline.digest) if item.kind in kinds]
+    return _by_topic(items)
+
+
+def requests(outcome: RunOutcome) -> list[tuple[str, list[Item]]]:
+    """What customers ask for, by topic: items of a request's kind, or answers with a request."""
+    digest = outcome.pipeline.digest
+    if digest.request_kinds:
+        return grouped(outcome, digest.request_kinds)
+    return _by_topic([item for item in items_of(outcome.published, digest) if item.request])
+
+
+def _by_topic(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
+    groups: defaultdict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[item.topic].append(item)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+
+
+def actions(outcome: RunOutcome, most: int = 15) -> list[tuple[str, str, str]]:
+    """(record id, owner, action) of open actions."""
+    name = outcome.pipeline.digest.actions
+    found = []
+    for record in outcome.published.to_dict("records") if name else []:
+        for row in _rows(record.get(name)):
+            found.append((str(record["record_id"]), str(row.get("owner") or ""), str(row.get("action") or "")))
+    return found[:most]
+
+
+def quarantine_reasons(outcome: RunOutcome, most_ids: int = 8) -> list[tuple[str, str, int, str]]:
+    """(stage, reason, count, record ids) of the quarantine, the most frequent first."""
+    if outcome.quarantined.empty:
+        return []
+    rows = []
+    for (stage, reason), group in outcome.quarantined.groupby(["stage", "error_type"]):
+        ids = group["record_id"].tolist()
+        more = f" and {len(ids) - most_ids} more" if len(ids) > most_ids else ""
+        rows.append((str(stage), str(reason), len(ids), ", ".join(ids[:most_ids]) + more))
+    return sorted(rows, key=lambda row: -row[2])

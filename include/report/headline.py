@@ -1,0 +1,79 @@
+"""Subject and first lines: the news of a run, for an e-mail's subject or a Slack message."""
+
+from dataclasses import dataclass
+
+from include.report.figures import grouped, quarantine_reasons, requests, sentiment_counts, topic_rows
+from include.report.outcome import RunOutcome
+
+# Below this a change between nights is noise.
+NEWS_POINTS = 10.0
+NEWS_COUNT = 3
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What people read before they open the report."""
+
+    subject: str
+    lines: list[str]
+
+
+def headline(outcome: RunOutcome) -> Headline:
+    """The news of a run: what grew, what customers talk about, what broke; then what could not be read."""
+    title, count = outcome.pipeline.title, len(outcome.published)
+    if outcome.dry_run:
+        cost = outcome.run.get("estimated_cost_usd")
+        estimate = "unknown cost" if cost is None else f"about {cost:.4f} USD"
+        return Headline(f"{title}: dry run, {estimate}", [f"{outcome.run['skipped']} records wait; nothing was asked."])
+    if not count:
+        held = len(outcome.quarantined)
+        problem = f", {held} could not be answered" if held else ""
+        return Headline(f"{title}: nothing new{problem}", [f"No new answers in this run{problem}.", *_problems(outcome)])
+    topics = topic_rows(outcome)
+    lines = [_mood(outcome, count)]
+    risers = [row for row in topics if (row.change_points or 0) >= NEWS_POINTS and row.count >= NEWS_COUNT]
+    for row in sorted(risers, key=lambda row: -(row.change_points or 0))[:2]:
+        earlier = 100 * (row.earlier_share or 0)
+        lines.append(f"{row.topic}: {100 * row.share:.0f} % of the feedback, up from {earlier:.0f} % in earlier runs")
+    if topics:
+        lines.append("Most said about: " + ", ".join(f"{row.topic} ({row.count})" for row in topics[:3]))
+    defects = grouped(outcome, outcome.pipeline.digest.defect_kinds)
+    if defects:
+        topic, items = defects[0]
+        lines.append(f"{sum(len(group) for _, group in defects)} defects, most about {topic} ({len(items)})")
+    asked = requests(outcome)
+    if asked:
+        topic, items = asked[0]
+        lines.append(f"{sum(len(group) for _, group in asked)} requests, most about {topic} ({len(items)})")
+    if risers:
+        top = max(risers, key=lambda row: row.change_points or 0)
+        news = f"{top.topic} up to {100 * top.share:.0f} %"
+    elif topics:
+        news = f"{topics[0].topic} leads with {topics[0].count} of {sum(row.count for row in topics)}"
+    else:
+        news = f"{count} answers"
+    demo = "[demo model] " if outcome.demo_model else ""
+    return Headline(f"{demo}{title}: {news}; {_negative(outcome)}", [*lines, *_problems(outcome)])
+
+
+def _mood(outcome: RunOutcome, count: int) -> str:
+    parts = [f"{100 * n / count:.0f} % {sentiment}" for sentiment, n in sentiment_counts(outcome).items()]
+    return f"{count} customers: {', '.join(parts)}"
+
+
+def _negative(outcome: RunOutcome) -> str:
+    counts = sentiment_counts(outcome)
+    total = max(sum(counts.values()), 1)
+    return f"{100 * counts.get('negative', 0) / total:.0f} % negative of {total}"
+
+
+def _problems(outcome: RunOutcome) -> list[str]:
+    lines = []
+    reasons = quarantine_reasons(outcome)
+    if reasons:
+        named = ", ".join(f"{count} {reason}" for _, reason, count, _ in reasons[:3])
+        lines.append(f"{len(outcome.quarantined)} records in quarantine: {named}")
+    broken = [e for e in outcome.expectations if not e.success]
+    if broken:
+        lines.append(f"{len(broken)} quality expectations did not hold, first: {broken[0].expectation}")
+    return lines

@@ -1,0 +1,47 @@
+"""Everything that the report of one run is made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from include.pipelines.definition import Pipeline
+from include.quality.expectation_outcome import ExpectationOutcome
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """What an earlier run published, as far as the digest counts it."""
+
+    run_id: str
+    window_end: datetime
+    published: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """One run.
+
+    Args:
+        run: its row of `runs/`, times as datetimes.
+        published, quarantined: its rows of those tables.
+        skipped: records left for later or already known, by reason.
+        expectations: what Great Expectations said.
+        earlier: up to a week or two of runs before it, oldest first.
+        demo_model: whether the bundled model answered.
+        data_docs: Data Docs page by table, as links relative to the report.
+        dry_run: whether nothing was asked on purpose.
+    """
+
+    pipeline: Pipeline
+    run: Mapping[str, Any]
+    published: pd.DataFrame
+    quarantined: pd.DataFrame
+    skipped: Mapping[str, int]
+    expectations: Sequence[ExpectationOutcome]
+    earlier: Sequence[EarlierRun]
+    demo_model: bool
+    data_docs: Mapping[str, str]
+    dry_run: bool = False
