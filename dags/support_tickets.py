@@ -1,4 +1,4 @@
-"""The nightly DAG `support_tickets`; what is special about it lies in `include/pipelines/support_tickets/`."""
+"""The nightly Airflow DAG `support_tickets`; what is special about it lies in `include/pipelines/support_tickets/`."""
 
 from include.stages.dag import build_dag
 

@@ -28,9 +28,7 @@ def topic_bars(rows: Sequence[tuple[str, int, Mapping[str, int]]], order: Sequen
     parts = []
     for number, (topic, count, by_severity) in enumerate(rows):
         top, left = number * (BAR_HEIGHT + BAR_GAP), float(LABEL_WIDTH)
-        parts.append(
-            f'<text x="{LABEL_WIDTH - 8}" y="{top + 15}" text-anchor="end">{escape(_short(topic, 26))}</text>'
-        )
+        parts.append(f'<text x="{LABEL_WIDTH - 8}" y="{top + 15}" text-anchor="end">{escape(_short(topic, 26))}</text>')
         # The severest stands first, where bars of different length can be compared.
         stack = [(severity, by_severity.get(severity, 0), colours[severity]) for severity in reversed(order)]
         stack.append(("", count - sum(n for _, n, _ in stack), "#7b8794"))

@@ -28,7 +28,9 @@ def headline(outcome: RunOutcome) -> Headline:
     if not count:
         held = len(outcome.quarantined)
         problem = f", {held} could not be answered" if held else ""
-        return Headline(f"{title}: nothing new{problem}", [f"No new answers in this run{problem}.", *_problems(outcome)])
+        return Headline(
+            f"{title}: nothing new{problem}", [f"No new answers in this run{problem}.", *_problems(outcome)]
+        )
     topics = topic_rows(outcome)
     lines = [_mood(outcome, count)]
     risers = [row for row in topics if (row.change_points or 0) >= NEWS_POINTS and row.count >= NEWS_COUNT]

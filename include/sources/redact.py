@@ -15,7 +15,9 @@ _CARD = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])")
 _IP_V4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]\d|\w)")
 _IP_V6 = re.compile(r"(?<![\w:])(?:[0-9A-Fa-f]{0,4}:){3,7}[0-9A-Fa-f]{1,4}(?![\w:])")
 # With a plus sign, or in at least three groups: version numbers, prices, dates and order numbers have neither.
-_PHONE = re.compile(r"(?<![\w.])(?:\+\d[\d ()./-]{6,18}\d|\(?\d{2,5}\)?[ /-]\d{2,4}[ -]\d{2,4}(?:[ -]\d{2,4})?)(?![\w])")
+_PHONE = re.compile(
+    r"(?<![\w.])(?:\+\d[\d ()./-]{6,18}\d|\(?\d{2,5}\)?[ /-]\d{2,4}[ -]\d{2,4}(?:[ -]\d{2,4})?)(?![\w])"
+)
 _DATE = re.compile(r"(?:(?:19|20)\d{2}[ /-]\d{1,2}[ /-]\d{1,2}|\d{1,2}[ /-]\d{1,2}[ /-](?:19|20)\d{2})(?!\d)")
 FEWEST_PHONE_DIGITS = 8
 

@@ -40,7 +40,7 @@ def string_maker(schema: Mapping[str, Any]) -> Callable[[Choices], str]:
 
 def words(choices: Choices, shortest: int = 0, longest: int | None = None) -> str:
     """A few short words of so many characters in all."""
-    made = " ".join([choices.one_of(_WORDS) for _ in range(choices.between(2, 5))])
+    made = " ".join([choices.one_of(_WORDS) for _ in range(choices.between(2, 3))])
     while len(made) < shortest:
         made += " " + choices.one_of(_WORDS)
     if longest is not None and len(made) > longest:

@@ -1,0 +1,117 @@
+"""The few calls of Airflow's REST API that `make run` needs."""
+
+import json
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+UNFINISHED = ("queued", "running")
+CALL_SECONDS = 30.0
+
+
+class AirflowApi:
+    """Airflow's REST API on this machine, as the workbench's admin.
+
+    Args:
+        base_url: of the api-server.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        self._base_url = base_url
+        self._token: str | None = None
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call `/api/v2/<path>`.
+
+        Raises:
+            urllib.error.HTTPError: the server refuses.
+        """
+        if self._token is None:
+            self._token = self._send("GET", "/auth/token", None)["access_token"]
+        return self._send(method, f"/api/v2/{path}", body)
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self._base_url}{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=CALL_SECONDS) as response:
+            content = response.read()
+        answer: dict[str, Any] = json.loads(content) if content else {}
+        return answer
+
+    def wait_for_dag(self, dag_id: str, seconds: float) -> bool:
+        """Wait until the DAG processor has read a DAG; False if it has not by then."""
+        give_up_at = time.monotonic() + seconds
+        while time.monotonic() < give_up_at:
+            try:
+                self.call("GET", f"dags/{dag_id}")
+                return True
+            except urllib.error.HTTPError as error:
+                if error.code != 404:
+                    raise
+            time.sleep(0.5)
+        return False
+
+    def import_errors(self) -> list[str]:
+        """Why DAG files could not be read."""
+        errors = self.call("GET", "importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
+
+    def ensure_pool(self, name: str, slots: int) -> None:
+        """Create a pool; one that exists keeps the slots that somebody gave it."""
+        pool = {
+            "name": name,
+            "slots": slots,
+            "description": "Shards that ask the LLM at once",
+            "include_deferred": False,
+        }
+        try:
+            self.call("POST", "pools", pool)
+        except urllib.error.HTTPError as error:
+            if error.code != 409:
+                raise
+
+    def fail_unfinished_runs(self) -> int:
+        """End runs that a killed `make run` left behind; they would keep new ones from starting."""
+        query = "&".join(f"state={state}" for state in UNFINISHED)
+        runs = self.call("GET", f"dags/~/dagRuns?{query}")["dag_runs"]
+        for run in runs:
+            self.call("PATCH", self._run_path(run["dag_id"], run["dag_run_id"]), {"state": "failed"})
+        return len(runs)
+
+    def trigger(self, dag_id: str, run_id: str) -> None:
+        """Un-pause a DAG and start a manual run of it."""
+        self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+        self.call("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": {}})
+
+    def state(self, dag_id: str, run_id: str) -> str:
+        """State of a run: `queued`, `running`, `success` or `failed`."""
+        state: str = self.call("GET", self._run_path(dag_id, run_id))["state"]
+        return state
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Task instances of a run."""
+        tasks: list[dict[str, Any]] = self.call("GET", f"{self._run_path(dag_id, run_id)}/taskInstances?limit=1000")[
+            "task_instances"
+        ]
+        return tasks
+
+    def last_error(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
+        """What the log of a failed task says went wrong."""
+        path = f"{self._run_path(dag_id, run_id)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
+        events = self.call("GET", f"{path}?map_index={task['map_index']}&full_content=true")["content"]
+        for event in reversed([event for event in events if isinstance(event, dict)]):
+            details = event.get("error_detail")
+            if details:
+                return f"{details[0].get('exc_type')}: {details[0].get('exc_value')}"
+            if event.get("level") in ("error", "critical"):
+                return str(event.get("event"))
+        return "its log says nothing"
+
+    @staticmethod
+    def _run_path(dag_id: str, run_id: str) -> str:
+        return f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}"

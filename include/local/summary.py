@@ -1,0 +1,104 @@
+"""What `make run` shows of running and finished pipelines."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from include.lake.paths import Lake, manual_run_key
+from include.lake.read import read_table
+
+STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
+_FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
+
+
+def stage_of(tasks: Sequence[dict[str, Any]]) -> str:
+    """The first stage that is not finished."""
+    for stage in STAGES:
+        states = [task["state"] for task in tasks if task["task_id"] == stage]
+        if not states or any(state not in _FINISHED for state in states):
+            return stage
+    return STAGES[-1]
+
+
+def shard_progress(lake: Lake, pipeline: str, run_id: str) -> dict[str, Any] | None:
+    """Sums over the progress files of a run's shards; None before the first is written."""
+    shards = []
+    for path in lake.fs.glob(lake.work(pipeline, manual_run_key(run_id), "progress", "*.json")):
+        try:
+            shards.append(json.loads(lake.fs.cat_file(path)))
+        except (OSError, ValueError):
+            # Published and swept away, or just being written: the next look sees more.
+            continue
+    if not shards:
+        return None
+    names = ("records", "done", "failed", "requests", "retries", "rate_limited", "records_per_second")
+    sums: dict[str, Any] = {name: sum(shard[name] for shard in shards) for name in names}
+    costs = [shard["cost_usd"] for shard in shards]
+    return {**sums, "cost_usd": None if None in costs else sum(costs)}
+
+
+def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) -> str:
+    """One line about a running pipeline."""
+    line = f"{pipeline:<20} {stage:<9}"
+    if stage != "infer" or progress is None:
+        return line
+    cost = "cost unknown" if progress["cost_usd"] is None else f"{progress['cost_usd']:.4f} USD"
+    return (
+        f"{line} {progress['done']} of {progress['records']} texts, {progress['records_per_second']:.1f}/s, "
+        f"{progress['failed']} failed, {progress['retries']} retries, {progress['rate_limited']} x 429, {cost}"
+    )
+
+
+def run_row(lake: Lake, pipeline: str, run_id: str) -> tuple[dict[str, Any], str] | None:
+    """A run's row of `runs/` and its partition, if it has one."""
+    key = manual_run_key(run_id)
+    for path in lake.fs.glob(f"{lake.table('runs', pipeline)}/*/{key}.parquet"):
+        return read_table(lake, path).to_pylist()[0], path.split("/")[-2]
+    return None
+
+
+def summary_table(lake: Lake, runs: dict[str, str]) -> str:
+    """The table at the end, and where to look.
+
+    Args:
+        runs: pipeline to run id.
+    """
+    head = [
+        "pipeline",
+        "state",
+        "records",
+        "published",
+        "quarantined",
+        "skipped",
+        "reused",
+        "tokens",
+        "cost",
+        "seconds",
+    ]
+    table, places = [head], []
+    for pipeline, run_id in runs.items():
+        found = run_row(lake, pipeline, run_id)
+        if found is None:
+            table.append([pipeline, "no row", *[""] * (len(head) - 2)])
+            continue
+        row, partition = found
+        table.append([pipeline, *_cells(row)])
+        places.append(f"{pipeline}\n  Parquet  {lake.uri(lake.table('current', pipeline))}")
+        report = f"{lake.table('reports', pipeline)}/{partition}/{manual_run_key(run_id)}.html"
+        if lake.fs.exists(report):
+            places.append(f"  report   {lake.uri(report)}")
+    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    return "\n".join([*lines, "", *places])
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    tokens = (row["prompt_tokens"] or 0) + (row["completion_tokens"] or 0)
+    ended = row["finished_at"]
+    return [
+        row["state"],
+        *(f"{row[name] or 0:,}" for name in ("extracted", "published", "quarantined", "skipped", "reused")),
+        f"{tokens:,}",
+        "unknown" if row["cost_usd"] is None else f"{row['cost_usd']:.4f} USD",
+        f"{(ended - row['started_at']).total_seconds():.0f}" if ended else "",
+    ]

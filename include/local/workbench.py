@@ -1,0 +1,149 @@
+"""An Airflow on this machine alone: api-server, scheduler, DAG processor and triggerer on SQLite."""
+
+import fcntl
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+from include.errors import ConfigurationError
+from include.local.airflow_api import AirflowApi
+from include.local.children import Children
+from include.local.model_server import wait_until_healthy
+from include.local.ports import HOST, free_port
+from include.stages.pool import POOL, POOL_SLOTS
+
+ROOT = Path(__file__).parents[2]
+UI_PORT = 8080
+START_SECONDS = 120.0
+
+Say = Callable[[str], None]
+
+
+def airflow_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the workbench keeps its database, logs and secrets: `AIRFLOW_HOME`, else `.airflow`."""
+    return Path(environ.get("AIRFLOW_HOME") or ROOT / ".airflow").absolute()
+
+
+@contextmanager
+def locked(home: Path) -> Iterator[Path]:
+    """Hold the workbench; two of them on one database would disturb each other.
+
+    Raises:
+        ConfigurationError: another one holds it; the message says where its UI is.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "workbench.lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            url = file.read().strip() or "starting up"
+            raise ConfigurationError(
+                f"`make run` is already running here ({url}). Use it, or stop it with Ctrl-C and run this again."
+            ) from error
+        file.truncate(0)
+        yield path
+
+
+def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[str, str]:
+    """Environment of all Airflow processes. What the user has set himself stays as it is."""
+    base_url = f"http://{HOST}:{ui_port}"
+    settings = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        # Enough for three pipelines at once without drowning two cores in task start-up.
+        "AIRFLOW__CORE__PARALLELISM": "6",
+        # No login: the UI listens on this machine's loopback address alone.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__EXPOSE_CONFIG": "False",
+        # Un-pausing a DAG here must not start last night's run beside the one that was asked for.
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
+    }
+    fixed = {
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "AIRFLOW__API__HOST": HOST,
+        "AIRFLOW__API__PORT": str(ui_port),
+        "AIRFLOW__API__BASE_URL": base_url,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
+        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home, "jwt_secret"),
+        "AIRFLOW__API__SECRET_KEY": _secret(home, "api_secret_key"),
+    }
+    # Tasks run in other folders than this one, so a relative lake would be another lake.
+    lake = os.environ.get("NIGHTSHIFT_LAKE") or str(ROOT / "lake")
+    fixed["NIGHTSHIFT_LAKE"] = lake if "://" in lake else str(Path(lake).absolute())
+    if model_url:
+        fixed["NIGHTSHIFT_LOCAL_MODEL_URL"] = model_url
+    return {**settings, **os.environ, **fixed}
+
+
+def _secret(home: Path, name: str) -> str:
+    path = home / name
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(64))
+    return path.read_text()
+
+
+def migrate(home: Path, environ: Mapping[str, str], say: Say) -> None:
+    """Bring the database to the installed Airflow's version, if it is not there yet.
+
+    Raises:
+        ConfigurationError: the migration failed; the message has the end of its output.
+    """
+    stamp, installed = home / "migrated", version("apache-airflow-core")
+    if stamp.exists() and stamp.read_text() == installed and (home / "airflow.db").exists():
+        return
+    say(f"preparing Airflow's database in {home}")
+    done = subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env=dict(environ),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise ConfigurationError(f"`airflow db migrate` failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    stamp.write_text(installed)
+
+
+def start_airflow(children: Children, home: Path, environ: Mapping[str, str], say: Say) -> AirflowApi:
+    """Start all of Airflow and wait for it.
+
+    Raises:
+        EndpointUnusable: the api-server did not come up.
+    """
+    base_url = environ["AIRFLOW__API__BASE_URL"]
+    say(f"starting Airflow {version('apache-airflow-core')}")
+    command = [sys.executable, "-m", "airflow"]
+    children.start("api-server", [*command, "api-server"], environ)
+    children.start("dag-processor", [*command, "dag-processor"], environ)
+    wait_until_healthy(f"{base_url}/api/v2/monitor/health", children, "api-server", START_SECONDS)
+    api = AirflowApi(base_url)
+    api.ensure_pool(POOL, POOL_SLOTS)
+    ended = api.fail_unfinished_runs()
+    if ended:
+        say(f"marked {ended} runs of an earlier, interrupted `make run` as failed; what they answered is kept")
+    children.start("scheduler", [*command, "scheduler"], environ)
+    children.start("triggerer", [*command, "triggerer"], environ)
+    return api
+
+
+def choose_ui_port(say: Say) -> int:
+    """8080, or the next free port, with a word about it."""
+    port = free_port(UI_PORT)
+    if port != UI_PORT:
+        say(f"port {UI_PORT} is taken by another program, so the UI is at port {port}")
+    return port
