@@ -1,4 +1,7 @@
-"""The nightly Airflow DAG `app_store_reviews`; what is special about it lies in `include/pipelines/app_store_reviews/`."""
+"""The nightly Airflow DAG `app_store_reviews`.
+
+What is special about it lies in `include/pipelines/app_store_reviews/`, the wiring in `include/stages/dag.py`.
+"""
 
 from include.stages.dag import build_dag
 

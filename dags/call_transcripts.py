@@ -1,4 +1,7 @@
-"""The nightly Airflow DAG `call_transcripts`; what is special about it lies in `include/pipelines/call_transcripts/`."""
+"""The nightly Airflow DAG `call_transcripts`.
+
+What is special about it lies in `include/pipelines/call_transcripts/`, the wiring in `include/stages/dag.py`.
+"""
 
 from include.stages.dag import build_dag
 

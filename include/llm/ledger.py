@@ -73,7 +73,7 @@ class LedgerWriter:
     def __enter__(self) -> "LedgerWriter":
         if self._lake.is_local:
             self._lake.fs.makedirs(self._attempt.rpartition("/")[0], exist_ok=True)
-            self._file = open(f"{self._attempt}.jsonl", "ab")  # noqa: SIM115, closed in __exit__
+            self._file = open(f"{self._attempt}.jsonl", "ab")
         return self
 
     def __exit__(self, *_: object) -> None:

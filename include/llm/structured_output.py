@@ -187,8 +187,9 @@ def _clean(value: Any) -> Any:
 
 
 def fold(text: str) -> str:
-    """A text as it is compared for quotes: Unicode compatibility forms, curly quotes and white space made alike."""
-    folded = unicodedata.normalize("NFKC", text).translate(_QUOTE_MARKS)
+    """A text as it is compared for quotes: Unicode compatibility forms, curly quotes and white space made alike, and
+    without the characters that never reach the lake in an answer."""
+    folded = unicodedata.normalize("NFKC", _UNWANTED.sub("", text)).translate(_QUOTE_MARKS)
     return " ".join(folded.split()).casefold()
 
 

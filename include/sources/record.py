@@ -38,7 +38,7 @@ class UnreadableRecord:
         record_version: hash of the raw row.
         source: pipeline name.
         occurred_at: UTC, if it was readable.
-        error_type: `invalid_utf8`, `not_json`, `empty_text`, `missing_id`, `bad_timestamp`, `bad_attribute`, `too_large`.
+        error_type: `invalid_utf8`, `not_json`, `not_parquet`, `missing_id`, `empty_text`, `bad_timestamp`, `too_large`.
         error_message: one line that names the file and the line.
         raw: redacted head of the raw row.
     """

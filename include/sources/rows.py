@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import fsspec
 import pyarrow as pa
@@ -40,7 +40,7 @@ def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
         if name.endswith((".parquet", ".pq")):
             yield from _parquet_rows(file)
             return
-        stream = gzip.GzipFile(fileobj=file) if name.endswith(".gz") else file
+        stream = cast(IO[bytes], gzip.GzipFile(fileobj=file)) if name.endswith(".gz") else file
         yield from _csv_rows(stream) if name.removesuffix(".gz").endswith(".csv") else _json_rows(stream)
 
 

@@ -93,5 +93,13 @@ def test_the_schema_is_strict_and_keeps_lengths_only_where_they_are_known() -> N
     assert "maxLength" not in json_schema(Answer, length_keywords=False)["properties"]["label"]
 
 
+def test_a_quote_from_a_text_with_direction_marks_is_found_in_it() -> None:
+    text = "Good \u202eapp. Really."
+    content = '{"label": "x", "items": [], "worst": 1}'
+    quote = parse_answer(Answer, content, split_sentences(text))["worst"]
+    assert quote == "Good app."
+    assert fold(quote) in fold(text)
+
+
 def test_quotes_compare_without_regard_to_curly_marks_and_white_space() -> None:
     assert fold("It’s  “fine”\u00a0") == fold('it\'s "fine"')

