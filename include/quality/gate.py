@@ -111,8 +111,15 @@ def _words(kind: str, kwargs: Mapping[str, Any]) -> str:
     columns += [str(column) for column in kwargs.get("column_list") or ()]
     what = kind.removeprefix("expect_").removeprefix("column_").replace("_", " ")
     condition = kwargs.get("row_condition")
-    where = f" (where {getattr(condition, 'to_string', lambda: condition)()})" if condition else ""
+    where = f" where {_condition_words(condition)}" if condition else ""
     return f"{' and '.join(columns) or 'table'}: {what}{where}"
+
+
+def _condition_words(condition: Any) -> str:
+    """A row condition as people write it; Great Expectations keeps it as nested fields."""
+    if isinstance(condition, Mapping) and "operator" in condition:
+        return f"{condition['column']['name']} {condition['operator']} {condition['parameter']}"
+    return str(condition)
 
 
 def _exception_of(info: Mapping[str, Any]) -> str | None:

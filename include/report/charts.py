@@ -12,8 +12,9 @@ BAR_HEIGHT, BAR_GAP, LABEL_WIDTH, BAR_WIDTH = 20, 10, 190, 420
 
 def severity_colours(order: Sequence[str]) -> dict[str, str]:
     """A colour for each severity, mildest first."""
-    first = len(SEVERITY_COLOURS) - len(order)
-    return {severity: SEVERITY_COLOURS[max(first, 0) + number] for number, severity in enumerate(order)}
+    last = len(SEVERITY_COLOURS) - 1
+    step = last / max(len(order) - 1, 1)
+    return {severity: SEVERITY_COLOURS[round(number * step)] for number, severity in enumerate(order)}
 
 
 def topic_bars(rows: Sequence[tuple[str, int, Mapping[str, int]]], order: Sequence[str]) -> Markup:

@@ -70,7 +70,9 @@ def _count(value: Any) -> str:
 
 
 def _usd(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4f} USD"
+    if value is None:
+        return "unknown"
+    return f"{value:.2f} USD" if value == 0 or value >= 1 else f"{value:.4f} USD"
 
 
 def _moment(value: datetime | None) -> str:

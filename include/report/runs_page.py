@@ -26,8 +26,8 @@ _COLUMNS = (
 _STYLE = """
 body { font: 14px/1.5 system-ui, sans-serif; margin: 24px; color: #1f2933; background: #fff; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid #e4e7eb; white-space: nowrap; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid #e4e7eb; overflow-wrap: anywhere; }
+td.number { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
 .failed { color: #b42318; font-weight: 600; }
 """
 

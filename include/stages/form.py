@@ -15,7 +15,6 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             format="date-time",
             title="Since",
             description_md="Take records from this moment on (UTC). Empty: what is new since the last success.",
-            section="Which records",
         ),
         "until": Param(
             None,
@@ -23,7 +22,6 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             format="date-time",
             title="Until",
             description_md="Take records before this moment (UTC). Empty: up to now.",
-            section="Which records",
         ),
         "limit": Param(
             None,
@@ -31,7 +29,6 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             minimum=1,
             title="At most this many questions",
             description_md="The rest is left for the next run.",
-            section="Which records",
         ),
         "read_from": Param(
             READ_FROM[0],
@@ -39,7 +36,6 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             enum=list(READ_FROM),
             title="Read from",
             description_md="`raw` replays the lake's own copy, for sources that keep only a week.",
-            section="Which records",
         ),
         "reprocess": Param(
             REPROCESS[0],
@@ -50,7 +46,6 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
                 "Records that already have an outcome: none of them, the `quarantined` ones, those answered under "
                 "another prompt version (`older_prompt`), or `all`, which asks and pays anew."
             ),
-            section="Which records",
         ),
         "model": Param(
             None,

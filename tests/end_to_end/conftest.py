@@ -1,0 +1,97 @@
+"""One real Airflow for all end-to-end tests, as `make run` starts it, asking the fault server."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.lake.paths import Lake, open_lake
+from include.lake.read import read_tables
+from include.local.airflow_api import UNFINISHED, AirflowApi
+from include.local.children import Children
+from include.local.ports import free_port
+from include.local.workbench import migrate, start_airflow, workbench_environ
+from tests.fault_server.running import FaultServer
+
+SECRET = "canary-key-5c1f"
+RUN_SECONDS = 240.0
+
+
+@dataclass
+class Workbench:
+    """A running Airflow with a lake of its own."""
+
+    api: AirflowApi
+    server: FaultServer
+    lake: Lake
+    home: Path
+    source: Path
+
+    def write_source(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Write the texts that `support_tickets` reads."""
+        self.source.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    def run(self, run_id: str, **form: Any) -> str:
+        """Trigger `support_tickets` and wait; returns the run's final state."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": form}
+        self.api.call("PATCH", "dags/support_tickets", {"is_paused": False})
+        self.api.call("POST", "dags/support_tickets/dagRuns", body)
+        return self.wait(run_id)
+
+    def wait(self, run_id: str) -> str:
+        """Wait for a run's end."""
+        give_up_at = time.monotonic() + RUN_SECONDS
+        while (state := self.api.state("support_tickets", run_id)) in UNFINISHED:
+            assert time.monotonic() < give_up_at, f"{run_id} is still {state}"
+            time.sleep(1)
+        return state
+
+    def row(self, run_id: str) -> dict[str, Any]:
+        """The run's row in the lake."""
+        rows = self.table("runs")
+        (row,) = rows[rows["run_id"] == run_id].to_dict("records")
+        assert row["extracted"] == row["published"] + row["quarantined"] + row["skipped"]
+        return row
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A whole table of `support_tickets`."""
+        rows = read_tables(self.lake, self.lake.files(name, "support_tickets"))
+        return pd.DataFrame() if rows is None else rows.to_pandas()
+
+    def current(self) -> pd.DataFrame:
+        """What analysts read."""
+        return pd.read_parquet(f"{self.lake.root}/current/support_tickets")
+
+
+@pytest.fixture(scope="session")
+def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+    """An Airflow whose endpoint is the fault server."""
+    folder = tmp_path_factory.mktemp("workbench")
+    home, source = folder / "airflow", folder / "tickets.jsonl"
+    home.mkdir()
+    source.touch()
+    with FaultServer() as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENAI_BASE_URL", server.base_url)
+        patch.setenv("OPENAI_API_KEY", SECRET)
+        patch.setenv("NIGHTSHIFT_LAKE", str(folder / "lake"))
+        patch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
+        environ = workbench_environ(home, free_port(18080), model_url=None)
+        migrate(home, environ, print)
+        with Children(home / "logs" / "processes") as children:
+            api = start_airflow(children, home, environ, print)
+            assert api.wait_for_dag("support_tickets", 120), api.import_errors()
+            yield Workbench(api, server, open_lake(environ["NIGHTSHIFT_LAKE"]), home, source)
+
+
+def walk_logs(home: Path) -> Iterator[tuple[Path, str]]:
+    """Every log file of an Airflow home with its text."""
+    for folder, _, names in os.walk(home / "logs"):
+        for name in names:
+            path = Path(folder, name)
+            yield path, path.read_text(errors="replace")
