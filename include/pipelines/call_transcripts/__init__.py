@@ -1,0 +1,1 @@
+"""Phone calls: why they came, how they ended, who has to do what."""

@@ -1,0 +1,198 @@
+"""What the report says, and that it is safe to forward."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
+from include.pipelines.registry import load_pipeline
+from include.quality.expectation_outcome import ExpectationOutcome
+from include.report.headline import headline
+from include.report.notify import slack_text
+from include.report.outcome import EarlierRun, RunOutcome
+from include.report.page import render_page
+
+REVIEWS, TICKETS, CALLS = (load_pipeline(name) for name in ("app_store_reviews", "support_tickets", "call_transcripts"))
+END = datetime(2026, 11, 23, 2, tzinfo=UTC)
+SCRIPT = "<script>alert(1)</script>"
+
+
+def item(
+    topic: str, kind: str = "complaint", severity: str = "high", quote: str = "It crashes every time."
+) -> dict[str, str]:
+    """A piece of feedback."""
+    return {
+        "kind": kind,
+        "topic": topic,
+        "topic_other": "parking" if topic == "other" else "",
+        "severity": severity,
+        "summary": f"About {topic}.",
+        "quote": quote,
+    }
+
+
+def reviews(*topics: str, **changes: str) -> pd.DataFrame:
+    """One published review for each topic, lists as Parquet gives them back."""
+    rows = [
+        {"record_id": f"r{number}", "sentiment": "negative", "feedback": np.array([item(topic, **changes)])}
+        for number, topic in enumerate(topics)
+    ]
+    return pd.DataFrame(rows, columns=["record_id", "sentiment", "feedback"])
+
+
+def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) -> RunOutcome:
+    """A run that published these rows."""
+    run = dict.fromkeys(RUNS_SCHEMA.names) | {
+        "run_id": "manual__1",
+        "extracted": len(published),
+        "published": len(published),
+        "quarantined": 0,
+        "skipped": 0,
+        "cost_usd": 0.25,
+        "model": "gpt-4.1-mini",
+        "prompt_version": "v1",
+        "window_end": END,
+        "started_at": END,
+        "finished_at": END,
+    }
+    fields: dict[str, Any] = {
+        "pipeline": pipeline,
+        "run": run | changes.pop("run", {}),
+        "published": published,
+        "quarantined": pd.DataFrame(columns=QUARANTINE_SCHEMA.names),
+        "skipped": {},
+        "expectations": [],
+        "earlier": [],
+        "demo_model": False,
+        "data_docs": {},
+    }
+    return RunOutcome(**(fields | changes))
+
+
+def test_the_subject_carries_the_news() -> None:
+    subject = headline(outcome(reviews("login", "login", "ads"))).subject
+    assert "login leads with 2 of 3" in subject
+    assert "success" not in subject
+
+
+def test_a_topic_that_grew_is_the_news() -> None:
+    earlier = [
+        EarlierRun(f"e{day}", END - timedelta(days=day), reviews("ads", "ads", "ads", "login")) for day in (2, 1)
+    ]
+    found = outcome(reviews("login", "login", "login", "ads"), earlier=earlier)
+    assert "login up to 75 %" in headline(found).subject
+    assert any("up from 25 %" in line for line in headline(found).lines)
+    assert "+50 points" in render_page(found)
+
+
+def test_customer_text_is_escaped_everywhere() -> None:
+    published = reviews("other", kind="feature_request", quote=f"Please add {SCRIPT} to it.")
+    published["feedback"] = [
+        np.array([{**row[0], "topic_other": SCRIPT, "summary": SCRIPT}]) for row in published["feedback"]
+    ]
+    held = pd.DataFrame(
+        [{"record_id": SCRIPT, "stage": "infer", "error_type": SCRIPT}], columns=QUARANTINE_SCHEMA.names
+    )
+    broken = [ExpectationOutcome("records", SCRIPT, "critical", False, 1, SCRIPT)]
+    page = render_page(outcome(published, quarantined=held, expectations=broken))
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_slack_takes_no_link_from_a_customer() -> None:
+    found = outcome(reviews("other"))
+    text = slack_text(headline(found))
+    assert "<" not in text.replace("&lt;", "")
+
+
+def test_the_demo_model_is_named_in_a_banner() -> None:
+    banner = "bundled demo model"
+    assert banner in render_page(outcome(reviews("login"), demo_model=True))
+    assert banner not in render_page(outcome(reviews("login")))
+
+
+def test_an_empty_batch_has_a_friendly_page() -> None:
+    page = render_page(outcome(reviews()))
+    assert "Nothing new came in this window" in page
+    assert "nothing new" in headline(outcome(reviews())).subject
+
+
+def test_an_unknown_cost_is_unknown_and_not_zero() -> None:
+    assert '<b class="money">unknown</b>' in render_page(outcome(reviews("login"), run={"cost_usd": None}))
+
+
+def test_severe_quotes_come_first_and_at_most_two_a_topic() -> None:
+    rows = [
+        {
+            "record_id": f"r{n}",
+            "sentiment": "negative",
+            "feedback": [item("login", severity="low", quote=f"Quote number {n} is here.")],
+        }
+        for n in range(5)
+    ]
+    rows.append(
+        {"record_id": "severe", "sentiment": "negative", "feedback": [item("ads", quote="This one is the worst.")]}
+    )
+    page = render_page(outcome(pd.DataFrame(rows)))
+    assert page.index("This one is the worst.") < page.index("Quote number")
+    assert page.count("<blockquote") == 3
+
+
+def test_requests_and_defects_have_sections_with_record_ids() -> None:
+    rows = [
+        {"record_id": "wish", "sentiment": "neutral", "feedback": [item("sync", kind="feature_request")]},
+        {"record_id": "defect", "sentiment": "negative", "feedback": [item("crashes", kind="bug")]},
+    ]
+    page = render_page(outcome(pd.DataFrame(rows)))
+    assert "What they ask for" in page
+    assert "What is broken" in page
+    assert "<code>wish</code>" in page
+    assert "<code>defect</code>" in page
+
+
+def test_tickets_show_what_customers_ask_for() -> None:
+    row = {
+        "record_id": "T-1",
+        "category": "billing",
+        "priority": "urgent",
+        "problem": "Charged twice.",
+        "request": "Refund the second charge.",
+        "sentiment": "negative",
+        "escalation_risk": "high",
+        "escalation_quote": "I will call my lawyer tomorrow.",
+    }
+    page = render_page(outcome(pd.DataFrame([row]), pipeline=TICKETS))
+    assert "Refund the second charge." in page
+    assert "I will call my lawyer tomorrow." in page
+
+
+def test_calls_show_the_actions() -> None:
+    row = {
+        "record_id": "C-1",
+        "reason_category": "billing",
+        "summary": "A call.",
+        "customer_sentiment_end": "neutral",
+        "outcome": "follow_up",
+        "action_items": [{"owner": "company", "action": "Send the refund"}],
+    }
+    assert "Send the refund" in render_page(outcome(pd.DataFrame([row]), pipeline=CALLS))
+
+
+def test_the_quarantine_is_told_by_reason_with_ids_and_without_texts() -> None:
+    held = pd.DataFrame(
+        [{"record_id": f"q{n}", "stage": "infer", "error_type": "truncated", "text": "secret text"} for n in range(3)],
+        columns=QUARANTINE_SCHEMA.names,
+    )
+    page = render_page(outcome(reviews("login"), quarantined=held))
+    assert "truncated" in page
+    assert "q0, q1, q2" in page
+    assert "secret text" not in page
+
+
+@pytest.mark.parametrize("feedback", [None, np.nan, [], np.array([])])
+def test_a_review_without_feedback_is_counted_and_breaks_nothing(feedback: Any) -> None:
+    published = pd.DataFrame([{"record_id": "r", "sentiment": "neutral", "feedback": feedback}])
+    assert "neutral 1" in render_page(outcome(published))
