@@ -61,8 +61,8 @@ class AirflowApi:
         errors = self.call("GET", "importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
 
-    def ensure_pool(self, name: str, slots: int) -> None:
-        """Create a pool; one that exists keeps the slots that somebody gave it."""
+    def set_pool(self, name: str, slots: int) -> None:
+        """Create a pool, or give it that many slots."""
         pool = {
             "name": name,
             "slots": slots,
@@ -74,6 +74,7 @@ class AirflowApi:
         except urllib.error.HTTPError as error:
             if error.code != 409:
                 raise
+            self.call("PATCH", f"pools/{name}", pool)
 
     def fail_unfinished_runs(self) -> int:
         """End runs that a killed `make run` left behind; they would keep new ones from starting."""

@@ -26,6 +26,7 @@ from include.local.workbench import (
     workbench_environ,
 )
 from include.pipelines.registry import pipeline_names
+from include.stages.pool import POOL_SLOTS
 
 LOOK_SECONDS = 2.0
 # A line at least this often, also when nothing moves, so that nobody takes a slow model for a hung one.
@@ -120,7 +121,7 @@ def run(once: bool, pipelines: list[str]) -> int:
         port = choose_ui_port(say)
         environ = workbench_environ(home, port, model_url)
         migrate(home, environ, say)
-        api = start_airflow(children, home, environ, say)
+        api = start_airflow(children, home, environ, say, pool_slots=1 if model_url else POOL_SLOTS)
         ui = environ["AIRFLOW__API__BASE_URL"].replace("127.0.0.1", "localhost")
         lock.write_text(ui)
         say(f"Airflow's UI is at {ui} (no login); triggering {', '.join(pipelines)}")

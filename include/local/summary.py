@@ -40,8 +40,10 @@ def shard_progress(lake: Lake, pipeline: str, run_id: str) -> dict[str, Any] | N
 def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) -> str:
     """One line about a running pipeline."""
     line = f"{pipeline:<20} {stage:<9}"
-    if stage != "infer" or progress is None:
+    if stage != "infer":
         return line
+    if progress is None:
+        return f"{line} waits for its turn at the model"
     cost = "cost unknown" if progress["cost_usd"] is None else f"{progress['cost_usd']:.4f} USD"
     return (
         f"{line} {progress['done']} of {progress['records']} texts, {progress['records_per_second']:.1f}/s, "

@@ -119,8 +119,14 @@ def migrate(home: Path, environ: Mapping[str, str], say: Say) -> None:
     stamp.write_text(installed)
 
 
-def start_airflow(children: Children, home: Path, environ: Mapping[str, str], say: Say) -> AirflowApi:
+def start_airflow(
+    children: Children, home: Path, environ: Mapping[str, str], say: Say, pool_slots: int = POOL_SLOTS
+) -> AirflowApi:
     """Start all of Airflow and wait for it.
+
+    Args:
+        pool_slots: shards that ask at once. One for the bundled model, which keeps the beginning of one pipeline's
+            prompts in its cache; several pipelines at once would push each other out of it.
 
     Raises:
         EndpointUnusable: the api-server did not come up.
@@ -132,7 +138,7 @@ def start_airflow(children: Children, home: Path, environ: Mapping[str, str], sa
     children.start("dag-processor", [*command, "dag-processor"], environ)
     wait_until_healthy(f"{base_url}/api/v2/monitor/health", children, "api-server", START_SECONDS)
     api = AirflowApi(base_url)
-    api.ensure_pool(POOL, POOL_SLOTS)
+    api.set_pool(POOL, pool_slots)
     ended = api.fail_unfinished_runs()
     if ended:
         say(f"marked {ended} runs of an earlier, interrupted `make run` as failed; what they answered is kept")
