@@ -74,8 +74,10 @@ def _problems(outcome: RunOutcome) -> list[str]:
     reasons = quarantine_reasons(outcome)
     if reasons:
         named = ", ".join(f"{count} {reason}" for _, reason, count, _ in reasons[:3])
-        lines.append(f"{len(outcome.quarantined)} records in quarantine: {named}")
+        lines.append(f"{len(outcome.quarantined)} in quarantine: {named}")
     broken = [e for e in outcome.expectations if not e.success]
     if broken:
-        lines.append(f"{len(broken)} quality expectations did not hold, first: {broken[0].expectation}")
+        lines.append(
+            f"Quality: {len(broken)} of {len(outcome.expectations)} expectations did not hold, first {broken[0].expectation}"
+        )
     return lines

@@ -35,7 +35,7 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             type="string",
             enum=list(READ_FROM),
             title="Read from",
-            description_md="`raw` replays the lake's own copy, for sources that keep only a week.",
+            description_md="*raw* replays the lake's own copy, for sources that keep only a week.",
         ),
         "reprocess": Param(
             REPROCESS[0],
@@ -43,8 +43,8 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             enum=list(REPROCESS),
             title="Take up again",
             description_md=(
-                "Records that already have an outcome: none of them, the `quarantined` ones, those answered under "
-                "another prompt version (`older_prompt`), or `all`, which asks and pays anew."
+                "Records that already have an outcome: none of them, the quarantined ones, those answered under another "
+                "prompt version, or all of them, which asks and pays anew."
             ),
         ),
         "model": Param(
