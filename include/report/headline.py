@@ -77,7 +77,6 @@ def _problems(outcome: RunOutcome) -> list[str]:
         lines.append(f"{len(outcome.quarantined)} in quarantine: {named}")
     broken = [e for e in outcome.expectations if not e.success]
     if broken:
-        lines.append(
-            f"Quality: {len(broken)} of {len(outcome.expectations)} expectations did not hold, first {broken[0].expectation}"
-        )
+        count = f"{len(broken)} of {len(outcome.expectations)} expectations"
+        lines.append(f"Quality: {count} did not hold, first {broken[0].expectation}")
     return lines

@@ -43,8 +43,8 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             enum=list(REPROCESS),
             title="Take up again",
             description_md=(
-                "Records that already have an outcome: none of them, the quarantined ones, those answered under another "
-                "prompt version, or all of them, which asks and pays anew."
+                "Records that already have an outcome: none of them, the quarantined ones, those answered under "
+                "another prompt version, or all of them, which asks and pays anew."
             ),
         ),
         "model": Param(
