@@ -110,6 +110,7 @@ def _record(
             for name, value in ((_attribute_name(key), value) for key, value in row.items() if key not in _OWN_COLUMNS)
             if name
         },
+        is_dated=_written_at(row) is not None,
     )
 
 
@@ -148,14 +149,18 @@ def _text_of(row: Mapping[str, Any]) -> str:
 
 
 def _time_of(row: Mapping[str, Any], pulled_at: datetime) -> datetime | None:
-    value = row.get("created_at") if row.get("created_at") not in (None, "") else row.get("occurred_at")
-    if value is None or value == "":
+    value = _written_at(row)
+    if value is None:
         return pulled_at
     try:
         moment = _as_time(value)
     except (ValueError, OverflowError, OSError, TypeError):
         return None
     return moment if EPOCH <= moment <= pulled_at + FUTURE_ALLOWED else None
+
+
+def _written_at(row: Mapping[str, Any]) -> Any:
+    return next((row[name] for name in ("created_at", "occurred_at") if row.get(name) not in (None, "")), None)
 
 
 def _as_time(value: Any) -> datetime:

@@ -15,9 +15,10 @@ class Record:
         record_version: changes when the record does (an edited review); see `content_version`.
         source: pipeline name.
         source_url: where a person can look the record up, if anywhere.
-        occurred_at: when the customer wrote it, UTC.
+        occurred_at: when the customer wrote it, UTC; the time of the pull where the source does not say.
         text: redacted, valid UTF-8, without control characters; never empty.
         attributes: the source's other columns, by name without `attr_`.
+        is_dated: whether the source says when it was written; an undated record belongs to the run that pulls it.
     """
 
     record_id: str
@@ -27,6 +28,7 @@ class Record:
     occurred_at: datetime
     text: str
     attributes: Mapping[str, str | int | float | bool | None]
+    is_dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def build_dag(pipeline_name: str) -> DAG:
         description=pipeline.description.strip().splitlines()[0],
         doc_md=f"{pipeline.description.strip()}\n\n{RUNBOOK}",
         schedule=CronDataIntervalTimetable(pipeline.schedule, timezone=pipeline.timezone),
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        # Backfills may go back to here; without catch-up it starts no run by itself.
+        start_date=datetime(2010, 1, 1, tzinfo=UTC),
         catchup=False,
         max_active_runs=1,
         dagrun_timeout=RUN_TIMEOUT,

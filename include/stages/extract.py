@@ -82,7 +82,8 @@ def _pull(
 
 
 def _in_window(run: RunContext, row: Record | UnreadableRecord) -> bool:
-    if not run.is_bounded or row.occurred_at is None:
+    is_undated = isinstance(row, Record) and not row.is_dated
+    if not run.is_bounded or row.occurred_at is None or is_undated:
         return True
     return (run.window_start is None or row.occurred_at >= run.window_start) and row.occurred_at < run.window_end
 

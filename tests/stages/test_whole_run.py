@@ -186,6 +186,12 @@ def test_a_scheduled_run_takes_its_interval_only(deployment: Deployment) -> None
     assert deployment.run("scheduled__1", trigger="scheduled")["extracted"] == 1
 
 
+def test_a_record_without_a_time_is_taken_by_the_run_that_pulls_it_and_not_again(deployment: Deployment) -> None:
+    deployment.write_source([{"id": "undated", "text": "No time on this one.", "created_at": None}])
+    assert deployment.run("scheduled__1", trigger="scheduled")["published"] == 1
+    assert deployment.run("manual__2")["skipped"] == 1
+
+
 def test_a_dry_run_estimates_and_asks_nothing(deployment: Deployment, fault_server: FaultServer) -> None:
     row = deployment.run(dry_run=True)
     assert (row["skipped"], row["requests"]) == (10, 0)
