@@ -69,7 +69,7 @@ class Workbench:
         return pd.read_parquet(f"{self.lake.root}/current/support_tickets")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     """An Airflow whose endpoint is the fault server."""
     folder = tmp_path_factory.mktemp("workbench")
