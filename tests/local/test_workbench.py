@@ -123,7 +123,7 @@ def test_the_bundled_model_answers_by_a_schema() -> None:
     }
     body = {
         "model": "smollm2-135m-instruct",
-        "max_tokens": 20,
+        "max_tokens": 100,
         "messages": [{"role": "user", "content": "How are you?"}],
         "response_format": {"type": "json_schema", "json_schema": {"name": "a", "strict": True, "schema": schema}},
     }
