@@ -75,9 +75,9 @@ class Answer(StrictAnswer):
     )
     outcome: Outcome = Field(
         description=(
-            "resolved: it is settled when the call ends and nothing is left to do. follow_up: somebody still has to "
-            "act. escalated: passed to a supervisor or another team, whatever else is left to do. "
-            "unknown: the call breaks off or does not show how it ended."
+            "resolved: it is settled when the call ends and nothing is left to do; so is an appointment that was only "
+            "made or moved. follow_up: somebody still has to act. escalated: a supervisor or another team takes the "
+            "case over, whatever else is left to do. unknown: the call breaks off or does not show how it ended."
         )
     )
     customer_sentiment_start: Sentiment = Field(description="How the customer sounds in the first third of the call.")
