@@ -40,7 +40,8 @@ class UnreadableRecord:
         record_version: hash of the raw row.
         source: pipeline name.
         occurred_at: UTC, if it was readable.
-        error_type: `invalid_utf8`, `not_json`, `not_parquet`, `missing_id`, `empty_text`, `bad_timestamp`, `too_large`.
+        error_type: `invalid_utf8`, `not_json`, `not_csv`, `not_parquet`, `damaged_file`, `missing_id`, `empty_text`,
+            `bad_timestamp`, `too_large`.
         error_message: one line that names the file and the line.
         raw: redacted head of the raw row.
     """

@@ -1,62 +1,145 @@
-"""Personal data leaves a text before anybody else sees it."""
+"""What is taken out of a text, what stays, and that it takes no longer than reading."""
+
+import time
 
 import pytest
 
-from include.sources.files import read_files
-from include.sources.redact import Redactor
+from include.sources.redact import Redactor, redact
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "redacted"),
     [
-        ("Write to jo.doe+x@mail.example.com now", "Write to <EMAIL_1> now"),
-        ("Card 4111 1111 1111 1111.", "Card <CARD_1>."),
-        ("IBAN DE89 3704 0044 0532 0130 00 please", "IBAN <IBAN_1> please"),
-        ("IBAN DE89370400440532013000", "IBAN <IBAN_1>"),
-        ("from 192.168.10.20 today", "from <IP_1> today"),
-        ("Call +44 7700 900123!", "Call <PHONE_1>!"),
-        ("Call 030 1234 5678 or +44 7700 900123", "Call <PHONE_1> or <PHONE_2>"),
-        ("a@b.de, again A@B.de, other c@d.de", "<EMAIL_1>, again <EMAIL_1>, other <EMAIL_2>"),
+        ("mail jo.smith+x@mail.example.co.uk please", "mail <EMAIL_1> please"),
+        ("Write to JO@EXAMPLE.COM.", "Write to <EMAIL_1>."),
+        ("<jo@example.com>,ann@example.org", "<<EMAIL_1>>,<EMAIL_2>"),
+        ("jürgen@müller.example", "<EMAIL_1>"),
+        ("https://x.example/?mail=jo%40example.com&y=1", "https://x.example/?mail=<EMAIL_1>&y=1"),
+        ("5551234567@example.com", "<EMAIL_1>"),
     ],
 )
-def test_what_is_personal_becomes_a_typed_placeholder(text: str, expected: str) -> None:
-    assert Redactor().redact(text) == expected
+def test_an_email_address_is_taken_out(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("4111111111111111", "<CARD_1>"),
+        ("4111 1111 1111 1111 exp 12/26", "<CARD_1> exp 12/26"),
+        ("4111-1111-1111-1111 123", "<CARD_1> 123"),
+        ("my card 3782 822463 10005.", "my card <CARD_1>."),
+        ("4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 thanks", "<CARD_1> thanks"),
+        ("4111111111111111 5555555555554444", "<CARD_1> <CARD_2>"),
+        ("1234 4111 1111 1111 1111", "1234 <CARD_1>"),
+        ("visa4111111111111111", "visa<CARD_1>"),
+        ("+44 7911 123456 4111 1111 1111 1111", "<PHONE_1> <CARD_1>"),
+        ("٤١١١١١١١١١١١١١١١", "<CARD_1>"),
+    ],
+)
+def test_a_payment_card_is_taken_out(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("DE89370400440532013000", "<IBAN_1>"),
+        ("IBAN: DE89 3704 0044 0532 0130 00 and thanks", "IBAN: <IBAN_1> and thanks"),
+        ("gb82 west 1234 5698 7654 32", "<IBAN_1>"),
+        ("FR14 2004 1010 0505 0001 3M02 606, NL91ABNA0417164300", "<IBAN_1>, <IBAN_2>"),
+        ("DE89370400440532013000 DE89370400440532013000", "<IBAN_1> <IBAN_1>"),
+    ],
+)
+def test_an_iban_is_taken_out(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("from 192.168.10.25:8080.", "from <IP_1>:8080."),
+        ("10.0.0.1, 10.0.0.2 and 10.0.0.1", "<IP_1>, <IP_2> and <IP_1>"),
+        ("2001:db8::8a2e:370:7334", "<IP_1>"),
+        ("[2001:0db8:85a3:0000:0000:8a2e:0370:7334]:443", "[<IP_1>]:443"),
+        ("2001:db8:0:0:0:0:0:1 is 2001:db8::1", "<IP_1> is <IP_1>"),
+    ],
+)
+def test_an_ip_address_is_taken_out(text: str, redacted: str) -> None:
+    assert redact(text) == redacted
+
+
+def test_a_social_security_number_of_the_united_states_is_taken_out() -> None:
+    assert redact("My number is 123-45-6789.") == "My number is <SSN_1>."
+    assert redact("order 9123-45-6789-1") == "order 9123-45-6789-1"
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "version 6.2.1 on Android 15",
-        "order 12345678 since 2026-11-23 10:20",
-        "I paid 1,234.50 for 3 months",
-        "born 23-11-1980, flight LH 1234",
-        "999.999.999.999 is no address",
+        "jo @ example",
+        "@jo.smith on the forum",
+        "4111 1111 1111 1112",
+        "1700000000000",
+        "DE88370400440532013000",
+        "be20 minutes late for the party today",
+        "version 10.0.0.1 and v1.2.3.4",
+        "Windows build 10.0.190.45",
+        "300.1.1.1, 999.999.999.999 and 1.2.3.4.5",
+        "std::vector and dead::beef",
+        "10:20:30:40",
+        "aa:bb:cc:dd:ee:ff",
+        "550e8400-e29b-41d4-a716-446655440000",
+        "e80e9bdd33eda593f16a1b6f2fb228ff",
+        "2606213730650ca3755f97712d4a56",
+        "",
     ],
 )
-def test_versions_dates_prices_and_order_numbers_stay(text: str) -> None:
-    assert Redactor().redact(text) == text
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert redact(text) == text
 
 
-def test_a_number_that_fails_the_check_digit_is_not_called_a_card() -> None:
-    assert "CARD" not in Redactor().redact("4111 1111 1111 1112")
-    assert "IBAN" not in Redactor().redact("DE89370400440532013001")
+def test_the_same_value_has_the_same_number_however_it_is_written() -> None:
+    redactor = Redactor()
+    assert redactor.redact("Jo@Example.com, ann@example.com") == "<EMAIL_1>, <EMAIL_2>"
+    assert redactor.redact("ann@example.com") == "<EMAIL_2>"
+    assert redactor.redact("4111 1111 1111 1111 = 4111-1111-1111-1111") == "<CARD_1> = <CARD_1>"
+    assert redactor.redact("+44 7911 123456 or 07911 123456") == "<PHONE_1> or <PHONE_1>"
 
 
-def test_text_and_attributes_of_one_record_share_their_placeholders(tmp_path: object) -> None:
-    import json
-    from datetime import UTC, datetime
-    from pathlib import Path
-
-    path = Path(str(tmp_path)) / "a.jsonl"
-    path.write_text(json.dumps({"id": 1, "text": "I am a@b.de", "sender": "A@b.de"}))
-    (found,) = read_files(
-        str(path), source="support_tickets", attributes={}, pulled_at=datetime(2026, 11, 23, tzinfo=UTC)
-    )
-    assert found.text == "I am <EMAIL_1>"  # type: ignore[union-attr]
-    assert found.attributes["sender"] == "<EMAIL_1>"  # type: ignore[union-attr]
+def test_numbers_follow_the_order_in_the_text() -> None:
+    assert redact("b@example.com a@example.com b@example.com") == "<EMAIL_1> <EMAIL_2> <EMAIL_1>"
 
 
-def test_hostile_texts_do_not_make_the_patterns_crawl() -> None:
-    # Quadratic patterns would take hours on these; the test would hang, not fail on a clock.
-    for text in ("1 " * 60_000, "a@" * 60_000, "AA11 " * 20_000, "1:" * 50_000, "(12 " * 50_000, "a." * 60_000 + "@"):
-        Redactor().redact(text)
+def test_redacting_twice_changes_nothing() -> None:
+    once = redact("jo@example.com, +44 7911 123456, 4111 1111 1111 1111, 10.0.0.1, DE89370400440532013000")
+    assert once == "<EMAIL_1>, <PHONE_1>, <CARD_1>, <IP_1>, <IBAN_1>"
+    assert redact(once) == once
+
+
+_DIGITS = [
+    "1 ",
+    "4 ",
+    "4",
+    "0",
+    "1-",
+    "1.",
+    "4111 ",
+    "0 1",
+    "(0",
+    "12-34-",
+    "12 34 56 7",
+    "123456789 ",
+    "1/2/",
+    "\u0661 ",
+]
+_SIGNS = ["((", "+", "+1 ", "+49 ", "00 1 ", "@", "%40", ".", "::", "::1 ", "1:", "1.2.3.4.", "- ", "1" * 22 + " "]
+_LETTERS = ["a", "a@", "a@b.", "a%40", "a.", "fe80:", "aa11 ", "DE89 ", "DE89", "id order ", "order 1", "é", "x1", "1x"]
+
+
+@pytest.mark.parametrize("unit", [*_DIGITS, *_SIGNS, *_LETTERS])
+def test_a_hostile_text_takes_linear_time(unit: str) -> None:
+    started = time.process_time()
+    redact((unit * 100_000)[:100_000])
+    # Ordinary texts of this length take 5 ms, the worst of these 150 ms; a quadratic search would take minutes.
+    assert time.process_time() - started < 3

@@ -1,0 +1,209 @@
+"""From the columns of a row to the parts of a record: id, text, time and attributes."""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from include.sources.clean import clean_text, is_blank
+from include.sources.record import content_version
+
+Attribute = str | int | float | bool | None
+
+OWN_COLUMNS = frozenset(
+    {"id", "record_id", "text", "turns", "created_at", "occurred_at", "record_version", "source_url"}
+)
+MAX_ID_CHARACTERS = 200
+# Epoch seconds reach the first in March 1973 and the second in the year 5138; what is above counts milliseconds,
+# microseconds or nanoseconds.
+SMALLEST_EPOCH = 100_000_000
+LARGEST_EPOCH_SECONDS = 100_000_000_000
+LARGEST_EPOCH = LARGEST_EPOCH_SECONDS * 1_000_000_000
+_TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True}
+_TRUTH |= {"false": False, "f": False, "no": False, "n": False, "0": False}
+
+
+def named_columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row under names of [a-z0-9_]: `Created At` is `created_at`, and no two columns share a name."""
+    columns: dict[str, Any] = {}
+    for key, value in row.items():
+        name = column_name(key)
+        while name in columns:
+            name += "_"
+        columns[name] = value
+    return columns
+
+
+def column_name(key: str) -> str:
+    """A name in lower-case letters, digits and underscores; one in another script gets a name made of its hash."""
+    if re.fullmatch("[a-z0-9_]{1,60}", key):
+        return key
+    plain = unicodedata.normalize("NFKD", key[:200]).encode("ascii", "ignore").decode().lower()
+    name = re.sub("[^a-z0-9_]+", "_", plain).strip("_")[:60]
+    is_telling = re.search("[a-z]", name) or (name and key.isascii())
+    return name if is_telling else f"column_{content_version(key)[:6]}"
+
+
+def id_of(columns: Mapping[str, Any]) -> str | None:
+    """`id` or else `record_id`, as text; None if there is neither."""
+    for name in ("id", "record_id"):
+        given = columns.get(name)
+        if given is None or isinstance(given, bool | Mapping | list | tuple):
+            continue
+        if isinstance(given, float):
+            # Number columns with gaps come as floats.
+            given = int(given) if given.is_integer() else given if math.isfinite(given) else ""
+        record_id = " ".join(clean_text(str(given)).split())
+        if is_blank(record_id):
+            continue
+        if len(record_id) > MAX_ID_CHARACTERS:
+            record_id = f"{record_id[: MAX_ID_CHARACTERS - 13]}-{content_version(record_id)}"
+        return record_id
+    return None
+
+
+def text_of(columns: Mapping[str, Any]) -> str:
+    """The transcript of `turns`, one line a turn, or else `text`; cleaned, and empty if nobody could see anything."""
+    for given in ("\n".join(_lines(columns.get("turns"))), columns.get("text")):
+        cleaned = clean_text(given) if isinstance(given, str) else ""
+        if not is_blank(cleaned):
+            return cleaned
+    return ""
+
+
+def _lines(turns: Any) -> Iterator[str]:
+    if isinstance(turns, str):
+        try:
+            turns = json.loads(turns)
+        except (ValueError, RecursionError):
+            return
+    for turn in turns if isinstance(turns, list) else ():
+        if not isinstance(turn, dict) or not isinstance(turn.get("text"), str):
+            continue
+        said = " ".join(turn["text"].split())
+        if said:
+            role = turn.get("role")
+            yield f"{role}: {said}" if isinstance(role, str) and role else said
+
+
+def time_of(columns: Mapping[str, Any]) -> datetime | None:
+    """`created_at` or else `occurred_at`, in UTC; None if neither is given.
+
+    ISO 8601 (without an offset: UTC), a date, a number of seconds, milli-, micro- or nanoseconds since 1970.
+
+    Raises:
+        ValueError: it is given, and no time.
+    """
+    for name in ("created_at", "occurred_at"):
+        value = columns.get(name)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            continue
+        if isinstance(value, float) and math.isnan(value):
+            continue
+        try:
+            return _as_time(value)
+        except (ValueError, OverflowError, OSError, TypeError, AttributeError) as error:
+            # Without the value: the message is stored, and the value is whatever somebody wrote there.
+            raise ValueError(f"{name} is no time") from error
+    return None
+
+
+def _as_time(value: Any) -> datetime:
+    if isinstance(value, str):
+        value = value.strip()
+        if re.fullmatch(r"\d{9,19}(?:\.\d*)?", value):
+            value = float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) >= SMALLEST_EPOCH:
+            return datetime.fromtimestamp(_seconds(value), UTC)
+        # Such as 20261123; any other small number is no time.
+        value = str(value)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(re.sub(r" ?(?:UTC|GMT)$", "+00:00", value))
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _seconds(epoch: float) -> float:
+    if not abs(epoch) < LARGEST_EPOCH:
+        raise ValueError("no clock counts that far")
+    while abs(epoch) >= LARGEST_EPOCH_SECONDS:
+        epoch /= 1_000
+    return epoch
+
+
+def attribute_of(value: Any, kind: type, redact: Callable[[str], str]) -> Attribute:
+    """A column's value in its declared type, or as redacted text; null if it does not convert.
+
+    A stray rating must not cost a customer's text its answer, so it is not worth a place in quarantine.
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if kind is str:
+        return redacted_text(value, redact)
+    try:
+        if kind is bool:
+            return _TRUTH[str(value).strip().lower().removesuffix(".0")]
+        if kind is float:
+            number = float(value)
+            return number if math.isfinite(number) else None
+        return _as_int(value)
+    except (ValueError, TypeError, KeyError, OverflowError):
+        return None
+
+
+def _as_int(value: Any) -> int | None:
+    try:
+        whole = int(value) if isinstance(value, str | int) else None
+    except ValueError:
+        whole = None
+    if whole is None:
+        number = float(value)
+        whole = int(number) if number.is_integer() else None
+    return whole if whole is not None and -(2**63) <= whole < 2**63 else None
+
+
+def redacted_text(value: Any, redact: Callable[[str], str]) -> str | None:
+    """Any value as text: strings as they are, times in ISO 8601, lists and objects as JSON.
+
+    Args:
+        value: of any type that a file can hold.
+        redact: applied to every string in the value, because in JSON a line break before a number is a letter.
+
+    Returns:
+        The text; None if it is nested more deeply than can be written.
+    """
+    if not isinstance(value, Mapping | list | tuple):
+        return redact(scalar_text(value))
+    try:
+        return as_json(_redacted(value, redact))
+    except (ValueError, RecursionError):
+        return None
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON, with what JSON does not know as text."""
+    return json.dumps(value, default=scalar_text, ensure_ascii=False, separators=(",", ":"))
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {redact(str(key)): _redacted(item, redact) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(item, redact) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool) and redact(str(value)) != str(value):
+        return redact(str(value))
+    return value
+
+
+def scalar_text(value: Any) -> str:
+    """A value that is no list and no object as text: times in ISO 8601, `true` and `false` as in JSON."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else str(value)

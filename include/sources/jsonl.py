@@ -1,0 +1,45 @@
+"""Rows of a JSON Lines file."""
+
+import codecs
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from include.sources.row import MAX_LINE_BYTES, BadRow, Row
+
+_HEAD_BYTES = 8_192
+
+
+def json_rows(stream: io.BufferedReader) -> Iterator[Row]:
+    """One row a line; blank lines are counted, but are no rows."""
+    # Split at the byte \n only: U+2028 and its like are part of a customer's text.
+    number = 0
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(line) > MAX_LINE_BYTES:
+            head = line[:_HEAD_BYTES]
+            while line and not line.endswith(b"\n"):
+                line = stream.readline(MAX_LINE_BYTES)
+            yield number, BadRow("too_large", f"the line is longer than {MAX_LINE_BYTES:,} bytes", head)
+            continue
+        if number == 1:
+            line = line.removeprefix(codecs.BOM_UTF8)
+        if line.strip():
+            yield number, _json_row(line)
+
+
+def _json_row(line: bytes) -> dict[str, Any] | BadRow:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return BadRow("invalid_utf8", f"byte {error.start} of the line is not valid UTF-8", line)
+    try:
+        # NaN and Infinity are no JSON, but common; they mean that there is no value. A key given twice: the last one.
+        row = json.loads(text, parse_constant=lambda _: None)
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else "not valid JSON"
+        return BadRow("not_json", f"the line is {reason}", line)
+    if not isinstance(row, dict):
+        return BadRow("not_json", "the line is JSON, but not an object: one object a line is expected", line)
+    return row

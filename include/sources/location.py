@@ -1,0 +1,94 @@
+"""Find the files that a setting names."""
+
+import posixpath
+from dataclasses import dataclass
+
+import fsspec
+
+from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.settings import source_setting
+from include.sources.clean import clean_text
+from include.sources.formats import ENDINGS
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a source.
+
+    Args:
+        fs: its file system.
+        path: within the file system.
+        name: below the folder that the location names; the same wherever the folder lies.
+    """
+
+    fs: fsspec.AbstractFileSystem
+    path: str
+    name: str
+
+    def fingerprint(self) -> str:
+        """Changes when the file does: from its size, and its time or hash."""
+        self.fs.invalidate_cache(posixpath.dirname(self.path))
+        return str(self.fs.ukey(self.path))
+
+
+def find_files(location: str, source: str) -> list[SourceFile]:
+    """The readable files at a path, folder, glob or URI, sorted by name.
+
+    In a folder, with all folders in it, what begins with `_` or `.` is left out: other programs keep unfinished files
+    under such names.
+
+    Args:
+        location: path, folder, glob or URI.
+        source: pipeline name, for the error's remedy.
+
+    Raises:
+        ConfigurationError: there is none, or it may not be read.
+        RetryLater: the file system does not answer.
+    """
+    try:
+        fs, path = fsspec.url_to_fs(location)
+        fs.invalidate_cache()
+        found = _files_at(fs, path)
+    except Exception as error:  # every file system has errors of its own
+        raise reading_error(error, location, source) from error
+    if not found:
+        raise ConfigurationError(
+            f"There is no file at {location!r}. Set {source_setting(source)} to a path, folder, glob or URI of files "
+            f"whose names end in {', '.join(ENDINGS)}. An empty file is an empty batch."
+        )
+    return sorted(found, key=lambda file: file.name)
+
+
+def reading_error(error: Exception, location: str, source: str) -> NightshiftError:
+    """What to raise when a location or one of its files cannot be read."""
+    message = f"{location!r} of {source_setting(source)} cannot be read ({type(error).__name__}: {error})."
+    if isinstance(error, ValueError | ImportError | PermissionError | FileNotFoundError):
+        return ConfigurationError(f"{message} Check the address and that the credentials may read it.")
+    return RetryLater(message)
+
+
+def _files_at(fs: fsspec.AbstractFileSystem, path: str) -> list[SourceFile]:
+    if fs.isfile(path):
+        paths, root = [path], posixpath.dirname(path)
+    elif fs.isdir(path):
+        root = path.rstrip("/")
+        paths = [file for file in fs.find(path) if not _is_unfinished(posixpath.relpath(file, root))]
+    else:
+        root = _folder_of_glob(path)
+        paths = fs.glob(path) if fsspec.core.has_magic(path) else []
+    return [
+        SourceFile(fs, file, clean_text(posixpath.relpath(file, root)))
+        for file in paths
+        if file.lower().endswith(ENDINGS)
+    ]
+
+
+def _is_unfinished(name: str) -> bool:
+    return any(part.startswith(("_", ".")) for part in name.split("/"))
+
+
+def _folder_of_glob(path: str) -> str:
+    folder = posixpath.dirname(path)
+    while fsspec.core.has_magic(folder):
+        folder = posixpath.dirname(folder)
+    return folder

@@ -1,0 +1,167 @@
+"""Turn a row of a file into a record: cleaned, redacted and checked."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from include.sources.clean import clean_text
+from include.sources.fields import (
+    OWN_COLUMNS,
+    as_json,
+    attribute_of,
+    id_of,
+    named_columns,
+    redacted_text,
+    scalar_text,
+    text_of,
+    time_of,
+)
+from include.sources.record import Record, UnreadableRecord, content_version
+from include.sources.redact import Redactor
+from include.sources.row import BadRow
+
+# The lake has a column for each.
+MAX_COLUMNS = 300
+RAW_CHARACTERS = 2_000
+# More is redacted than is kept, so that what is cut in two at the end of it lies behind what is kept.
+RAW_READ_CHARACTERS = 64 * 1024
+MAX_VERSION_CHARACTERS = 200
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf])|([\"\\/]))")
+
+
+@dataclass(frozen=True, slots=True)
+class Normaliser:
+    """What all rows of one reading have in common.
+
+    Args:
+        source: pipeline name.
+        attributes: types of the attributes that have one; all others are kept as text.
+        pulled_at: UTC; when a record without a time is taken to have occurred.
+        latest: UTC; a later time is no time.
+        max_text_characters: a longer text or attribute is too large.
+    """
+
+    source: str
+    attributes: Mapping[str, type]
+    pulled_at: datetime
+    latest: datetime
+    max_text_characters: int
+
+    def record(self, row: Mapping[str, Any] | BadRow, place: str) -> Record | UnreadableRecord:
+        """One row as a record, or as an unreadable one that says why.
+
+        Args:
+            row: as it was read.
+            place: `<file name>#L<line>`, the id of a row without one.
+        """
+        if isinstance(row, BadRow):
+            return self._bad_row(row, place)
+        if len(row) > MAX_COLUMNS:
+            message = f"{place}: the row has {len(row):,} columns, more than {MAX_COLUMNS}"
+            return self._unreadable(row, place, "too_large", message)
+        columns = named_columns(row)
+        record_id = id_of(columns)
+        try:
+            occurred_at, time_error = self._checked_time(columns), ""
+        except ValueError as error:
+            occurred_at, time_error = None, str(error)
+        if record_id is None:
+            message = f"{place}: there is no id or record_id"
+            return self._unreadable(row, place, "missing_id", message, occurred_at)
+        text = text_of(columns)
+        if not text:
+            return self._unreadable(row, record_id, "empty_text", f"{place}: there is no text", occurred_at)
+        others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS}
+        for name, value in (("text", text), *others.items()):
+            if isinstance(value, str) and len(value) > self.max_text_characters:
+                message = f"{place}: {name} has {len(value):,} characters, more than {self.max_text_characters:,}"
+                return self._unreadable(row, record_id, "too_large", message, occurred_at)
+        if time_error:
+            return self._unreadable(row, record_id, "bad_timestamp", f"{place}: {time_error}")
+        redactor = Redactor()
+        redacted = redactor.redact(text)
+        url = columns.get("source_url")
+        return Record(
+            record_id=record_id,
+            record_version=_version(columns.get("record_version")) or content_version(text),
+            source=self.source,
+            source_url=_clean_redact(redactor, "source_url")(url) or None if isinstance(url, str) else None,
+            occurred_at=occurred_at or self.pulled_at,
+            text=redacted,
+            attributes={
+                name: attribute_of(value, self.attributes.get(name, str), _clean_redact(redactor, name))
+                for name, value in others.items()
+            },
+            is_dated=occurred_at is not None,
+        )
+
+    def _checked_time(self, columns: Mapping[str, Any]) -> datetime | None:
+        occurred_at = time_of(columns)
+        if occurred_at is not None and not EPOCH <= occurred_at <= self.latest:
+            raise ValueError("the time lies before 1970 or in the future")
+        return occurred_at
+
+    def _bad_row(self, row: BadRow, place: str) -> UnreadableRecord:
+        head = row.raw[: 4 * RAW_READ_CHARACTERS].decode("utf-8", "replace")
+        head = clean_text(_JSON_ESCAPE.sub(_unescaped, head[:RAW_READ_CHARACTERS]))
+        return UnreadableRecord(
+            record_id=place,
+            record_version=content_version(row.raw),
+            source=self.source,
+            occurred_at=None,
+            error_type=row.error_type,
+            error_message=f"{place}: {row.error_message}",
+            raw=Redactor().redact(head)[:RAW_CHARACTERS],
+        )
+
+    def _unreadable(
+        self,
+        row: Mapping[str, Any],
+        record_id: str,
+        error_type: str,
+        message: str,
+        occurred_at: datetime | None = None,
+    ) -> UnreadableRecord:
+        redactor = Redactor()
+        head = {
+            _clean_redact(redactor, "")(name)[:100]: redacted_text(
+                value[:RAW_READ_CHARACTERS] if isinstance(value, str) else value, _clean_redact(redactor, name)
+            )
+            for name, value in list(row.items())[:MAX_COLUMNS]
+            if value is not None
+        }
+        return UnreadableRecord(
+            record_id=record_id,
+            record_version=content_version(_canonical(row)),
+            source=self.source,
+            occurred_at=occurred_at,
+            error_type=error_type,
+            error_message=message,
+            raw=json.dumps(head, ensure_ascii=False)[:RAW_CHARACTERS],
+        )
+
+
+def _clean_redact(redactor: Redactor, name: str) -> Callable[[str], str]:
+    return lambda text: redactor.redact(clean_text(text), name)
+
+
+def _canonical(row: Mapping[str, Any]) -> str:
+    try:
+        return as_json(row)
+    except (ValueError, RecursionError):
+        return ",".join(row)
+
+
+def _version(given: Any) -> str | None:
+    if given is None or isinstance(given, Mapping | list | tuple):
+        return None
+    return clean_text(scalar_text(given))[:MAX_VERSION_CHARACTERS] or None
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code, space, character = escape.groups()
+    return chr(int(code, 16)) if code else " " if space else character

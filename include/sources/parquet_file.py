@@ -1,0 +1,112 @@
+"""Rows of a Parquet file."""
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.sources.row import MAX_LINE_BYTES, BadRow, Row
+
+# A Parquet file of 93 kB can claim 2 GB.
+MAX_ROW_GROUP_BYTES = 1024 * 1024 * 1024
+SMALL_ROW_GROUP_BYTES = 32 * 1024 * 1024
+READ_AHEAD_BYTES = 1024 * 1024
+ROWS_PER_BATCH = 100
+REASON_CHARACTERS = 200
+
+
+def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
+    """One row a row, row group by row group, with page checksums verified where the file has them.
+
+    What is damaged ends the file: one `BadRow` stands for all that could not be read.
+
+    Raises:
+        OSError: the file system failed, not the file.
+    """
+    number = 0
+    try:
+        parquet = _opened(file)
+        too_large = _row_group_too_large(parquet)
+        if too_large:
+            yield 1, too_large
+            return
+        for batch in parquet.iter_batches(batch_size=ROWS_PER_BATCH):
+            names = batch.schema.names
+            columns = [_with_python_times(column) for column in batch.columns]
+            for index in range(batch.num_rows):
+                number += 1
+                yield number, _row(names, columns, index)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        if getattr(error, "errno", None) is not None:
+            raise
+        reason = " ".join(str(error).split())[:REASON_CHARACTERS]
+        if number == 0:
+            yield 1, BadRow("not_parquet", f"the file cannot be read as Parquet: {reason}")
+        else:
+            yield number + 1, BadRow("damaged_file", f"nothing from row {number + 1} on can be read: {reason}")
+
+
+def _opened(file: IO[bytes]) -> pq.ParquetFile:
+    metadata = pq.read_metadata(file)
+    file.seek(0)
+    # Without pre-buffering, pages are read as they are needed, not a row group at once.
+    return pq.ParquetFile(
+        file,
+        metadata=metadata,
+        page_checksum_verification=True,
+        pre_buffer=False,
+        buffer_size=READ_AHEAD_BYTES,
+        read_dictionary=_text_columns(metadata),
+    )
+
+
+def _text_columns(metadata: pq.FileMetaData) -> list[str]:
+    """Columns of text whose dictionaries stay dictionaries.
+
+    Otherwise a long text that a file of 60 kB repeats by its dictionary takes gigabytes. In large row groups the
+    dictionary itself would: it grows with every text, and there no text is the same as another.
+    """
+    # Only row groups are asked for their size: pyarrow 26 aborts the process when asked for a damaged column's.
+    if any(size > SMALL_ROW_GROUP_BYTES for size in _row_group_sizes(metadata)):
+        return []
+    columns = [metadata.schema.column(index) for index in range(metadata.num_columns)]
+    # Dictionaries within lists cannot be read where there is more than one row group.
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY" and "." not in column.path]
+
+
+def _row_group_sizes(metadata: pq.FileMetaData) -> list[int]:
+    return [metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)]
+
+
+def _row_group_too_large(parquet: pq.ParquetFile) -> BadRow | None:
+    largest = max(_row_group_sizes(parquet.metadata), default=0)
+    if largest <= MAX_ROW_GROUP_BYTES:
+        return None
+    return BadRow(
+        "too_large",
+        f"the file has a row group of {largest:,} bytes, more than {MAX_ROW_GROUP_BYTES:,}; write smaller ones",
+    )
+
+
+def _with_python_times(column: pa.Array) -> pa.Array:
+    # Python's datetime counts microseconds.
+    if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
+
+
+def _row(names: list[str], columns: list[pa.Array], index: int) -> dict[str, Any] | BadRow:
+    row: dict[str, Any] = {}
+    for name, column in zip(names, columns, strict=True):
+        try:
+            value = column[index].as_py()
+            row[name] = value.decode() if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            return BadRow("invalid_utf8", f"column {name!r} is not valid UTF-8", name.encode())
+        except (ValueError, OverflowError):
+            # A timestamp beyond the year 9999, an unknown time zone.
+            row[name] = f"unreadable {column.type}"
+        if isinstance(value, str | bytes) and len(value) > MAX_LINE_BYTES:
+            return BadRow("too_large", f"column {name!r} is longer than {MAX_LINE_BYTES:,} characters", name.encode())
+    return row

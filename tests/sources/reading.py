@@ -1,0 +1,67 @@
+"""Read files that a test writes, as a pipeline named `demo`."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from include.sources.files import MAX_TEXT_CHARACTERS, read_files
+from include.sources.record import Record, UnreadableRecord
+
+PULLED_AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+def read_all(
+    location: Path | str,
+    attributes: Mapping[str, type] | None = None,
+    max_text_characters: int = MAX_TEXT_CHARACTERS,
+    pulled_at: datetime = PULLED_AT,
+    now: datetime = PULLED_AT,
+) -> list[Record | UnreadableRecord]:
+    """Everything at a location."""
+    return list(
+        read_files(
+            str(location),
+            source="demo",
+            attributes=attributes or {},
+            pulled_at=pulled_at,
+            max_text_characters=max_text_characters,
+            clock=lambda: now,
+        )
+    )
+
+
+def read_lines(folder: Path, *lines: bytes | Mapping[str, Any], **options: Any) -> list[Record | UnreadableRecord]:
+    """Everything in a JSONL file `rows.jsonl` of these lines."""
+    path = folder / "rows.jsonl"
+    path.write_bytes(b"".join((x if isinstance(x, bytes) else json.dumps(x).encode()) + b"\n" for x in lines))
+    return read_all(path, **options)
+
+
+def read_record(folder: Path, row: Mapping[str, Any], **options: Any) -> Record:
+    """The record that one row becomes; `id` and `text` are filled in where the row has none."""
+    (record,) = read_lines(folder, {"id": "1", "text": "Parcel is late", **row}, **options)
+    assert isinstance(record, Record), record
+    return record
+
+
+def read_unreadable(folder: Path, line: bytes | Mapping[str, Any], **options: Any) -> UnreadableRecord:
+    """What one row becomes that is no record, between two good ones that must not suffer from it."""
+    before, unreadable, after = read_lines(
+        folder, {"id": "before", "text": "Good"}, line, {"id": "after", "text": "Good"}, **options
+    )
+    assert isinstance(before, Record) and before.record_id == "before"
+    assert isinstance(after, Record) and after.record_id == "after"
+    assert isinstance(unreadable, UnreadableRecord), unreadable
+    return unreadable
+
+
+def ids(rows: list[Record | UnreadableRecord]) -> list[str]:
+    """Record ids in the order of reading."""
+    return [row.record_id for row in rows]
+
+
+def reasons(rows: list[Record | UnreadableRecord]) -> list[str]:
+    """`record`, or why there is none, in the order of reading."""
+    return [row.error_type if isinstance(row, UnreadableRecord) else "record" for row in rows]

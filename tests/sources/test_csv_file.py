@@ -1,0 +1,147 @@
+"""CSV: encodings, quoting, and rows that cannot be read."""
+
+import codecs
+import gzip
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from include.sources.csv_file import MAX_ROW_CHARACTERS
+from include.sources.record import Record, UnreadableRecord
+from tests.sources.reading import ids, read_all, reasons
+
+
+def read_csv(folder: Path, content: str | bytes) -> list[Record | UnreadableRecord]:
+    """Everything in a file `rows.csv`."""
+    path = folder / "rows.csv"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return read_all(path)
+
+
+def texts(rows: list[Record | UnreadableRecord]) -> list[str]:
+    """Texts of the records."""
+    return [row.text for row in rows if isinstance(row, Record)]
+
+
+def test_the_first_line_names_the_columns(tmp_path: Path) -> None:
+    (record,) = read_csv(tmp_path, "id,text,rating,created_at\na1,Parcel is late,4,2026-11-01T10:00:00Z\n")
+    assert isinstance(record, Record)
+    assert (record.record_id, record.text, record.attributes) == ("a1", "Parcel is late", {"rating": "4"})
+    assert record.occurred_at.isoformat() == "2026-11-01T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "id,text\na,Größe 😀\n".encode(),
+        codecs.BOM_UTF8 + "id,text\na,Größe 😀\n".encode(),
+        codecs.BOM_UTF16_LE + "id,text\na,Größe 😀\n".encode("utf-16-le"),
+        codecs.BOM_UTF16_BE + "id,text\na,Größe 😀\n".encode("utf-16-be"),
+    ],
+    ids=["utf-8", "utf-8 with mark", "utf-16 little", "utf-16 big"],
+)
+def test_every_encoding_with_a_mark_and_utf8_without_one_is_read(tmp_path: Path, encoded: bytes) -> None:
+    rows = read_csv(tmp_path, encoded)
+    assert (ids(rows), texts(rows)) == (["a"], ["Größe 😀"])
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_what_the_first_line_uses(tmp_path: Path, delimiter: str) -> None:
+    rows = read_csv(tmp_path, f'id{delimiter}text{delimiter}x\na{delimiter}"one, two; three"{delimiter}1\n')
+    assert texts(rows) == ["one, two; three"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_every_line_end_ends_a_row(tmp_path: Path, line_end: str) -> None:
+    assert ids(read_csv(tmp_path, line_end.join(["id,text", "a,One", "b,Two", ""]))) == ["a", "b"]
+
+
+def test_a_quoted_text_may_hold_lines_and_quotes(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, 'id,text\na,"one\ntwo ""three"""\nb,Two\n')
+    assert texts(rows) == ['one\ntwo "three"', "Two"]
+
+
+def test_a_quote_within_an_unquoted_text_is_text(tmp_path: Path) -> None:
+    assert texts(read_csv(tmp_path, 'id,text\na,a 5" screen\n')) == ['a 5" screen']
+
+
+def test_an_empty_cell_is_no_value(tmp_path: Path) -> None:
+    (record,) = read_csv(tmp_path, "id,text,rating\na,One,\n")
+    assert isinstance(record, Record)
+    assert record.attributes == {"rating": None}
+
+
+def test_missing_cells_are_no_values_and_cells_too_many_are_left_out(tmp_path: Path) -> None:
+    short, long = read_csv(tmp_path, "id,text,x\na,One\nb,Two,3,4,5\n")
+    assert isinstance(short, Record) and isinstance(long, Record)
+    assert (dict(short.attributes), dict(long.attributes)) == ({}, {"x": "3"})
+
+
+def test_rows_without_any_value_are_left_out(tmp_path: Path) -> None:
+    assert ids(read_csv(tmp_path, "id,text\n\na,One\n,\n\n")) == ["a"]
+
+
+@pytest.mark.parametrize("content", [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, b"id,text", b"id,text\n"])
+def test_a_file_without_rows_is_an_empty_batch(tmp_path: Path, content: bytes) -> None:
+    assert read_csv(tmp_path, content) == []
+
+
+def test_a_row_without_id_is_named_by_its_number(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, "id,text\na,One\n,Two\n")
+    assert (ids(rows), reasons(rows)) == (["a", "rows.csv#L2"], ["record", "missing_id"])
+
+
+def test_invalid_utf8_costs_its_own_row_only(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, b"id,text\na,One\nb,caf\xe9\nc,Three\n")
+    assert reasons(rows) == ["record", "invalid_utf8", "record"]
+    assert isinstance(rows[1], UnreadableRecord)
+    assert rows[1].raw == "b,caf\ufffd"
+
+
+def test_a_quote_that_never_closes_costs_its_own_line_only(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, 'id,text\na,One\nb,"torn\nc,Three\nd,Four\n')
+    assert (reasons(rows), texts(rows)) == (["record", "not_csv", "record", "record"], ["One", "Three", "Four"])
+    assert isinstance(rows[1], UnreadableRecord)
+    assert rows[1].raw.startswith('b,"torn')
+
+
+def test_a_stray_quote_does_not_mix_two_customers_texts(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, 'id,text\na,"torn\nb,"Two"\nc,Three\n')
+    assert (reasons(rows), texts(rows)) == (["not_csv", "record", "record"], ["Two", "Three"])
+
+
+def test_many_quotes_that_never_close_end_in_reasonable_time(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, "id,text\n" + 'x","\n' * 20_000)
+    assert "not_csv" in reasons(rows)
+
+
+def test_a_line_beyond_the_cap_costs_its_own_row_only(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    with path.open("wb") as file:
+        file.write(b"id,text\na,One\nb,")
+        for _ in range(6):
+            file.write(b"A" * MAX_ROW_CHARACTERS)
+        file.write(b"\nc,Three\n")
+    tracemalloc.start()
+    rows = read_all(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert reasons(rows) == ["record", "too_large", "record"]
+    assert peak < 8 * MAX_ROW_CHARACTERS
+
+
+def test_a_line_beyond_the_cap_within_quotes_gives_no_part_of_it(tmp_path: Path) -> None:
+    big = "A" * (MAX_ROW_CHARACTERS + 1)
+    rows = read_csv(tmp_path, f'id,text\na,"One\nb,{big}"\nc,Three\n')
+    assert (reasons(rows), texts(rows)) == (["too_large", "record"], ["Three"])
+
+
+def test_a_torn_gzip_file_gives_what_could_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(gzip.compress(b"id,text\na,One\n")[:-8])
+    assert reasons(read_all(path))[-1] == "damaged_file"
+
+
+def test_nul_characters_are_dropped(tmp_path: Path) -> None:
+    assert texts(read_csv(tmp_path, "id,text\na,One\x00 two\n")) == ["One two"]

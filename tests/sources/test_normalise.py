@@ -1,0 +1,116 @@
+"""Where personal data can be in a row, and that it is nowhere in what becomes of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.sources.reading import read_lines, read_record, read_unreadable
+
+PERSONAL = ["jo.smith@example.com", "+44 7911 123456", "4111 1111 1111 1111", "DE89370400440532013000", "192.168.10.25"]
+EVERYWHERE = " and ".join(PERSONAL)
+
+
+def test_text_attributes_and_url_are_redacted_with_the_same_numbers(tmp_path: Path) -> None:
+    record = read_record(
+        tmp_path,
+        {
+            "text": "I am jo@example.com, not ann@example.com",
+            "contact": "ann@example.com",
+            "labels": {"from": ["jo@example.com"]},
+            "phone": 447911123456,
+            "source_url": "https://tickets.example/1?user=jo%40example.com",
+        },
+    )
+    assert record.text == "I am <EMAIL_1>, not <EMAIL_2>"
+    assert record.attributes == {"contact": "<EMAIL_2>", "labels": '{"from":["<EMAIL_1>"]}', "phone": "<PHONE_1>"}
+    assert record.source_url == "https://tickets.example/1?user=<EMAIL_1>"
+
+
+def test_nested_attributes_are_redacted_and_stay_json(tmp_path: Path) -> None:
+    labels = {"note": "call\n07911123456", "jo@example.com": [447911123456, "\njo@example.com", 5, True, None]}
+    labels_text = read_record(tmp_path, {"labels": labels}).attributes["labels"]
+    assert json.loads(str(labels_text)) == {
+        "note": "call\n<PHONE_1>",
+        "<EMAIL_1>": ["<PHONE_1>", "<EMAIL_1>", 5, True, None],
+    }
+
+
+def test_the_message_about_a_bad_time_does_not_repeat_it(tmp_path: Path) -> None:
+    row = {"id": "T-1", "text": "Good", "created_at": f"{EVERYWHERE} \ud800"}
+    assert read_unreadable(tmp_path, row).error_message == "rows.jsonl#L2: created_at is no time"
+
+
+def test_turns_are_redacted(tmp_path: Path) -> None:
+    turns = [{"role": "customer", "text": "It is jo@example.com"}, {"role": "agent", "text": "jo@example.com, thanks"}]
+    record = read_record(tmp_path, {"text": None, "turns": turns})
+    assert record.text == "customer: It is <EMAIL_1>\nagent: <EMAIL_1>, thanks"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": EVERYWHERE},
+        {"id": "T-1", "text": "", "notes": EVERYWHERE},
+        {"id": "T-1", "text": EVERYWHERE, "created_at": "never"},
+        {"id": "T-1", "text": "\n".join(["", *PERSONAL, ""]), "created_at": "never"},
+        {"id": "T-1", "text": "", "deep": {"list": PERSONAL}},
+        {"id": "T-1", "text": "", "deep": {"list": [f"\n{value}\n" for value in PERSONAL]}},
+        {"id": "T-1", "text": "", EVERYWHERE: 1},
+        {"id": "T-1", "text": EVERYWHERE + "x" * 200},
+    ],
+)
+def test_the_raw_head_of_an_unreadable_row_is_redacted(tmp_path: Path, row: dict[str, Any]) -> None:
+    raw = read_unreadable(tmp_path, row, max_text_characters=200).raw
+    assert [value for value in PERSONAL if value in raw] == []
+    assert "<EMAIL_1>" in raw
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_the_raw_head_of_a_torn_line_is_redacted(tmp_path: Path, escaped: bool) -> None:
+    line = json.dumps({"id": "T-1", "text": "\n".join(["Grüße", *PERSONAL, ""])}, ensure_ascii=escaped)[:-1]
+    raw = read_unreadable(tmp_path, line.replace("@", "\\u0040").encode()).raw
+    assert [value for value in PERSONAL if value in raw] == []
+    assert "<EMAIL_1>" in raw and "<PHONE_1>" in raw and "Grüße" in raw
+
+
+@pytest.mark.parametrize("line", [b"\xff" * 9_000, b"x" * 9_000, "😀".encode() * 9_000, b"jo@example.com " * 9_000])
+def test_the_raw_head_is_short_and_valid_utf8(tmp_path: Path, line: bytes) -> None:
+    raw = read_unreadable(tmp_path, line).raw
+    assert 0 < len(raw) <= 2_000
+    assert "\x00" not in raw
+    raw.encode("utf-8")
+
+
+def test_personal_data_that_is_cut_in_two_is_not_kept(tmp_path: Path) -> None:
+    raw = read_unreadable(tmp_path, b"x" * 1_990 + b" jo.smith@example.com").raw
+    assert "jo.smi" not in raw
+
+
+def test_an_unreadable_row_is_known_again_by_its_id_and_its_content(tmp_path: Path) -> None:
+    first, same, other = (read_unreadable(tmp_path, line) for line in (b"nonsense", b"nonsense", b"other nonsense"))
+    assert (first.record_id, first.record_version) == (same.record_id, same.record_version)
+    assert first.record_version != other.record_version
+
+
+def test_all_rows_come_out_in_order_whatever_they_are(tmp_path: Path) -> None:
+    rows = read_lines(
+        tmp_path,
+        b"\xff",
+        {"id": 1, "text": "One"},
+        b"{",
+        {"text": "no id"},
+        {"id": 2, "text": " "},
+        {"id": 3, "text": "Three", "created_at": "never"},
+        {"id": 4, "text": "Four"},
+    )
+    assert [getattr(row, "error_type", row.record_id) for row in rows] == [
+        "invalid_utf8",
+        "1",
+        "not_json",
+        "missing_id",
+        "empty_text",
+        "bad_timestamp",
+        "4",
+    ]
