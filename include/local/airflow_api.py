@@ -1,5 +1,6 @@
 """The few calls of Airflow's REST API that `make run` needs."""
 
+import http.client
 import json
 import time
 import urllib.error
@@ -7,8 +8,21 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+
+from include.local.ports import DIRECT
+
 UNFINISHED = ("queued", "running")
 CALL_SECONDS = 30.0
+# A busy machine makes the api-server slow or its database locked for a moment; that must not end a run of hours.
+GET_TRIES = 5
+GET_WAIT_SECONDS = 2.0
+
+
+def _passes(error: BaseException) -> bool:
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= 500
+    return isinstance(error, (OSError, http.client.HTTPException))
 
 
 class AirflowApi:
@@ -26,11 +40,21 @@ class AirflowApi:
         """Call `/api/v2/<path>`.
 
         Raises:
-            urllib.error.HTTPError: the server refuses.
+            urllib.error.URLError: the server refuses, or was not there for several tries.
         """
         if self._token is None:
-            self._token = self._send("GET", "/auth/token", None)["access_token"]
-        return self._send(method, f"/api/v2/{path}", body)
+            self._token = self._get("/auth/token")["access_token"]
+        path = f"/api/v2/{path}"
+        return self._get(path) if method == "GET" else self._send(method, path, body)
+
+    @retry(
+        retry=retry_if_exception(_passes),
+        stop=stop_after_attempt(GET_TRIES),
+        wait=wait_fixed(GET_WAIT_SECONDS),
+        reraise=True,
+    )
+    def _get(self, path: str) -> dict[str, Any]:
+        return self._send("GET", path, None)
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -38,7 +62,7 @@ class AirflowApi:
             headers["Authorization"] = f"Bearer {self._token}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self._base_url}{path}", data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=CALL_SECONDS) as response:
+        with DIRECT.open(request, timeout=CALL_SECONDS) as response:
             content = response.read()
         answer: dict[str, Any] = json.loads(content) if content else {}
         return answer
@@ -79,10 +103,13 @@ class AirflowApi:
     def fail_unfinished_runs(self) -> int:
         """End runs that a killed `make run` left behind; they would keep new ones from starting."""
         query = "&".join(f"state={state}" for state in UNFINISHED)
-        runs = self.call("GET", f"dags/~/dagRuns?{query}")["dag_runs"]
-        for run in runs:
-            self.call("PATCH", self._run_path(run["dag_id"], run["dag_run_id"]), {"state": "failed"})
-        return len(runs)
+        ended = 0
+        # Page by page: a Backfill may have left more than one answer lists.
+        while runs := self.call("GET", f"dags/~/dagRuns?{query}")["dag_runs"]:
+            for run in runs:
+                self.call("PATCH", self._run_path(run["dag_id"], run["dag_run_id"]), {"state": "failed"})
+            ended += len(runs)
+        return ended
 
     def trigger(self, dag_id: str, run_id: str) -> None:
         """Un-pause a DAG and start a manual run of it."""
@@ -104,7 +131,10 @@ class AirflowApi:
     def last_error(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
         """What the log of a failed task says went wrong."""
         path = f"{self._run_path(dag_id, run_id)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
-        events = self.call("GET", f"{path}?map_index={task['map_index']}&full_content=true")["content"]
+        try:
+            events = self.call("GET", f"{path}?map_index={task['map_index']}&full_content=true")["content"]
+        except urllib.error.HTTPError as error:
+            return f"its log cannot be read ({error})"
         for event in reversed([event for event in events if isinstance(event, dict)]):
             details = event.get("error_detail")
             if details:

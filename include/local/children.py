@@ -2,18 +2,20 @@
 
 import contextlib
 import ctypes
-import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
 import psutil
 
-STOP_SECONDS = 10.0
+from include.local import guardian
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -21,7 +23,8 @@ _PR_SET_PDEATHSIG = 1
 class Children:
     """Starts processes, each in a session and with a log file of its own, and stops them with all they started.
 
-    Use as a context manager. Should this process be killed outright, the kernel asks its children to stop (Linux).
+    Use as a context manager. A guardian process does the stopping, so that nothing is left even when this process is
+    killed outright, or told to stop a second time while it stops.
 
     Args:
         log_folder: gets one `<name>.log` a child.
@@ -29,6 +32,7 @@ class Children:
 
     log_folder: Path
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _guardian: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "Children":
         self.log_folder.mkdir(parents=True, exist_ok=True)
@@ -45,8 +49,9 @@ class Children:
 
     def start(self, name: str, command: Sequence[str], environ: Mapping[str, str]) -> None:
         """Start a child."""
-        with self.log_path(name).open("wb") as log:
-            self._running[name] = subprocess.Popen(
+        # A signal between a child's start and its entry in the list would leave it behind.
+        with _signals_wait() as before, self.log_path(name).open("wb") as log:
+            child = self._running[name] = subprocess.Popen(
                 command,
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
@@ -54,32 +59,59 @@ class Children:
                 stderr=subprocess.STDOUT,
                 # Ctrl-C goes to this process alone, which then stops the children in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=lambda: _in_child(before),
             )
+            self._tell_guardian(str(child.pid))
 
     def dead(self) -> str | None:
         """Name of a child that has ended by itself, if any."""
         return next((name for name, process in self._running.items() if process.poll() is not None), None)
 
+    def listens(self, name: str, port: int) -> bool:
+        """Whether a child itself listens on a port; a server that answers there may be somebody else's."""
+        try:
+            connections = psutil.Process(self._running[name].pid).net_connections("tcp")
+        except psutil.NoSuchProcess:
+            return False
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections)
+
     def stop(self) -> None:
-        """Ask all children and their descendants to stop, then make them."""
-        family: set[psutil.Process] = set()
-        for process in self._running.values():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                parent = psutil.Process(process.pid)
-                family |= {parent, *parent.children(recursive=True)}
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-        _, alive = psutil.wait_procs(family, timeout=STOP_SECONDS)
-        for process in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        for child in self._running.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-        self._running.clear()
+        """End all children and their descendants: within seconds, and whatever signals come meanwhile."""
+        with _signals_wait():
+            if self._guardian:
+                # Should somebody have killed the guardian, its work is done below.
+                with contextlib.suppress(BrokenPipeError):
+                    self._tell_guardian(guardian.STOP)
+                self._guardian.communicate()
+            for child in self._running.values():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    guardian.end([psutil.Process(child.pid)], gentle_seconds=0)
+                child.wait()
+            self._running.clear()
+            self._guardian = None
+
+    def _tell_guardian(self, line: str) -> None:
+        if self._guardian is None:
+            self._guardian = subprocess.Popen(
+                [sys.executable, guardian.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+            )
+        assert self._guardian.stdin is not None
+        self._guardian.stdin.write(f"{line}\n")
+        self._guardian.stdin.flush()
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _in_child(signal_mask: set[int]) -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
+    if sys.platform == "linux":
+        # For the case that the guardian is killed together with this process.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[set[int]]:
+    """Let signals wait until the end of the block; gives the signals that were waiting before it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,10 +5,12 @@ make run ONCE=1                           the same, then stop; the exit code say
 make run PIPELINES="support_tickets"      only those
 """
 
+import http.client
 import os
 import signal
 import sys
 import time
+import urllib.error
 from datetime import UTC, datetime
 
 from include.errors import ConfigurationError, NightshiftError
@@ -73,6 +75,7 @@ def follow(api: AirflowApi, lake: Lake, runs: dict[str, str], children: Children
     """
     ended: dict[str, str] = {}
     shown: dict[str, tuple[str, float]] = {}
+    told: set[tuple[str, int]] = set()
     give_up_at = time.monotonic() + RUN_SECONDS
     while len(ended) < len(runs):
         dead = children.dead()
@@ -88,7 +91,16 @@ def follow(api: AirflowApi, lake: Lake, runs: dict[str, str], children: Children
                 ended[pipeline] = state
                 say(f"{pipeline:<20} {state}")
                 continue
-            stage = stage_of(api.tasks(pipeline, run_id))
+            tasks = api.tasks(pipeline, run_id)
+            for task in tasks:
+                # Minutes pass before a retry; nobody should wonder why nothing moves.
+                if task["state"] == "up_for_retry" and (task["id"], task["try_number"]) not in told:
+                    told.add((task["id"], task["try_number"]))
+                    say(
+                        f"{pipeline}.{task['task_id']} failed and will be tried again: "
+                        f"{api.last_error(pipeline, run_id, task)}"
+                    )
+            stage = stage_of(tasks)
             line = progress_line(pipeline, stage, shard_progress(lake, pipeline, run_id))
             last, at = shown.get(pipeline, ("", 0.0))
             is_other_stage = not last.startswith(f"{pipeline:<20} {stage:<9}")
@@ -110,7 +122,7 @@ def explain_failures(api: AirflowApi, runs: dict[str, str], states: dict[str, st
 
 def run(once: bool, pipelines: list[str]) -> int:
     """Set everything up, run the pipelines, report; returns the exit code."""
-    home = airflow_home()
+    home = airflow_home(say)
     with locked(home) as lock, Children(home / "logs" / "processes") as children:
         model_url = None
         if any(os.environ.get(name) for name in OWN_ENDPOINT):
@@ -159,6 +171,9 @@ def main() -> int:
         return 130
     except NightshiftError as error:
         say(str(error))
+        return 1
+    except (urllib.error.URLError, TimeoutError, http.client.HTTPException) as error:
+        say(f"Airflow's api-server does not answer as it should ({error}). See .airflow/logs/processes/api-server.log.")
         return 1
 
 

@@ -19,14 +19,25 @@ from include.stages.pool import POOL, POOL_SLOTS
 
 ROOT = Path(__file__).parents[2]
 UI_PORT = 8080
+SIMPLE_AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 START_SECONDS = 120.0
+
+LOCK = "workbench.lock"
 
 Say = Callable[[str], None]
 
 
-def airflow_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the workbench keeps its database, logs and secrets: `AIRFLOW_HOME`, else `.airflow`."""
-    return Path(environ.get("AIRFLOW_HOME") or ROOT / ".airflow").absolute()
+def airflow_home(say: Say, environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the workbench keeps its database, logs and secrets: `AIRFLOW_HOME`, else `.airflow`.
+
+    The home of another Airflow is left alone: the workbench ends the runs that it finds unfinished.
+    """
+    own = ROOT / ".airflow"
+    home = Path(environ.get("AIRFLOW_HOME") or own).absolute()
+    if (home / "airflow.cfg").exists() and not (home / LOCK).exists():
+        say(f"AIRFLOW_HOME={home} belongs to another Airflow and stays as it is; using {own}")
+        return own
+    return home
 
 
 @contextmanager
@@ -37,7 +48,7 @@ def locked(home: Path) -> Iterator[Path]:
         ConfigurationError: another one holds it; the message says where its UI is.
     """
     home.mkdir(parents=True, exist_ok=True)
-    path = home / "workbench.lock"
+    path = home / LOCK
     with path.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -55,14 +66,9 @@ def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[s
     """Environment of all Airflow processes. What the user has set himself stays as it is."""
     base_url = f"http://{HOST}:{ui_port}"
     settings = {
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         # Enough for three pipelines at once without drowning two cores in task start-up.
         "AIRFLOW__CORE__PARALLELISM": "6",
-        # No login: the UI listens on this machine's loopback address alone.
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         # Un-pausing a DAG here must not start last night's run beside the one that was asked for.
@@ -72,7 +78,16 @@ def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[s
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
     }
     fixed = {
+        # Whoever works with another Airflow may have settings of it in the environment: its database, above all.
         "AIRFLOW_HOME": str(home),
+        "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__AUTH_MANAGER": SIMPLE_AUTH_MANAGER,
+        # No login: the UI listens on this machine's loopback address alone.
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "PYTHONPATH": str(ROOT),
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(ui_port),
@@ -86,12 +101,16 @@ def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[s
     fixed["NIGHTSHIFT_LAKE"] = lake if "://" in lake else str(Path(lake).absolute())
     if model_url:
         fixed["NIGHTSHIFT_LOCAL_MODEL_URL"] = model_url
+    for name in ("NO_PROXY", "no_proxy"):
+        # Tasks talk to the api-server of this machine, which no proxy can reach.
+        fixed[name] = ",".join(filter(None, (os.environ.get(name), HOST, "localhost")))
     return {**settings, **os.environ, **fixed}
 
 
 def _secret(home: Path, name: str) -> str:
     path = home / name
-    if not path.exists():
+    # Empty: an earlier start was killed between making the file and writing it.
+    if not path.exists() or not path.read_text():
         path.touch(mode=0o600)
         path.write_text(secrets.token_hex(64))
     return path.read_text()

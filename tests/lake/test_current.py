@@ -24,7 +24,9 @@ def lake(tmp_path: Path) -> Lake:
     return open_lake(str(tmp_path))
 
 
-def row(record_id: str, summary: str, *, day: int = 1, month: int = 11, run_id: str = "r1", hour: int = 1) -> dict[str, Any]:
+def row(
+    record_id: str, summary: str, *, day: int = 1, month: int = 11, run_id: str = "r1", hour: int = 1
+) -> dict[str, Any]:
     """A published row; `hour` is when it was answered."""
     return {
         "record_id": record_id,
