@@ -1,22 +1,40 @@
 """Ask a provider's JSON API for one page after another: retries, `Retry-After`, and errors that say what to do."""
 
+import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from include.errors import ConfigurationError, RetryLater
 from include.llm.client import retry_after_seconds
+from include.sources.clean import clean_text
 
-TIMEOUT_SECONDS = 60.0
+CONNECT_SECONDS = 15.0
+# Between two pieces of an answer, and for the whole of it: a server that drips never runs into the first.
+READ_SECONDS = 60.0
+ANSWER_SECONDS = 300.0
+# Pages of hundreds of texts have a few megabytes; packed, a small answer may become a huge one.
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ATTEMPTS = 6
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 # A source that asks for a longer pause is asked again by the task's retry, not by a sleeping worker.
 MAX_RETRY_AFTER_SECONDS = 300.0
 RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PIECE_BYTES = 64 * 1024
+_SAID_CHARACTERS = 300
+# Google and others say so with a 403 too.
+_QUOTA = re.compile(rb"rate.?limit|quota", re.IGNORECASE)
+
+
+class RequestRefused(ConfigurationError):
+    """The provider refuses the request itself (400, 410 or 422): a wrong setting, or a cursor that has expired."""
 
 
 class _Passing(Exception):
@@ -32,9 +50,12 @@ class WebApi:
         name: for messages, such as `Zendesk (connection zendesk_default)`.
         base_url: that all paths are below.
         headers: sent with each request; a function is called anew for each, for tokens that expire.
-        refused: what to check when the provider answers 401 or 403.
-        missing: what to check when it answers 404.
-        sleep: for tests.
+        auth: user and password for HTTP basic authentication.
+        refused: what to check when the provider answers 401 or 403; None: it asks for no credentials, so these say
+            that it was asked too often.
+        missing: what to check when it answers 404, or that the request is wrong.
+        asked_pause: seconds that the headers of a 429 or 5xx ask for, if any.
+        sleep, clock: for tests.
     """
 
     def __init__(
@@ -44,28 +65,31 @@ class WebApi:
         *,
         headers: Callable[[], Mapping[str, str]] = dict,
         auth: tuple[str, str] | None = None,
-        refused: str,
+        refused: str | None,
         missing: str,
+        asked_pause: Callable[[Mapping[str, str]], float | None] = retry_after_seconds,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
         self._headers = headers
         self._refused, self._missing = refused, missing
-        self._sleep = sleep
+        self._asked_pause = asked_pause
+        self._sleep, self._clock = sleep, clock
         self._session = requests.Session()
         # A stray HTTP_PROXY or .netrc must not reroute or replace the credentials.
         self._session.trust_env = False
         self._session.auth = auth
 
     def get_json(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
-        """The JSON document at a path below the base URL, or at a full URL on the same host (a link to the next page).
+        """The JSON document at a path below the base URL, or at a full URL below it (a link to the next page).
 
         Raises:
-            ConfigurationError: the credentials are refused, or there is nothing at the path.
+            ConfigurationError: the credentials are refused, there is nothing at the path, or the link leads elsewhere.
+            RequestRefused: the request itself is refused, such as a cursor that has expired.
             RetryLater: the provider failed, or asks for a longer pause than a worker should sleep.
         """
-        url = path if path.startswith(f"{self._base_url}/") else f"{self._base_url}/{path.lstrip('/')}"
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=_wait,
@@ -74,35 +98,78 @@ class WebApi:
             reraise=True,
         )
         try:
-            return retrying(self._ask, url, parameters)
+            return retrying(self._ask, self._url(path), parameters)
         except _Passing as error:
             raise RetryLater(f"{self.name}: {error}. The task's retry goes on from the last page.") from error
 
-    def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
-        try:
-            response = self._session.get(
-                url, params=parameters, headers=self._headers(), timeout=TIMEOUT_SECONDS, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise _Passing(f"no answer ({type(error).__name__})") from error
-        status = response.status_code
-        if status in RETRYABLE_STATUS:
-            wait = retry_after_seconds(response.headers)
-            if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
-                raise RetryLater(f"{self.name} asks to be left alone for {wait:.0f} s; the task's retry goes on.")
-            raise _Passing(f"it answered {status}", wait)
-        if status in (401, 403):
-            raise ConfigurationError(f"{self.name} refuses the credentials ({status}). {self._refused}")
-        if status in (404, 410):
+    def _url(self, path: str) -> str:
+        if path.startswith(f"{self._base_url}/"):
+            return path
+        if "://" in path:
+            # The credentials would go there too.
             raise ConfigurationError(
-                f"{self.name} has nothing at {response.request.path_url} ({status}). {self._missing}"
+                f"{self.name} links to {urlsplit(path).netloc!r}, which is not below {self._base_url!r}. "
+                "Check that the address is the provider's own."
             )
-        if status != 200:
-            raise ConfigurationError(f"{self.name} answered {status} to {response.request.path_url}. {self._missing}")
+        return f"{self._base_url}/{path.lstrip('/')}"
+
+    def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
+        headers = self._headers()
         try:
-            return response.json()
-        except ValueError as error:
+            with self._session.get(
+                url,
+                params=parameters,
+                headers=headers,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = self._body(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _Passing(f"no answer ({type(error).__name__})") from error
+        self._check_status(response, body)
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError) as error:
             raise _Passing("the answer is no JSON") from error
+
+    def _body(self, response: requests.Response) -> bytes:
+        body = bytearray()
+        deadline = self._clock() + ANSWER_SECONDS
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+            body += piece
+            if len(body) > MAX_ANSWER_BYTES:
+                raise RetryLater(f"{self.name} answered with more than {MAX_ANSWER_BYTES:,} bytes.")
+            if self._clock() > deadline:
+                raise _Passing(f"the answer took longer than {ANSWER_SECONDS:.0f} s")
+        return bytes(body)
+
+    def _check_status(self, response: requests.Response, body: bytes) -> None:
+        status, place = response.status_code, urlsplit(response.url).path
+        if status == 200:
+            return
+        is_refusal = status in (401, 403) and self._refused is not None
+        if status in RETRYABLE_STATUS or (status in (401, 403) and not is_refusal) or _is_over_quota(status, body):
+            wait = self._asked_pause(response.headers)
+            if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
+                raise RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
+            raise _Passing(f"it answered {status}{_said(body)}", wait)
+        if is_refusal:
+            raise ConfigurationError(f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}")
+        if status == 404:
+            raise ConfigurationError(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
+        message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
+        raise RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
+
+
+def _is_over_quota(status: int, body: bytes) -> bool:
+    return status == 403 and bool(_QUOTA.search(body))
+
+
+def _said(body: bytes) -> str:
+    """The provider's own reason, where it gives one as JSON: most are more to the point than any guess of ours."""
+    said = " ".join(clean_text(body[: 4 * _SAID_CHARACTERS].decode("utf-8", "replace")).split())
+    return f" It says: {said[:_SAID_CHARACTERS]}" if said.startswith("{") else ""
 
 
 def _wait(state: RetryCallState) -> float:
