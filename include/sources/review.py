@@ -1,0 +1,77 @@
+"""What the reviews of all app stores have in common: the columns of their rows."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from include.sources.clean import is_blank
+from include.sources.fields import time_of
+from include.sources.record import content_version
+from include.sources.source import SourceRow
+
+
+def review_row(
+    place: str,
+    *,
+    store: str,
+    app_id: str,
+    review_id: Any,
+    title: Any,
+    text: Any,
+    written_at: Any,
+    updated_at: Any,
+    rating: Any,
+    url: Any = None,
+    app_version: Any = None,
+    country: Any = None,
+    language: Any = None,
+    device: Any = None,
+    developer_reply: Any = None,
+) -> SourceRow:
+    """One review with the same columns whatever store it comes from; who wrote it is left out.
+
+    Its version is the time of its last update and a hash of title and text, so it changes with each edit. A review
+    that has only a title has it as its text too. Values are taken as they were read: the normaliser judges them.
+
+    Args:
+        place: see `SourceRow`.
+        store: `app_store` or `google_play`.
+        app_id: of the store, a number or a package name.
+        review_id: the store's own, the same after an edit.
+        written_at, updated_at: ISO 8601 or a number since 1970, see `time_of`; the latter decides about the window.
+        url: where a person can look the review up.
+    """
+    changed_at = moment_of(updated_at)
+    version = content_version(f"{title or ''}\n{text or ''}")
+    if changed_at is not None:
+        # To the second, because one of Google's two ways to the same review has no finer time.
+        version = f"{changed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}-{version}"
+    row = {
+        "id": review_id,
+        "record_version": version,
+        "text": text if isinstance(text, str) and not is_blank(text) else title,
+        "created_at": written_at,
+        "source_url": url,
+        "title": title,
+        "rating": rating,
+        "app_version": app_version,
+        "country": country,
+        "language": language,
+        "device": device,
+        "developer_reply": developer_reply,
+        "app_id": app_id,
+        "store": store,
+    }
+    return SourceRow(place, row, changed_at)
+
+
+def moment_of(value: Any) -> datetime | None:
+    """A time in UTC; None if it is none, which the normaliser says when it comes to it."""
+    try:
+        return time_of({"created_at": value})
+    except ValueError:
+        return None
+
+
+def place_of(store: str, app_id: str, review_id: Any, review: Any) -> str:
+    """Name of a review that has no file and line; of one without an id, by its content."""
+    return f"{store}/{app_id}/{review_id if isinstance(review_id, str) and review_id else content_version(str(review))}"
