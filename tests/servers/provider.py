@@ -5,17 +5,18 @@ import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request as it arrived; `query` by name, decoded."""
+    """One request as it arrived; `query` by name, decoded; `headers` are looked up without regard to case."""
 
     path: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Message
     body: bytes
 
 
@@ -78,16 +79,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _respond(self) -> None:
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = Asked(url.path, dict(parse_qsl(url.query)), dict(self.headers), body)
+        asked = Asked(url.path, dict(parse_qsl(url.query)), self.headers, body)
         answer = self.provider.respond(asked)
         content = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         self.send_response(answer.status)
-        for name, value in ({"Content-Length": str(len(content))} | dict(answer.headers)).items():
+        for name, value in (
+            {"Content-Length": str(len(content)), "Connection": "close"} | dict(answer.headers)
+        ).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-        # What was announced and not sent must not be waited for.
-        self.close_connection = True
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""
