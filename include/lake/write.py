@@ -4,7 +4,8 @@ import os
 import posixpath
 import tempfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +15,8 @@ from include.errors import RetryLater
 from include.lake.paths import Lake
 
 COMPRESSION = "zstd"
+# Small enough that a look-up reads little around a hit, large enough to compress well.
+ROWS_PER_GROUP = 10_000
 
 
 def write_table(lake: Lake, path: str, table: pa.Table) -> None:
@@ -26,13 +29,64 @@ def write_table(lake: Lake, path: str, table: pa.Table) -> None:
         RetryLater: the disk is full, the bucket is away or the credentials are wrong; nothing is visible.
     """
 
-    def write(staged: Path) -> None:
-        pq.write_table(table, staged, compression=COMPRESSION, write_page_checksum=True)
-        counted = pq.read_table(staged, page_checksum_verification=True).num_rows
-        if counted != table.num_rows:
-            raise OSError(f"{counted} rows were read back of {table.num_rows} written")
+    with open_table_writer(lake, path, table.schema) as writer:
+        writer.write(table)
 
-    _commit(lake, path, write)
+
+class TableWriter:
+    """Writes one Parquet file batch by batch, with row groups of `ROWS_PER_GROUP` rows."""
+
+    def __init__(self, staged: Path, schema: pa.Schema) -> None:
+        self._staged = staged
+        self._file = pq.ParquetWriter(staged, schema, compression=COMPRESSION, write_page_checksum=True)
+        self._schema = schema
+        self._held: list[pa.Table] = []
+        self._held_rows = 0
+        self.rows = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Append rows of the writer's schema; kept in memory until a row group is full."""
+        self._held.append(table)
+        self._held_rows += table.num_rows
+        self.rows += table.num_rows
+        while self._held_rows >= ROWS_PER_GROUP:
+            held = pa.concat_tables(self._held)
+            self._file.write_table(held.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
+            self._held, self._held_rows = [held.slice(ROWS_PER_GROUP)], held.num_rows - ROWS_PER_GROUP
+
+    def finish(self) -> None:
+        """Write what is left, flush, read back and count."""
+        if self._held_rows or not self.rows:
+            held = pa.concat_tables(self._held) if self._held else self._schema.empty_table()
+            self._file.write_table(held, row_group_size=ROWS_PER_GROUP)
+        self._file.close()
+        with pq.ParquetFile(self._staged, page_checksum_verification=True) as file:
+            counted = sum(batch.num_rows for batch in file.iter_batches(batch_size=ROWS_PER_GROUP // 10))
+        if counted != self.rows:
+            raise OSError(f"{counted} rows were read back of {self.rows} written")
+
+    def abandon(self) -> None:
+        """Close the file; what was written is of no use."""
+        self._file.close()
+
+
+@contextmanager
+def open_table_writer(lake: Lake, path: str, schema: pa.Schema) -> Iterator[TableWriter]:
+    """Commit a table that does not fit into memory, with the promises of `write_table`.
+
+    Nothing is visible before the block ends, and nothing ever is when it raises.
+
+    Raises:
+        RetryLater: as `write_table`.
+    """
+    with _staged(lake, path) as staged:
+        writer = TableWriter(staged, schema)
+        try:
+            yield writer
+            writer.finish()
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 def write_bytes(lake: Lake, path: str, content: bytes) -> None:
@@ -41,17 +95,20 @@ def write_bytes(lake: Lake, path: str, content: bytes) -> None:
     Raises:
         RetryLater: as `write_table`.
     """
-    _commit(lake, path, lambda staged: staged.write_bytes(content))
+    with _staged(lake, path) as staged:
+        staged.write_bytes(content)
 
 
-def _commit(lake: Lake, path: str, write: Callable[[Path], object]) -> None:
+@contextmanager
+def _staged(lake: Lake, path: str) -> Iterator[Path]:
+    """A local path to write to; what is there when the block ends is put in place in one step."""
     try:
         if lake.is_local:
             staging = Path(lake.root) / "_staging"
             staging.mkdir(parents=True, exist_ok=True)
             staged = staging / f"{uuid.uuid4().hex}-{posixpath.basename(path)}"
             try:
-                write(staged)
+                yield staged
                 with staged.open("rb") as file:
                     os.fsync(file.fileno())
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +118,7 @@ def _commit(lake: Lake, path: str, write: Callable[[Path], object]) -> None:
         else:
             with tempfile.TemporaryDirectory() as folder:
                 staged = Path(folder) / posixpath.basename(path)
-                write(staged)
+                yield staged
                 # One upload, which becomes visible when it completes.
                 lake.fs.put_file(str(staged), path)
     except OSError as error:

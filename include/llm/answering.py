@@ -46,17 +46,18 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
             `Caller.ask`.
         RetryLater, EndpointUnusable: see `Caller.ask`.
     """
-    sentences = question.sentences(text)
-    tokens = question.estimate_prompt_tokens(text) + question.max_output_tokens
+    prepared = question.prepare(text)
+    tokens = caller.charge(question, prepared.prompt_tokens)
     corrections: list[dict[str, str]] = []
     longer = False
     for asked in range(MAX_REASKS + 1):
         effort.attempts += 1
-        completion = await caller.ask(question.body(text, corrections, longer), tokens, effort.counts)
+        completion = await caller.ask(question.body(prepared, corrections, longer), tokens, effort.counts)
         effort.usage += completion.usage
         effort.latency_ms += completion.latency_ms
+        caller.learn(question, completion.usage.completion_tokens)
         try:
-            return parse_answer(question.answer, _content_of(completion), sentences)
+            return parse_answer(question.answer, _content_of(completion), prepared.sentences)
         except Quarantine as problem:
             if problem.error_type in ("refused", "content_filter") or asked == MAX_REASKS:
                 raise
@@ -120,11 +121,11 @@ class Chain:
     def estimate_prompt_tokens(self, text: str) -> int:
         """About how many prompt tokens all steps take together."""
         if not self._is_long(text):
-            return self.question.estimate_prompt_tokens(text)
+            return self.question.prepare(text).prompt_tokens
         assert self.notes is not None
         chunks = split_chunks(text, self.chunk_characters)
-        noted = self.question.estimate_prompt_tokens("") + len(chunks) * self.notes.max_output_tokens
-        return noted + sum(self.notes.estimate_prompt_tokens(chunk) for chunk in chunks)
+        noted = self.question.prepare("").prompt_tokens + len(chunks) * self.notes.max_output_tokens
+        return noted + sum(self.notes.prepare(chunk).prompt_tokens for chunk in chunks)
 
     async def answer(
         self, caller: Caller, text: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]

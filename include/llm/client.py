@@ -5,15 +5,17 @@ times the call itself (the SDK serves the first question of a run, see `prefligh
 """
 
 import email.utils
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import orjson
+from yarl import URL
 
 from include.errors import EndpointUnusable, Quarantine
+from include.limits.headers import headroom
 from include.llm.endpoint import Endpoint
 from include.llm.usage import Usage, usage_of
 
@@ -25,7 +27,7 @@ RETRYABLE_STATUS = frozenset({408, 409})
 TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Completion:
     """One paid answer, not validated yet.
 
@@ -35,6 +37,7 @@ class Completion:
         refusal: the model's own words when it refuses.
         usage: tokens as the provider counted them.
         latency_ms: from sending to the last byte.
+        remaining, wait_seconds: what the response says of the rate limit, see `headroom`.
     """
 
     content: str | None
@@ -42,6 +45,8 @@ class Completion:
     refusal: str | None
     usage: Usage
     latency_ms: int
+    remaining: int | None = None
+    wait_seconds: float | None = None
 
 
 class PassingTrouble(Exception):
@@ -51,12 +56,21 @@ class PassingTrouble(Exception):
         reason: short machine-readable name, which becomes the quarantine's `error_type` if it never passes.
         message: one line for people.
         reached_provider: whether the call counts as a request.
+        retry_after_seconds: how long the server asks to wait, if it says.
     """
 
-    def __init__(self, reason: str, message: str, *, reached_provider: bool = True) -> None:
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        *,
+        reached_provider: bool = True,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.reached_provider = reached_provider
+        self.retry_after_seconds = retry_after_seconds
 
 
 class RateLimited(Exception):
@@ -77,6 +91,8 @@ class ChatClient:
     def __init__(self, endpoint: Endpoint, in_flight: int) -> None:
         self._endpoint = endpoint
         self._in_flight = in_flight
+        # Parsed once: a URL in text is parsed at every call.
+        self._url = URL(f"{endpoint.base_url}/chat/completions")
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "ChatClient":
@@ -113,9 +129,7 @@ class ChatClient:
             raise RuntimeError("Use ChatClient as `async with`.")
         started = time.monotonic()
         try:
-            async with self._session.post(
-                f"{self._endpoint.base_url}/chat/completions", data=body, allow_redirects=False
-            ) as response:
+            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
                 raw = await _read_capped(response)
                 status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
@@ -128,12 +142,14 @@ class ChatClient:
             raise PassingTrouble("broken_connection", f"The connection broke: {type(error).__name__}") from error
         if status != 200:
             raise failure_of(status, headers, raw, self._endpoint)
-        return _completion(raw, latency_ms=round((time.monotonic() - started) * 1000))
+        return _completion(raw, headers, latency_ms=round((time.monotonic() - started) * 1000))
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise PassingTrouble("malformed_response", "The server sent a compressed body that was not asked for")
+    if response.content_length is not None and response.content_length <= MAX_RESPONSE_BYTES:
+        return await response.read()
     chunks, size = [], 0
     async for chunk in response.content.iter_chunked(64 * 1024):
         size += len(chunk)
@@ -143,19 +159,19 @@ async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(chunks)
 
 
-def _completion(raw: bytes, latency_ms: int) -> Completion:
+def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Completion:
     try:
-        response = json.loads(raw)
+        # Strict: NaN, lone surrogates and nesting without end are errors to it.
+        response = orjson.loads(raw)
         choice = response["choices"][0]
         message = choice["message"]
         content, refusal = message.get("content"), message.get("refusal")
         if not isinstance(content, str | None) or not isinstance(refusal, str | None):
             raise TypeError("content is no text")
-        # A lone surrogate would kill the whole Parquet file later.
-        (content or "").encode()
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PassingTrouble("malformed_response", f"200, but no chat completion: {type(error).__name__}") from error
-    return Completion(content, str(choice.get("finish_reason")), refusal, usage_of(response), latency_ms)
+    finish_reason = str(choice.get("finish_reason"))
+    return Completion(content, finish_reason, refusal, usage_of(response), latency_ms, *headroom(headers))
 
 
 def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: Endpoint) -> Exception:
@@ -184,7 +200,8 @@ def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: En
             f"{endpoint.base_url} redirects ({said}), and keys are not sent on. Set OPENAI_BASE_URL to its target."
         )
     if status in RETRYABLE_STATUS or status >= 500:
-        return PassingTrouble("server_error", f"The endpoint answered {said}")
+        wait = retry_after_seconds(headers)
+        return PassingTrouble("server_error", f"The endpoint answered {said}", retry_after_seconds=wait)
     if code in TOO_LONG_CODES or "context length" in message.lower():
         return Quarantine("too_long", f"The text does not fit into the model's context ({said})")
     return Quarantine("invalid_request", f"The endpoint refused the request ({said})")
@@ -192,8 +209,8 @@ def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: En
 
 def _error_of(raw: bytes) -> tuple[str | None, str]:
     try:
-        error = json.loads(raw).get("error")
-    except (ValueError, AttributeError, RecursionError):
+        error = orjson.loads(raw).get("error")
+    except (ValueError, AttributeError):
         return None, ""
     if not isinstance(error, dict):
         return None, str(error)[:200] if isinstance(error, str) else ""

@@ -15,6 +15,8 @@ LOCAL_IN_FLIGHT = 4
 LOCAL_TIMEOUT_SECONDS = 600.0
 # Enough to fill a 500 requests a second quota at 100 ms an answer.
 REMOTE_IN_FLIGHT = 64
+# Each is a socket, and the usual limit of a process is 1,024.
+MOST_IN_FLIGHT = 900
 # Structured answers of a few hundred tokens come within seconds; two minutes is a hung call.
 REMOTE_TIMEOUT_SECONDS = 120.0
 
@@ -27,22 +29,19 @@ class Endpoint:
         base_url: with the `/v1`, without a slash at the end.
         api_key: sent as a bearer token; never shown.
         is_demo: whether this is the bundled local model, whose answers prove the machinery only.
+        in_flight: requests that one shard keeps in flight.
     """
 
     base_url: str
     api_key: str = field(repr=False)
     is_demo: bool
+    in_flight: int = REMOTE_IN_FLIGHT
 
     @property
     def is_openai(self) -> bool:
         """Whether the strict rules of OpenAI's own API hold (api.openai.com and Azure's v1 endpoint)."""
         host = urlsplit(self.base_url).hostname or ""
         return host == "api.openai.com" or host.endswith((".openai.com", ".openai.azure.com"))
-
-    @property
-    def in_flight(self) -> int:
-        """Requests that one shard keeps in flight."""
-        return LOCAL_IN_FLIGHT if self.is_demo else REMOTE_IN_FLIGHT
 
     @property
     def timeout_seconds(self) -> float:
@@ -59,15 +58,17 @@ def resolve_endpoint(
 
     Args:
         connection_key, connection_base_url: of the Airflow connection `openai_default`, where there is one.
-        environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_LOCAL_MODEL_URL` (set by `make run`).
+        environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_IN_FLIGHT`, `NIGHTSHIFT_LOCAL_MODEL_URL` (set by
+            `make run`).
 
     Raises:
-        ConfigurationError: the base URL is no http(s) URL.
+        ConfigurationError: the base URL is no http(s) URL, or the number in flight is none.
     """
     key = connection_key or environ.get("OPENAI_API_KEY")
     base_url = connection_base_url or environ.get("OPENAI_BASE_URL")
     if not base_url and not key:
-        return Endpoint(environ.get("NIGHTSHIFT_LOCAL_MODEL_URL") or LOCAL_MODEL_URL, "local", is_demo=True)
+        local_url = environ.get("NIGHTSHIFT_LOCAL_MODEL_URL") or LOCAL_MODEL_URL
+        return Endpoint(local_url, "local", is_demo=True, in_flight=LOCAL_IN_FLIGHT)
     base_url = (base_url or OPENAI_BASE_URL).rstrip("/")
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -76,4 +77,12 @@ def resolve_endpoint(
             "connection openai_default; it looks like https://api.openai.com/v1."
         )
     # Many local servers want a bearer token but take any.
-    return Endpoint(base_url, key or "unused", is_demo=False)
+    return Endpoint(base_url, key or "unused", is_demo=False, in_flight=_in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT")))
+
+
+def _in_flight(value: str | None) -> int:
+    if not value:
+        return REMOTE_IN_FLIGHT
+    if not value.isdigit() or not 1 <= int(value) <= MOST_IN_FLIGHT:
+        raise ConfigurationError(f"NIGHTSHIFT_IN_FLIGHT={value!r} is not a whole number from 1 to {MOST_IN_FLIGHT}.")
+    return int(value)

@@ -1,20 +1,24 @@
 """The fan-out: a fixed set of workers pulls texts from an iterator and writes each outcome to the ledger."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from include.errors import Quarantine, RetryLater, StopRun
+from include.limits.purse import Purse
 from include.llm.answering import Chain, Effort
 from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
-from include.llm.usage import Price, cost_usd
+from include.llm.usage import Price, Usage, cost_usd
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text:
     """One text to be answered, under its answer key."""
 
@@ -34,24 +38,26 @@ class FanOut:
         chain: how one text is answered.
         caller: shared by all workers.
         ledger: gets every outcome before it counts as done.
-        known: entries of earlier attempts at this run, by key; these texts are not asked again.
+        done: answer keys that have an outcome from an earlier attempt at this run; they are not asked again.
+        notes: steps on the way to an answer that an earlier attempt paid for, by key.
         progress: counts, updated in place.
         reporter: shows them.
         price: of the model; None when unknown.
         in_flight: number of workers.
-        budget_usd: no new text is begun once this much is spent; None when nothing bounds it.
+        purse: what may be spent; None when nothing bounds it.
         now: wall clock, for tests.
     """
 
     chain: Chain
     caller: Caller
     ledger: LedgerWriter
-    known: Mapping[str, LedgerEntry]
+    done: Container[str]
+    notes: Mapping[str, LedgerEntry]
     progress: ShardProgress
     reporter: ProgressReporter
     price: Price | None
     in_flight: int
-    budget_usd: float | None = None
+    purse: Purse | None = None
     now: Callable[[], datetime] = _utc_now
 
     async def run(self, texts: Iterable[Text]) -> None:
@@ -72,41 +78,63 @@ class FanOut:
                     workers.create_task(self._work(iterator, stopped))
         finally:
             ticker.cancel()
+            if self.purse is not None:
+                await self.purse.close()
             self.reporter.tick(final=True)
         if stopped:
             raise stopped[0]
 
     async def _work(self, texts: Iterator[Text], stopped: list[StopRun | RetryLater]) -> None:
         for text in texts:
-            if stopped or self.over_budget:
+            if stopped:
                 return
-            entry = self.known.get(text.key)
-            if entry is None:
-                self.progress.in_flight += 1
-                try:
-                    entry = await self._answer(text)
-                except (StopRun, RetryLater) as error:
-                    stopped.append(error)
-                    self.caller.end()
+            if text.key in self.done:
+                continue
+            reserved = 0.0
+            if self.purse is not None:
+                reserved = self._expected_usd(text)
+                if not await self.purse.reserve(reserved):
                     return
-                finally:
-                    self.progress.in_flight -= 1
-                self.ledger.append(entry)
+            self.progress.in_flight += 1
+            try:
+                entry = await self._answer(text)
+            except (StopRun, RetryLater) as error:
+                stopped.append(error)
+                self.caller.end()
+                return
+            finally:
+                self.progress.in_flight -= 1
+            self.ledger.append(entry)
             self.progress.count(entry)
+            if self.purse is not None:
+                self.purse.settle(reserved, entry.cost_usd or 0.0)
+
+    def _expected_usd(self, text: Text) -> float:
+        """What an answer costs on the average so far; before the first one an estimate."""
+        if self.progress.done and self.progress.cost_usd:
+            return self.progress.cost_usd / self.progress.done
+        question = self.chain.question
+        tokens = Usage(self.chain.estimate_prompt_tokens(text.text), 0, self.caller.expected_output(question))
+        return cost_usd(self.price, tokens) or 0.0
 
     async def _answer(self, text: Text) -> LedgerEntry:
         effort = Effort()
         try:
-            answer = await self.chain.answer(self.caller, text.text, effort, self._remember, self.known)
+            answer = await self.chain.answer(self.caller, text.text, effort, self._remember, self.notes)
         except Quarantine as problem:
             return self._entry(text.key, effort, None, problem)
         return self._entry(text.key, effort, answer, None)
 
     def _remember(self, key: str, notes: dict[str, Any], effort: Effort) -> None:
-        self.ledger.append(self._entry(key, effort, notes, None))
+        self.ledger.append(self._entry(key, effort, notes, None, is_notes=True))
 
     def _entry(
-        self, key: str, effort: Effort, answer: dict[str, Any] | None, problem: Quarantine | None
+        self,
+        key: str,
+        effort: Effort,
+        answer: dict[str, Any] | None,
+        problem: Quarantine | None,
+        is_notes: bool = False,
     ) -> LedgerEntry:
         return LedgerEntry(
             key=key,
@@ -122,15 +150,22 @@ class FanOut:
             retries=effort.counts.retries,
             rate_limited=effort.counts.rate_limited,
             processed_at=self.now().isoformat(),
+            is_notes=is_notes,
         )
 
     @property
     def over_budget(self) -> bool:
         """Whether the budget is used up, so that the texts left are for a later run."""
-        spent = self.progress.cost_usd
-        return self.budget_usd is not None and spent is not None and spent >= self.budget_usd and spent > 0
+        return self.purse is not None and self.purse.is_empty
 
     async def _tick(self) -> None:
         while True:
-            self.reporter.tick()
+            self.progress.pause_seconds = self.caller.pause_seconds
+            # Files in object storage take their time; calls go on meanwhile.
+            await asyncio.to_thread(self.reporter.tick)
+            if self.ledger.is_due:
+                try:
+                    await asyncio.to_thread(self.ledger.flush)
+                except RetryLater as error:
+                    log.warning("%s It is tried again.", error)
             await asyncio.sleep(1.0)

@@ -2,26 +2,28 @@
 
 Each attempt at a shard appends to a file of its own, so a zombie attempt can do no harm and nobody needs a lock.
 Readers merge by key: the first answered line wins over any failure, and a torn last line is ignored. On a local
-lake each line is flushed to the operating system before `append` returns, so a killed process loses nothing that it
-acknowledged. Object storage cannot append: there lines are uploaded in segments every `SEGMENT_SECONDS`, so a kill
-loses at most the answers of that span.
+lake each line is handed to the operating system before `append` returns, so a killed process loses nothing that it
+acknowledged. Object storage cannot append: there lines are uploaded in segments every `NIGHTSHIFT_LEDGER_FLUSH_SECONDS`
+(5 by default), so a kill loses at most the answers of that span.
 """
 
-import json
+import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from typing import IO, Any
 
+import orjson
+
+from include.errors import RetryLater
 from include.lake.paths import Lake
 from include.llm.usage import Usage
 
-# What a crash may cost on object storage, in seconds of answers.
-SEGMENT_SECONDS = 5.0
+FLUSH_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """The outcome of one question: an answer, or the reason why there is none.
 
@@ -34,6 +36,7 @@ class LedgerEntry:
         requests, retries, rate_limited: calls that reached the provider, of these repeated ones, and 429s.
         processed_at: ISO time, UTC.
         reused: whether an earlier run paid for it.
+        is_notes: whether it is a step on the way to an answer, whose entry counts the effort too.
     """
 
     key: str
@@ -50,6 +53,7 @@ class LedgerEntry:
     rate_limited: int
     processed_at: str
     reused: bool = False
+    is_notes: bool = False
 
 
 class LedgerWriter:
@@ -58,67 +62,95 @@ class LedgerWriter:
     Args:
         lake: where.
         folder: of the ledger in the lake.
+        flush_seconds: on object storage, how long an answer may be in memory only.
         clock: seconds, for tests.
     """
 
-    def __init__(self, lake: Lake, folder: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        folder: str,
+        flush_seconds: float = FLUSH_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._lake = lake
         self._attempt = f"{folder}/{uuid.uuid4().hex}"
-        self._clock = clock
+        self._flush_seconds, self._clock = flush_seconds, clock
         self._file: IO[bytes] | None = None
         self._pending: list[bytes] = []
         self._segments = 0
         self._flushed_at = clock()
+        # Flushed by a thread, so that an upload does not hold up the calls.
+        self._uploading = threading.Lock()
 
     def __enter__(self) -> "LedgerWriter":
         if self._lake.is_local:
             self._lake.fs.makedirs(self._attempt.rpartition("/")[0], exist_ok=True)
-            self._file = open(f"{self._attempt}.jsonl", "ab")
+            self._file = open(f"{self._attempt}.jsonl", "ab", buffering=0)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._upload()
+        self.flush()
         if self._file is not None:
             self._file.close()
 
     def append(self, entry: LedgerEntry) -> None:
         """Write one outcome down. On a local lake it survives a kill once this returns."""
-        line = json.dumps(asdict(entry), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
         if self._file is not None:
             self._file.write(line)
-            self._file.flush()
-            return
-        self._pending.append(line)
-        if self._clock() - self._flushed_at >= SEGMENT_SECONDS:
-            self._upload()
+        else:
+            self._pending.append(line)
 
-    def _upload(self) -> None:
-        if self._pending:
-            self._lake.fs.pipe_file(f"{self._attempt}-{self._segments:06d}.jsonl", b"".join(self._pending))
+    @property
+    def is_due(self) -> bool:
+        """Whether lines have waited long enough to be uploaded."""
+        return bool(self._pending) and self._clock() - self._flushed_at >= self._flush_seconds
+
+    def flush(self) -> None:
+        """Upload what waits; on a local lake nothing does.
+
+        Raises:
+            RetryLater: the object storage is away; what waits is kept for the next call.
+        """
+        with self._uploading:
+            self._flushed_at = self._clock()
+            pending, self._pending = self._pending, []
+            if not pending:
+                return
+            try:
+                self._lake.fs.pipe_file(f"{self._attempt}-{self._segments:06d}.jsonl", b"".join(pending))
+            except OSError as error:
+                self._pending = pending + self._pending
+                raise RetryLater(f"{self._lake.uri(self._attempt)} cannot be written ({error}).") from error
             self._segments += 1
-            self._pending.clear()
-        self._flushed_at = self._clock()
 
 
-def read_ledger(lake: Lake, folder: str) -> dict[str, LedgerEntry]:
-    """All outcomes below a ledger folder, by key."""
+def scan_ledger(lake: Lake, folder: str) -> Iterator[LedgerEntry]:
+    """Every line below a ledger folder, attempt by attempt; a key may come more than once."""
     lake.fs.invalidate_cache(folder)
-    merged: dict[str, LedgerEntry] = {}
     for path in sorted(path for path in lake.fs.find(folder) if path.endswith(".jsonl")):
-        for entry in _entries(lake, path):
+        with lake.fs.open(path, "rb") as file:
+            for line in file:
+                try:
+                    fields = orjson.loads(line)
+                    usage = Usage(**fields.pop("usage"))
+                    yield LedgerEntry(usage=usage, **fields)
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    # Torn by a kill in the middle of the write: it was never acknowledged.
+                    continue
+
+
+def read_ledger(lake: Lake, folder: str, keys: Collection[str] | None = None) -> dict[str, LedgerEntry]:
+    """The outcome of each question below a ledger folder, by key.
+
+    Args:
+        keys: only these; None: all.
+    """
+    merged: dict[str, LedgerEntry] = {}
+    for entry in scan_ledger(lake, folder):
+        if keys is None or entry.key in keys:
             known = merged.get(entry.key)
             if known is None or (known.answer is None and entry.answer is not None):
                 merged[entry.key] = entry
     return merged
-
-
-def _entries(lake: Lake, path: str) -> Iterator[LedgerEntry]:
-    with lake.fs.open(path, "rb") as file:
-        for line in file:
-            try:
-                fields = json.loads(line)
-                usage = Usage(**fields.pop("usage"))
-                yield LedgerEntry(usage=usage, **fields)
-            except (ValueError, TypeError, KeyError):
-                # Torn by a kill in the middle of the write: it was never acknowledged.
-                continue

@@ -8,8 +8,8 @@ import httpx2
 import openai
 
 from include.errors import EndpointUnusable
+from include.limits.limiter import Sleep
 from include.llm.endpoint import Endpoint
-from include.llm.rate_limit import Sleep
 
 # A run that cannot succeed says so within two minutes; a server that is just starting gets half of one.
 PATIENCE_SECONDS = 30.0

@@ -29,9 +29,11 @@ class ShardProgress:
     retries: int = 0
     rate_limited: int = 0
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float | None = 0.0
     records_per_second: float = 0.0
+    pause_seconds: float = 0.0
     updated_at: str = ""
 
     def count(self, entry: LedgerEntry) -> None:
@@ -42,6 +44,7 @@ class ShardProgress:
         self.retries += entry.retries
         self.rate_limited += entry.rate_limited
         self.prompt_tokens += entry.usage.prompt_tokens
+        self.cached_tokens += entry.usage.cached_tokens
         self.completion_tokens += entry.usage.completion_tokens
         if self.cost_usd is not None:
             self.cost_usd = None if entry.cost_usd is None else self.cost_usd + entry.cost_usd
@@ -85,4 +88,5 @@ class ProgressReporter:
             f"{p.rate_limited} x 429, {p.retries} retries, {p.prompt_tokens + p.completion_tokens:,} tokens, "
             f"{'cost unknown' if p.cost_usd is None else f'{p.cost_usd:.4f} USD'}, "
             f"{'time left unknown' if left is None else f'{left:.0f} s left'}"
+            f"{f', the provider asks to wait {p.pause_seconds:.0f} s' if p.pause_seconds >= 1 else ''}"
         )

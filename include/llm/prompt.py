@@ -18,6 +18,7 @@ cache serves them; only the last message differs.
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,18 +57,23 @@ class Prompt:
         """System message and examples, the same for every record."""
         messages = [{"role": "system", "content": self.system}]
         for text, answer in self.examples:
-            messages.append({"role": "user", "content": self.fence(text)})
+            sentences = split_sentences(text) if self.numbered else []
+            messages.append({"role": "user", "content": self.fence(text, sentences)})
             messages.append({"role": "assistant", "content": answer})
         return messages
 
-    def fence(self, text: str) -> str:
+    def fence(self, text: str, sentences: Sequence[str]) -> str:
         """The user message of one text: the data between marks that the text itself cannot hold.
 
         The marks carry a hash of the text, so that nobody can write a text that closes its own fence; the same
         text always gives the same message, and so the same answer key.
+
+        Args:
+            text: redacted.
+            sentences: of the text, where they are numbered.
         """
         mark = hashlib.sha256(text.encode()).hexdigest()[:8]
-        body = number_sentences(split_sentences(text)) if self.numbered else text
+        body = number_sentences(sentences) if self.numbered else text
         return f"<record {mark}>\n{body}\n</record {mark}>"
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import orjson
 from pydantic import BaseModel
 
 from include.llm.endpoint import Endpoint
@@ -19,6 +20,21 @@ from include.llm.usage import TOKENS_PER_MESSAGE, estimate_tokens
 _REASONING_MODEL = re.compile(r"^(o\d|gpt-5)")
 # How much longer an answer may be when the first one was cut off.
 LONGER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One text made ready to be asked about.
+
+    Args:
+        message: the user message, with the text between its marks.
+        sentences: the sentences that quotes are looked up in; none when nothing is quoted.
+        prompt_tokens: estimate for the whole prompt.
+    """
+
+    message: str
+    sentences: list[str]
+    prompt_tokens: int
 
 
 @dataclass(frozen=True)
@@ -54,25 +70,22 @@ class Question:
         """The answer key of a text: SHA-256 of everything that shapes the answer, in hex."""
         return hashlib.sha256(f"{self.identity}\n{text}".encode()).hexdigest()
 
-    def sentences(self, text: str) -> list[str]:
-        """The sentences that quotes are looked up in; none when nothing is quoted."""
-        return split_sentences(text) if self.prompt.numbered else []
+    def prepare(self, text: str) -> Prepared:
+        """Split, fence and measure a redacted text, once for all times that it is asked about."""
+        sentences = split_sentences(text) if self.prompt.numbered else []
+        message = self.prompt.fence(text, sentences)
+        return Prepared(message, sentences, self._constant_tokens + estimate_tokens(message) + TOKENS_PER_MESSAGE)
 
-    def body(self, text: str, corrections: Sequence[dict[str, str]] = (), longer: bool = False) -> bytes:
+    def body(self, prepared: Prepared, corrections: Sequence[dict[str, str]] = (), longer: bool = False) -> bytes:
         """JSON body of `POST /chat/completions`.
 
         Args:
-            text: the redacted text.
+            prepared: the text.
             corrections: messages of an earlier, invalid answer and what was wrong with it.
             longer: allow a longer answer, because the last one was cut off.
         """
-        last = [{"role": "user", "content": self.prompt.fence(text)}, *corrections]
-        tail = ",".join(json.dumps(message, ensure_ascii=False) for message in last)
-        return self._head[longer] + tail.encode() + b"]}"
-
-    def estimate_prompt_tokens(self, text: str) -> int:
-        """About how many tokens one question has."""
-        return self._constant_tokens + estimate_tokens(self.prompt.fence(text)) + TOKENS_PER_MESSAGE
+        last = [{"role": "user", "content": prepared.message}, *corrections]
+        return self._head[longer] + orjson.dumps(last)[1:] + b"}"
 
     @cached_property
     def _constant_tokens(self) -> int:
@@ -81,7 +94,7 @@ class Question:
 
     @cached_property
     def _head(self) -> tuple[bytes, bytes]:
-        # Encoded once a shard: only the last message differs from record to record.
+        # Encoded once a shard.
         return self._encode_head(self.max_output_tokens), self._encode_head(self.max_output_tokens * LONGER)
 
     def _encode_head(self, max_output_tokens: int) -> bytes:
@@ -98,7 +111,8 @@ class Question:
             },
             "messages": self.prompt.constant_messages(),
         }
-        return json.dumps(head, ensure_ascii=False).encode()[: -len("]}")] + b","
+        # Open at the end of the messages: the last ones differ from record to record.
+        return orjson.dumps(head)[: -len("]}")] + b","
 
     def _sampling(self) -> dict[str, float]:
         return {} if _REASONING_MODEL.match(self.model) else {"temperature": 0.0}

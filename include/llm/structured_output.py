@@ -10,6 +10,7 @@ the sentence is looked up here. A field becomes a quote by its type:
 Stored answers hold the sentence's text under the same name.
 """
 
+import functools
 import re
 import typing
 import unicodedata
@@ -64,6 +65,7 @@ def item_model(info: FieldInfo) -> type[BaseModel] | None:
     return None
 
 
+@functools.cache
 def quote_paths(answer: type[BaseModel]) -> list[tuple[str, ...]]:
     """Where the quotes of an answer are: `("quote",)` or, within a list of models, `("feedback", "quote")`."""
     paths: list[tuple[str, ...]] = []

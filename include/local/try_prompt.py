@@ -13,6 +13,9 @@ from datetime import UTC, datetime
 from include.errors import NightshiftError
 from include.lake.paths import open_lake
 from include.lake.read import read_tables
+from include.limits.limiter import Limiter
+from include.limits.open_store import open_store
+from include.limits.purse import Purse
 from include.llm.build_chain import build_chain
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint, resolve_endpoint
@@ -20,7 +23,6 @@ from include.llm.fanout import FanOut, Text
 from include.llm.ledger import LedgerWriter, read_ledger
 from include.llm.preflight import check_endpoint
 from include.llm.progress import ProgressReporter, ShardProgress
-from include.llm.rate_limit import Pace
 from include.llm.retry import Caller
 from include.llm.usage import load_price
 from include.local.model_server import running_model
@@ -31,6 +33,7 @@ from include.quality.golden import load_golden
 from include.settings import lake_uri, number_setting, production_model, source_location
 from include.sources.files import read_files
 from include.sources.record import Record
+from include.stages.pool import POOL_SLOTS
 
 # What a night is taken to be until the lake knows better.
 ASSUMED_NIGHT_RECORDS = 1_000
@@ -45,20 +48,29 @@ async def answer_all(
     lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
     progress = ShardProgress(shard=0, records=len(set(keys.values())))
-    pace = Pace(number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE"), number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE"))
+    store, price, budget_usd = open_store(), load_price(model), number_setting("NIGHTSHIFT_BUDGET_USD")
+    limiter = Limiter(
+        store,
+        f"{endpoint.base_url} {model}",
+        number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE"),
+        number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE"),
+        workers=POOL_SLOTS,
+    )
     started = time.monotonic()
     with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
-        async with ChatClient(endpoint, endpoint.in_flight) as client:
+        async with limiter, ChatClient(endpoint, endpoint.in_flight) as client:
+            probe = chain.question.body(chain.question.prepare("OK"))
             fan_out = FanOut(
                 chain=chain,
-                caller=Caller(client, pace, probe=chain.question.body("OK")),
+                caller=Caller(client, limiter, probe, settles=not endpoint.is_openai),
                 ledger=ledger,
-                known={},
+                done=(),
+                notes={},
                 progress=progress,
                 reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
-                price=load_price(model),
+                price=price,
                 in_flight=endpoint.in_flight,
-                budget_usd=number_setting("NIGHTSHIFT_BUDGET_USD"),
+                purse=Purse(store, lake.root, 0, budget_usd, share=1.0) if price and budget_usd else None,
             )
             by_key = {key: texts[record_id] for record_id, key in keys.items()}
             await fan_out.run(Text(key, text) for key, text in by_key.items())

@@ -1,21 +1,29 @@
 """Infer: answer the texts of one shard, every outcome in the ledger before it counts."""
 
+import gc
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.lake.paths import Lake
+from include.limits.limiter import Limiter
+from include.limits.open_store import open_store
+from include.limits.purse import Purse
+from include.llm.answering import Chain
+from include.llm.answers_file import write_answers
 from include.llm.build_chain import build_chain
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
-from include.llm.ledger import LedgerWriter, read_ledger
+from include.llm.ledger import FLUSH_SECONDS, LedgerEntry, LedgerWriter, read_ledger, scan_ledger
 from include.llm.progress import ProgressReporter, ShardProgress
-from include.llm.rate_limit import Pace
 from include.llm.retry import Caller
 from include.llm.usage import load_price
 from include.pipelines.definition import Pipeline
+from include.settings import number_setting
 from include.stages.pool import POOL_SLOTS
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
@@ -26,7 +34,12 @@ ROWS_PER_READ = 1_000
 
 
 async def infer_shard(
-    lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endpoint, shard: int
+    lake: Lake,
+    pipeline: Pipeline,
+    run: RunContext,
+    endpoint: Endpoint,
+    shard: int,
+    environ: Mapping[str, str] = os.environ,
 ) -> dict[str, int]:
     """Answer one shard; what an earlier attempt answered is not asked again.
 
@@ -37,36 +50,87 @@ async def infer_shard(
         EndpointUnusable: the endpoint refuses everything.
         RetryLater: the endpoint was away for too long; what was answered is in the ledger.
     """
+    # Arrow's own allocator keeps the pages that it has used once; a shard runs for hours beside others.
+    pa.set_memory_pool(pa.system_memory_pool())
+    # What is loaded by now stays; the collector need not go through it again and again.
+    gc.collect()
+    gc.freeze()
     work = WorkFiles(lake, run)
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
     plan = work.read_manifest("plan")
-    texts = pq.ParquetFile(lake.fs.open(work.shard(shard), "rb"), page_checksum_verification=True)
-    known = read_ledger(lake, work.shard_ledger(shard)) | read_ledger(lake, work.path("ledger", "carried"))
-    progress = ShardProgress(shard=shard, records=texts.metadata.num_rows)
     price = load_price(run.model)
-    with LedgerWriter(lake, work.shard_ledger(shard)) as ledger:
-        async with ChatClient(endpoint, endpoint.in_flight) as client:
-            fan_out = FanOut(
-                chain=chain,
-                caller=Caller(client, _share_of_limit(run), probe=chain.question.body("OK")),
-                ledger=ledger,
-                known=known,
-                progress=progress,
-                reporter=ProgressReporter(lake, work.progress(shard), progress),
-                price=price,
-                in_flight=endpoint.in_flight,
-                budget_usd=run.budget_usd * progress.records / max(plan["asked"], 1),
+    folder = work.shard_ledger(shard)
+    with pq.ParquetFile(lake.fs.open(work.shard(shard), "rb"), page_checksum_verification=True) as texts:
+        progress = ShardProgress(shard=shard, records=texts.metadata.num_rows)
+        done, notes = _earlier(lake, folder, work.path("ledger", "carried"), chain, progress)
+        expected = plan.get("expected_output_tokens")
+        store = open_store(environ)
+        # Without a price nothing is known to be spent; `plan` has said so.
+        purse = (
+            None
+            if price is None
+            else Purse(
+                store,
+                lake.uri(work.path()),
+                shard,
+                run.budget_usd,
+                share=progress.records / max(plan["asked"], 1),
+                spent_usd=progress.cost_usd or 0.0,
             )
-            await fan_out.run(_texts(texts))
+        )
+        async with (
+            Limiter(
+                store,
+                f"{endpoint.base_url} {run.model}",
+                run.requests_per_minute,
+                run.tokens_per_minute,
+                workers=POOL_SLOTS,
+            ) as limiter,
+            ChatClient(endpoint, endpoint.in_flight) as client,
+        ):
+            flush_seconds = number_setting("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", environ) or FLUSH_SECONDS
+            with LedgerWriter(lake, folder, flush_seconds) as ledger:
+                fan_out = FanOut(
+                    chain=chain,
+                    caller=Caller(
+                        client,
+                        limiter,
+                        probe=chain.question.body(chain.question.prepare("OK")),
+                        settles=not endpoint.is_openai,
+                        expected_output_tokens={chain.question.identity: expected} if expected else None,
+                    ),
+                    ledger=ledger,
+                    done=done,
+                    notes=notes,
+                    progress=progress,
+                    reporter=ProgressReporter(lake, work.progress(shard), progress),
+                    price=price,
+                    in_flight=endpoint.in_flight,
+                    purse=purse,
+                )
+                await fan_out.run(_texts(texts))
     if fan_out.over_budget:
-        log.warning("shard %d has used up its budget (%.4f USD); the rest waits", shard, fan_out.budget_usd)
+        log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", run.budget_usd, shard)
+    # Give back what the calls have used before the file is built.
+    pa.default_memory_pool().release_unused()
+    write_answers(lake, folder, work.answers(shard), pipeline.answer, has_attempts=bool(done))
     work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget})
     return {"done": progress.done, "failed": progress.failed}
 
 
-def _share_of_limit(run: RunContext) -> Pace:
-    requests, tokens = run.requests_per_minute, run.tokens_per_minute
-    return Pace(requests and requests / POOL_SLOTS, tokens and tokens / POOL_SLOTS)
+def _earlier(
+    lake: Lake, folder: str, carried: str, chain: Chain, progress: ShardProgress
+) -> tuple[set[str], dict[str, LedgerEntry]]:
+    """Keys that earlier attempts have settled, counted as done, and the notes that they or other runs paid for."""
+    notes = {} if chain.notes is None else read_ledger(lake, carried)
+    done: set[str] = set()
+    for entry in scan_ledger(lake, folder):
+        if entry.is_notes:
+            notes[entry.key] = entry
+        elif entry.key not in done:
+            done.add(entry.key)
+            progress.count(entry)
+    return done, notes
 
 
 def _texts(file: pq.ParquetFile) -> Iterator[Text]:

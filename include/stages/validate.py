@@ -14,6 +14,7 @@ from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
 from include.lake.write import write_bytes, write_table
+from include.llm.answers_file import read_answers
 from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry, read_ledger
@@ -37,12 +38,15 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     """
     work = WorkFiles(lake, run)
     questions = read_table(lake, work.questions)
-    ledger = read_ledger(lake, work.ledger)
+    shards = work.read_manifest("plan")["shards"]
+    ledger = read_ledger(lake, work.path("ledger", "carried"))
+    for shard in range(shards):
+        ledger |= {entry.key: entry for entry in read_answers(lake, work.answers(shard))}
     rows = _Rows(run, prompt_hash(build_chain(pipeline, endpoint, run.model, run.prompt_version)))
     for record in questions.to_pylist():
         rows.take(record, ledger)
     if rows.skipped["budget"] and not any(
-        work.read_manifest(f"infer-{shard:04d}")["over_budget"] for shard in range(work.read_manifest("plan")["shards"])
+        work.read_manifest(f"infer-{shard:04d}")["over_budget"] for shard in range(shards)
     ):
         raise RetryLater(
             f"{rows.skipped['budget']} records have no outcome in {lake.uri(work.ledger)} although the budget is not "

@@ -49,6 +49,10 @@ class WorkFiles:
         """Folder of one shard's ledger."""
         return self.path("ledger", f"{number:04d}")
 
+    def answers(self, number: int) -> str:
+        """Outcomes of one shard, once it is done."""
+        return self.path("answers", f"{number:04d}.parquet")
+
     def progress(self, number: int) -> str:
         """What one shard has done so far."""
         return self.path("progress", f"{number}.json")

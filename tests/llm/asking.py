@@ -1,21 +1,23 @@
 """A small question, and a fan-out over it against a server of the test's own."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from include.lake.paths import Lake, open_lake
+from include.limits.limiter import Limiter
+from include.limits.purse import Purse
+from include.limits.store import MemoryStore
 from include.llm.answering import Chain
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
-from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
+from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, scan_ledger
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.prompt import Prompt
-from include.llm.rate_limit import Pace
 from include.llm.request import Question
 from include.llm.retry import Caller
 from include.llm.structured_output import QuotedSentence, StrictAnswer
@@ -57,7 +59,6 @@ def answer_texts(
     timeout_seconds: float = 5.0,
     budget_usd: float | None = None,
     outage_seconds: float = 20.0,
-    known: Mapping[str, LedgerEntry] | None = None,
 ) -> dict[str, LedgerEntry]:
     """Answer texts and read the ledger back: text to entry. Waits between retries are cut to a hundredth."""
     question = question_for(server)
@@ -73,19 +74,25 @@ def answer_texts(
 
     async def run() -> None:
         endpoint = Hasty(server.base_url, "key", is_demo=False)
+        store = MemoryStore()
+        done = {entry.key for entry in scan_ledger(lake, ledger_folder)}
         with LedgerWriter(lake, ledger_folder) as ledger:
-            async with ChatClient(endpoint, in_flight) as client:
-                caller = Caller(client, Pace(None, None), question.body("OK"), outage_seconds, sleep=hurried)
+            async with (
+                Limiter(store, "test", None, None, workers=1) as limiter,
+                ChatClient(endpoint, in_flight) as client,
+            ):
+                probe = question.body(question.prepare("OK"))
                 fan_out = FanOut(
                     chain=Chain(question),
-                    caller=caller,
+                    caller=Caller(client, limiter, probe, outage_seconds=outage_seconds, sleep=hurried),
                     ledger=ledger,
-                    known=known if known is not None else read_ledger(lake, ledger_folder),
+                    done=done,
+                    notes={},
                     progress=progress,
                     reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
                     price=PRICE,
                     in_flight=in_flight,
-                    budget_usd=budget_usd,
+                    purse=None if budget_usd is None else Purse(store, "test", 0, budget_usd, share=1.0),
                 )
                 await fan_out.run(Text(question.key(text), text) for text in texts)
 

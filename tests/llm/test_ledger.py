@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from include.lake.paths import Lake, open_lake
-from include.llm.ledger import SEGMENT_SECONDS, LedgerEntry, LedgerWriter, read_ledger
+from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
 from include.llm.usage import Usage
 
 
@@ -67,11 +67,14 @@ def test_a_text_with_line_separators_stays_one_line(lake: Lake) -> None:
 def test_on_object_storage_answers_are_uploaded_in_segments() -> None:
     lake = open_lake("memory://segments")
     now = 0.0
-    with LedgerWriter(lake, f"{lake.root}/ledger", clock=lambda: now) as ledger:
+    with LedgerWriter(lake, f"{lake.root}/ledger", flush_seconds=7.0, clock=lambda: now) as ledger:
         ledger.append(entry("a", {"x": "1"}))
+        assert not ledger.is_due
         assert read_ledger(lake, f"{lake.root}/ledger") == {}
-        now = SEGMENT_SECONDS
         ledger.append(replace(entry("b", {"x": "2"})))
+        now = 7.0
+        assert ledger.is_due
+        ledger.flush()
         assert set(read_ledger(lake, f"{lake.root}/ledger")) == {"a", "b"}
         ledger.append(entry("c", {"x": "3"}))
     assert set(read_ledger(lake, f"{lake.root}/ledger")) == {"a", "b", "c"}

@@ -1,0 +1,349 @@
+"""One provider's limit, as one worker process keeps to it together with all others."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from include.limits.slots import Slots
+from include.limits.state import (
+    CANARY_SECONDS,
+    DEFAULT_PAUSE_SECONDS,
+    SLICE_SECONDS,
+    Ask,
+    LimitState,
+    canary_lost,
+    lease,
+    pause,
+    reject,
+    reopen,
+)
+from include.limits.store import MemoryStore, Store, StoreAway
+
+log = logging.getLogger(__name__)
+
+# Requests are let through at this share of the limit: arrivals bunch a little on their way, and a 429 costs more than
+# two requests in a hundred.
+MARGIN = 0.98
+# Without a limit there is nothing to lease; so often a worker looks whether somebody else has met a 429.
+LOOK_SECONDS = 0.5
+# While the store is away.
+STORE_RETRY_SECONDS = 1.0
+_WAKE_SECONDS = 0.0005
+# What the own rate is measured over.
+_MEASURED_SECONDS = 5
+
+Sleep = Callable[[float], Awaitable[None]]
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Permit:
+    """Leave to send one request.
+
+    Args:
+        tokens: what it was charged.
+        sent_at: by the store's clock.
+        is_canary: the gate opens or stays closed by what becomes of it.
+    """
+
+    tokens: float
+    sent_at: float
+    is_canary: bool = False
+
+
+class Limiter:
+    """Lets requests go at the rate of a limit that is shared through a store. Use as an async context manager.
+
+    Every permit ends in exactly one of `answered`, `rejected` and `failed`.
+
+    Args:
+        store: what all workers share.
+        key: of the limit: endpoint and model.
+        requests_per_minute, tokens_per_minute: of the whole cluster; None: not known.
+        workers: at most so many share the limit; each takes its part of it while the store is away.
+        sleep: for tests.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        requests_per_minute: float | None,
+        tokens_per_minute: float | None,
+        workers: int,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._store, self._key, self._workers, self._sleep = store, f"limit:{key}", workers, sleep
+        self._holder = uuid.uuid4().hex
+        self._per_minute = {
+            name: float(limit)
+            for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute))
+            if limit
+        }
+        self._fallback = MemoryStore()
+        self._store_back_at = 0.0
+        self._offset, self._offset_error = 0.0, float("inf")
+        self._slots = Slots()
+        self._waiting: deque[tuple[float, asyncio.Future[Permit]]] = deque()
+        self._pump: asyncio.Task[None] | None = None
+        self._renewal: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        # The gate, as far as this worker knows; and when it has to look again, in the shared store.
+        self._is_closed = True
+        self._has_canary = False
+        self._look_at = self._lease_at = 0.0
+        self._holders = 1
+        self._in_flight = 0
+        self._remaining: int | None = None
+        self._taken = self._taken_tokens = self._largest = 0.0
+        self._taken_since = 0.0
+        # Tokens that were charged beyond what was used, or used beyond what was charged if it is negative.
+        self._credit = 0.0
+        self._sent_in: deque[tuple[int, int]] = deque()
+
+    async def __aenter__(self) -> "Limiter":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = [task for task in (self._pump, self._renewal) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._store.close()
+
+    async def acquire(self, tokens: int) -> Permit:
+        """Wait until a request of about `tokens` tokens (prompt and answer) may go. First come, first served."""
+        charge = self._charge(tokens)
+        now = self._now()
+        if not self._waiting and self._may_go(now) and self._slots_at(now, charge) <= now:
+            return self._let_go(now, charge)
+        turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
+        self._waiting.append((charge, turn))
+        if self._pump is None or self._pump.done():
+            self._pump = asyncio.create_task(self._let_in_turn())
+        return await turn
+
+    async def answered(
+        self, permit: Permit, used_tokens: int, remaining: int | None = None, wait_seconds: float | None = None
+    ) -> None:
+        """A call came back with an answer, or with a refusal that has nothing to do with the limit.
+
+        Args:
+            permit: of the call.
+            used_tokens: as the provider counted them; 0: it does not say, or charges what was asked for.
+            remaining, wait_seconds: what the response says of the limit, see `headers.headroom`.
+        """
+        if used_tokens:
+            self._credit += permit.tokens - used_tokens
+        self._in_flight -= 1
+        self._remaining = remaining
+        if permit.is_canary:
+            await self._update(lambda state, now: reopen(state, now))
+        if wait_seconds is not None:
+            seconds = min(wait_seconds, DEFAULT_PAUSE_SECONDS)
+            self._close(await self._update(lambda state, now: pause(state, now, seconds)))
+        self._changed.set()
+
+    async def rejected(self, permit: Permit, retry_after_seconds: float | None) -> None:
+        """A call came back with a 429: nobody goes until it is over."""
+        self._in_flight -= 1
+        self._is_closed = True
+        per_second = self._per_second() * self._holders
+        self._close(
+            await self._update(
+                lambda state, now: reject(
+                    state,
+                    now,
+                    sent_at=permit.sent_at,
+                    retry_after_seconds=retry_after_seconds,
+                    per_second=per_second,
+                )
+            )
+        )
+        self._changed.set()
+
+    async def failed(self, permit: Permit) -> None:
+        """A call came back without an answer and without a 429."""
+        self._in_flight -= 1
+        if permit.is_canary:
+            await self._update(lambda state, now: canary_lost(state, now))
+        self._changed.set()
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long the gate stays closed, as far as this worker knows."""
+        return max(self._lease_at - self._now(), 0.0) if self._is_closed else 0.0
+
+    def _charge(self, tokens: int) -> float:
+        # Paid back over several requests, so that one wrong guess neither lets many go at once nor stops them.
+        correction = min(max(self._credit, -3.0 * tokens), 0.5 * tokens)
+        self._credit -= correction
+        charge = max(tokens - correction, 1.0)
+        self._largest = max(self._largest, charge)
+        return charge
+
+    def _may_go(self, now: float) -> bool:
+        if self._is_closed or now >= self._look_at:
+            return False
+        # A limit that nobody has told us is kept to by what the responses say is left of it.
+        bounded = self._remaining is not None and "requests" not in self._per_minute
+        return not bounded or self._in_flight < max(1, (self._remaining or 0) // self._holders)
+
+    def _slots_at(self, now: float, charge: float) -> float:
+        at = self._slots.next_at(now, {"requests": 1.0, "tokens": charge})
+        if self._renewal is None and now >= self._lease_at and self._slots.are_low:
+            self._renewal = asyncio.create_task(self._renew())
+        return float("inf") if at is None else at
+
+    def _let_go(self, now: float, charge: float) -> Permit:
+        is_canary, self._has_canary = self._has_canary, False
+        if not is_canary:
+            self._slots.take({"requests": 1.0, "tokens": charge})
+        self._in_flight += 1
+        self._taken += 1
+        self._taken_tokens += charge
+        second = int(now)
+        if self._sent_in and self._sent_in[-1][0] == second:
+            self._sent_in[-1] = (second, self._sent_in[-1][1] + 1)
+        else:
+            self._sent_in.append((second, 1))
+            while self._sent_in[0][0] < second - _MEASURED_SECONDS:
+                self._sent_in.popleft()
+        return Permit(charge, now, is_canary)
+
+    async def _let_in_turn(self) -> None:
+        """Let those who wait go, one after the other; runs while anybody waits."""
+        while self._waiting:
+            charge, turn = self._waiting[0]
+            if turn.done():  # its worker was cancelled
+                self._waiting.popleft()
+                continue
+            now = self._now()
+            if self._has_canary:
+                self._release(now)
+                await self._until_changed(CANARY_SECONDS)
+            elif self._is_closed or now >= self._look_at:
+                await self._look(now)
+            elif not self._may_go(now):
+                await self._until_changed(self._look_at - now)
+            elif (at := self._slots_at(now, charge)) <= now + _WAKE_SECONDS:
+                self._release(now)
+            elif at < float("inf"):
+                await self._sleep(at - now)
+            else:
+                await self._look(now)
+
+    def _release(self, now: float) -> None:
+        charge, turn = self._waiting.popleft()
+        turn.set_result(self._let_go(now, charge))
+
+    async def _look(self, now: float) -> None:
+        """Wait until it makes sense to ask the store, then ask it."""
+        if now < self._lease_at:
+            await self._sleep(self._lease_at - now)
+        elif self._renewal is not None:
+            await self._renewal
+        else:
+            await self._lease()
+
+    async def _until_changed(self, seconds: float) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _renew(self) -> None:
+        try:
+            await self._lease()
+        finally:
+            self._renewal = None
+
+    async def _lease(self) -> None:
+        now = self._now()
+        # As much as was taken lately, and half as much again.
+        lately = self._taken / max(now - self._taken_since, 0.01)
+        requests = max(len(self._waiting), 1.5 * SLICE_SECONDS * lately, 1.0)
+        each = self._taken_tokens / self._taken if self._taken else 1.0
+        first = self._waiting[0][0] if self._waiting else each
+        tokens = max(sum(charge for charge, _ in self._waiting), requests * each)
+        self._taken, self._taken_tokens, self._taken_since = 0.0, 0.0, now
+        wants, least = {"requests": requests, "tokens": tokens}, {"requests": 1.0, "tokens": first}
+        grant = await self._update(lambda state, now: lease(state, now, Ask(self._holder, self._rates(), wants, least)))
+        now = self._now()
+        self._holders = grant.holders
+        self._is_closed, self._has_canary = grant.is_closed, grant.is_canary
+        self._lease_at = now + grant.wait_seconds
+        self._look_at = max(self._lease_at, now + LOOK_SECONDS)
+        if not grant.is_closed and not grant.wait_seconds:
+            self._slots.add(grant.stretches, grant.is_backlogged)
+
+    def _rates(self) -> dict[str, float]:
+        """Units per second by dimension; this worker's share of them while the store is away."""
+        share = 1.0 if self._store_back_at == 0.0 else 1.0 / self._workers
+        rates = {}
+        for name, limit in self._per_minute.items():
+            # Between two moments a minute apart one request may be counted whole that is paid for in part.
+            slack = max((1.0 - MARGIN) * limit, self._largest if name == "tokens" else 1.0)
+            rates[name] = share * max(limit - slack, limit / 2) / 60
+        return rates
+
+    async def _update(self, step: Callable[[LimitState, float], R]) -> R:
+        """Change the shared state; the worker's own while the store is away."""
+
+        def on_object(held: dict[str, Any], now: float) -> tuple[dict[str, Any], tuple[R, float]]:
+            state = LimitState(**held)
+            result = step(state, now)
+            return state.to_dict(), (result, now)
+
+        asked_at = time.monotonic()
+        if asked_at >= self._store_back_at:
+            was_away, self._store_back_at = self._store_back_at > 0.0, 0.0
+            try:
+                result, now = await self._store.update(self._key, on_object)
+            except StoreAway as error:
+                if not was_away:
+                    log.warning(
+                        "The limiter's store is away (%s); going on with 1/%d of the limit", error, self._workers
+                    )
+                    self._change_clock(0.0)
+            else:
+                back_at = time.monotonic()
+                offset = now - (asked_at + back_at) / 2
+                if was_away:
+                    log.info("The limiter's store is back")
+                    self._change_clock(offset)
+                # The quickest round trip knows the store's clock best; older ones fade, because clocks drift.
+                self._offset_error *= 1.01
+                if back_at - asked_at <= self._offset_error:
+                    self._offset, self._offset_error = offset, back_at - asked_at
+                return result
+            self._store_back_at = time.monotonic() + STORE_RETRY_SECONDS
+        result, _ = await self._fallback.update(self._key, on_object)
+        return result
+
+    def _change_clock(self, offset: float) -> None:
+        """Go over to another store's clock: slots that were leased by the old one are lost."""
+        shift, self._offset, self._offset_error = offset - self._offset, offset, float("inf")
+        self._look_at += shift
+        self._lease_at += shift
+        self._slots.clear()
+
+    def _now(self) -> float:
+        return time.monotonic() + self._offset
+
+    def _close(self, seconds: float) -> None:
+        self._is_closed = True
+        self._lease_at = max(self._lease_at, self._now() + seconds)
+
+    def _per_second(self) -> float:
+        """How many requests a second this worker has let go lately."""
+        if not self._sent_in:
+            return 0.0
+        return sum(count for _, count in self._sent_in) / max(self._now() - self._sent_in[0][0], 0.2)

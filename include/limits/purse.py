@@ -1,0 +1,85 @@
+"""The budget of a run, which its shards spend together.
+
+Money is set aside before a request goes and settled when its answer is there. A shard takes some from the shared
+store at a time; what stands there for it is always its whole amount, so that a retry of the shard replaces what its
+dead attempt had set aside.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from include.limits.store import Store, StoreAway
+
+log = logging.getLogger(__name__)
+
+# For so many requests money is taken at once, so that the store is asked rarely.
+REQUESTS_AT_ONCE = 32
+
+
+class Purse:
+    """What one shard may spend of a run's budget.
+
+    Args:
+        store: what all shards share.
+        key: of the run.
+        shard: its number.
+        budget_usd: of the whole run.
+        share: of the budget that this shard keeps to when the store is away.
+        spent_usd: by earlier attempts at this shard.
+    """
+
+    def __init__(
+        self, store: Store, key: str, shard: int, budget_usd: float, share: float, spent_usd: float = 0.0
+    ) -> None:
+        self._store, self._key, self._shard = store, f"budget:{key}", str(shard)
+        self._budget, self._share = budget_usd, share
+        self._spent = spent_usd
+        # Set aside for requests in flight, and what the store has let this shard have in all.
+        self._reserved = 0.0
+        self._allowed = spent_usd
+        self._settled = asyncio.Event()
+        self.is_empty = False
+
+    async def reserve(self, usd: float) -> bool:
+        """Set money aside for one text; False when the budget does not have it any more."""
+        while not self.is_empty:
+            if self._spent + self._reserved + usd > self._allowed:
+                await self._take(usd)
+            if self._spent + self._reserved + usd <= self._allowed:
+                self._reserved += usd
+                return True
+            # What is in flight may turn out cheaper than what was set aside for it.
+            self._settled.clear()
+            if self._reserved <= 0:
+                self.is_empty = True
+            else:
+                await self._settled.wait()
+        return False
+
+    def settle(self, reserved_usd: float, spent_usd: float) -> None:
+        """What was set aside for a text has become `spent_usd`."""
+        self._reserved = max(self._reserved - reserved_usd, 0.0)
+        self._spent += spent_usd
+        self._settled.set()
+
+    async def close(self) -> None:
+        """Leave what was not spent to the other shards."""
+        self._reserved = 0.0
+        await self._take(0.0, close=True)
+
+    async def _take(self, usd: float, close: bool = False) -> None:
+        needed = self._spent + self._reserved + usd
+        wanted = needed if close else needed + usd * (REQUESTS_AT_ONCE - 1)
+
+        def step(amounts: dict[str, Any], _: float) -> tuple[dict[str, Any], float]:
+            left = self._budget - sum(amount for shard, amount in amounts.items() if shard != self._shard)
+            # What is spent is spent, whatever the budget says.
+            allowed = max(min(wanted, left), self._spent)
+            return {**amounts, self._shard: allowed}, allowed
+
+        try:
+            self._allowed = await self._store.update(self._key, step)
+        except StoreAway as error:
+            log.warning("The budget's store is away (%s); this shard keeps to its share of the budget", error)
+            self._allowed = max(self._spent, self._budget * self._share)

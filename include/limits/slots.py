@@ -1,0 +1,79 @@
+"""The slots that a worker holds: leased, spent in order, lost when their time has passed."""
+
+from collections import deque
+from collections.abc import Mapping
+
+from include.limits.state import SLICE_SECONDS, Stretch
+
+# How late a slot may be used while others wait for theirs. A limit that is enforced per second leaves 20 ms of slack
+# (see MARGIN in limiter.py), and the loop of a busy process wakes up some milliseconds late.
+LATE_SECONDS = 0.03
+_ALMOST_NOTHING = 1e-6
+# More is leased when so much of the last lease is left.
+LOW = 0.4
+
+
+class Slots:
+    """Slots of all limited dimensions."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, deque[tuple[Stretch, float]]] = {}
+        self._leased: dict[str, float] = {}
+
+    def add(self, stretches: Mapping[str, Stretch], is_backlogged: bool) -> None:
+        """Take a lease in."""
+        late = LATE_SECONDS if is_backlogged else SLICE_SECONDS
+        for name in [name for name in self._held if name not in stretches]:
+            del self._held[name]
+        self._leased = {name: stretch.amount for name, stretch in stretches.items()}
+        for name, stretch in stretches.items():
+            self._held.setdefault(name, deque()).append((stretch, late))
+
+    def clear(self) -> None:
+        """Lose them all."""
+        for held in self._held.values():
+            held.clear()
+
+    def next_at(self, now: float, weights: Mapping[str, float]) -> float | None:
+        """When a request of these weights may go, at the earliest; None when the slots do not suffice."""
+        at = now
+        for name, held in self._held.items():
+            self._drop_late(held, now)
+            if sum(stretch.amount for stretch, _ in held) < weights[name] - _ALMOST_NOTHING:
+                return None
+            at = max(at, held[0][0].start) if held else at
+        return at
+
+    def take(self, weights: Mapping[str, float]) -> None:
+        """Spend the slots of the request that `next_at` was asked about."""
+        for name, held in self._held.items():
+            left = weights[name]
+            while left > _ALMOST_NOTHING and held:
+                stretch, late = held.popleft()
+                used = min(left, stretch.amount)
+                left -= used
+                rest = stretch.amount - used
+                if rest > _ALMOST_NOTHING:
+                    start = stretch.start + used / stretch.per_second
+                    held.appendleft((Stretch(start, rest, stretch.per_second), late))
+
+    @property
+    def are_low(self) -> bool:
+        """Whether it is time to lease more."""
+        return any(
+            sum(stretch.amount for stretch, _ in held) <= LOW * self._leased[name] for name, held in self._held.items()
+        )
+
+    @staticmethod
+    def _drop_late(held: deque[tuple[Stretch, float]], now: float) -> None:
+        while held:
+            stretch, late = held[0]
+            missed = (now - late - stretch.start) * stretch.per_second
+            if missed <= 0:
+                return
+            held.popleft()
+            # A slot is lost as a whole.
+            missed = float(int(missed) + 1)
+            if stretch.amount - missed > _ALMOST_NOTHING:
+                start = stretch.start + missed / stretch.per_second
+                held.appendleft((Stretch(start, stretch.amount - missed, stretch.per_second), late))

@@ -1,0 +1,99 @@
+"""What all benchmarks ask: short reviews, a form of four fields, and a shard of them as `plan` would leave it."""
+
+import dataclasses
+import random
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from include.lake.paths import Lake, open_lake
+from include.lake.write import open_table_writer
+from include.llm.build_chain import build_chain
+from include.llm.endpoint import Endpoint
+from include.llm.structured_output import StrictAnswer
+from include.pipelines.definition import Pipeline
+from include.pipelines.registry import load_pipeline
+from include.stages.run_context import RunContext
+from include.stages.work_files import WorkFiles
+
+MODEL = "bench-model"
+_WORDS = (
+    "the app crashes when I open my cart and then nothing works until I restart my phone which is annoying because "
+    "I use it every day to order groceries for my family please fix login payment search dark mode widget sync backup "
+    "great idea love it otherwise support never answers update slow battery drain notification late delivery refund"
+).split()
+
+
+class Form(StrictAnswer):
+    """The answer."""
+
+    sentiment: Literal["positive", "neutral", "negative", "mixed"]
+    topic: Literal["crash", "login", "payment", "performance", "other"]
+    severity: int = Field(ge=1, le=5)
+    summary: str = Field(max_length=120)
+
+
+def pipeline() -> Pipeline:
+    """A pipeline around the form."""
+    made = dataclasses.replace(load_pipeline("app_store_reviews"), answer=Form, prompt_version="v1", chunking=None)
+    object.__setattr__(made, "folder", Path(__file__).parent / "pipeline")
+    return made
+
+
+def texts(count: int, characters: int = 600) -> Iterator[str]:
+    """Different texts, the same at every call."""
+    for number in range(count):
+        chance = random.Random(number)
+        words = chance.choices(_WORDS, k=characters // 6)
+        yield f"Review {number}: {' '.join(words)}."[:characters]
+
+
+def run_context(
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    budget_usd: float = 1e9,
+) -> RunContext:
+    """A run with these limits."""
+    moment = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    return RunContext(
+        pipeline="app_store_reviews",
+        run_id="bench",
+        run_key="bench",
+        trigger="manual",
+        window_start=None,
+        window_end=moment,
+        run_date=date(2026, 11, 23),
+        started_at=moment,
+        model=MODEL,
+        prompt_version="v1",
+        is_trial=False,
+        limit=None,
+        budget_usd=budget_usd,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        read_from="source",
+        reprocess="none",
+        dry_run=False,
+        is_bounded=False,
+    )
+
+
+def write_shards(folder: Path, base_url: str, rows: int, shards: int = 1, characters: int = 600) -> Lake:
+    """A lake in which `plan` has just finished, with `rows` texts in each shard."""
+    lake = open_lake(str(folder))
+    made, run = pipeline(), run_context()
+    work = WorkFiles(lake, run)
+    chain = build_chain(made, Endpoint(base_url, "key", is_demo=False), MODEL, "v1")
+    schema = pa.schema([("answer_key", pa.string()), ("text", pa.string())])
+    source = texts(rows * shards, characters)
+    for shard in range(shards):
+        with open_table_writer(lake, work.shard(shard), schema) as writer:
+            for start in range(0, rows, 1_000):
+                batch = [next(source) for _ in range(min(1_000, rows - start))]
+                writer.write(pa.table({"answer_key": [chain.key(text) for text in batch], "text": batch}, schema))
+    work.write_manifest("plan", {"asked": rows * shards, "shards": shards})
+    return lake
