@@ -5,12 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel
 
+from include.lake.answer_index import find_answers
 from include.lake.paths import Lake
-from include.lake.read import read_table
 from include.lake.schemas import PROVENANCE_FIELDS, answer_fields
 from include.llm.ledger import LedgerEntry, read_ledger
 from include.llm.usage import Usage
@@ -37,27 +35,25 @@ def paid_answers(
     Returns:
         Key to entry. Those of other runs are marked `reused` and cost nothing.
     """
+    fields = [field.name for field in answer_fields(answer)]
+    own: dict[str, LedgerEntry] = {}
     found: dict[str, LedgerEntry] = {}
-    paths = lake.files("results", pipeline)
-    for path in [own_results, *reversed(paths)]:
-        if path in paths:
-            for entry in _published(lake, path, answer, keys):
-                found.setdefault(entry.key, entry if path == own_results else _at_no_cost(entry, reused_at))
+    columns = fields + [field.name for field in PROVENANCE_FIELDS]
+    for path, rows in find_answers(lake, pipeline, keys, columns):
+        # Of several records with one text the one that paid comes first.
+        for row in sorted(rows, key=lambda row: row["reused"]):
+            entry = _entry(row, fields)
+            if path == own_results:
+                own.setdefault(entry.key, entry)
+            else:
+                found.setdefault(entry.key, _at_no_cost(entry, reused_at))
     work = lake.table("_work", pipeline)
     for folder in sorted(lake.fs.glob(f"{work}/*/ledger")):
         if folder != f"{own_work}/ledger":
-            for key, entry in read_ledger(lake, folder).items():
-                if key in keys and entry.answer is not None:
+            for key, entry in read_ledger(lake, folder, keys).items():
+                if entry.answer is not None:
                     found.setdefault(key, _at_no_cost(entry, reused_at))
-    return found
-
-
-def _published(lake: Lake, path: str, answer: type[BaseModel], keys: Collection[str]) -> list[LedgerEntry]:
-    fields = [field.name for field in answer_fields(answer)]
-    rows = read_table(lake, path, fields + [field.name for field in PROVENANCE_FIELDS])
-    wanted = rows.filter(pc.is_in(rows["answer_key"], pa.array(list(keys), pa.string())))
-    # Of several records with one text the one that paid comes first.
-    return [_entry(row, fields) for row in sorted(wanted.to_pylist(), key=lambda row: row["reused"])]
+    return found | own
 
 
 def _entry(row: dict[str, Any], fields: list[str]) -> LedgerEntry:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # Requests are let through at this share of the limit: arrivals bunch a little on their way, and a 429 costs more than
 # two requests in a hundred.
 MARGIN = 0.98
-# Without a limit there is nothing to lease; so often a worker looks whether somebody else has met a 429.
+# So often a worker looks whether somebody else has met a 429, and it goes on for as long again while it looks.
 LOOK_SECONDS = 0.5
 # While the store is away.
 STORE_RETRY_SECONDS = 1.0
@@ -104,7 +104,8 @@ class Limiter:
         self._taken_since = 0.0
         # Tokens that were charged beyond what was used, or used beyond what was charged if it is negative.
         self._credit = 0.0
-        self._sent_in: deque[tuple[int, int]] = deque()
+        # (begin of a second, requests in it), of the last few.
+        self._sent_in: deque[tuple[float, int]] = deque()
 
     async def __aenter__(self) -> "Limiter":
         return self
@@ -162,6 +163,7 @@ class Limiter:
                     sent_at=permit.sent_at,
                     retry_after_seconds=retry_after_seconds,
                     per_second=per_second,
+                    configured=self._rates().get("requests"),
                 )
             )
         )
@@ -188,15 +190,18 @@ class Limiter:
         return charge
 
     def _may_go(self, now: float) -> bool:
-        if self._is_closed or now >= self._look_at:
+        if not self._is_open(now):
             return False
         # A limit that nobody has told us is kept to by what the responses say is left of it.
         bounded = self._remaining is not None and "requests" not in self._per_minute
         return not bounded or self._in_flight < max(1, (self._remaining or 0) // self._holders)
 
+    def _is_open(self, now: float) -> bool:
+        return not self._is_closed and now < self._look_at + LOOK_SECONDS
+
     def _slots_at(self, now: float, charge: float) -> float:
         at = self._slots.next_at(now, {"requests": 1.0, "tokens": charge})
-        if self._renewal is None and now >= self._lease_at and self._slots.are_low:
+        if self._renewal is None and now >= self._lease_at and (self._slots.are_low or now >= self._look_at):
             self._renewal = asyncio.create_task(self._renew())
         return float("inf") if at is None else at
 
@@ -207,12 +212,11 @@ class Limiter:
         self._in_flight += 1
         self._taken += 1
         self._taken_tokens += charge
-        second = int(now)
-        if self._sent_in and self._sent_in[-1][0] == second:
-            self._sent_in[-1] = (second, self._sent_in[-1][1] + 1)
+        if self._sent_in and now < self._sent_in[-1][0] + 1.0:
+            self._sent_in[-1] = (self._sent_in[-1][0], self._sent_in[-1][1] + 1)
         else:
-            self._sent_in.append((second, 1))
-            while self._sent_in[0][0] < second - _MEASURED_SECONDS:
+            self._sent_in.append((now, 1))
+            while self._sent_in[0][0] < now - _MEASURED_SECONDS:
                 self._sent_in.popleft()
         return Permit(charge, now, is_canary)
 
@@ -227,7 +231,7 @@ class Limiter:
             if self._has_canary:
                 self._release(now)
                 await self._until_changed(CANARY_SECONDS)
-            elif self._is_closed or now >= self._look_at:
+            elif not self._is_open(now):
                 await self._look(now)
             elif not self._may_go(now):
                 await self._until_changed(self._look_at - now)
@@ -282,7 +286,7 @@ class Limiter:
         self._lease_at = now + grant.wait_seconds
         self._look_at = max(self._lease_at, now + LOOK_SECONDS)
         if not grant.is_closed and not grant.wait_seconds:
-            self._slots.add(grant.stretches, grant.is_backlogged)
+            self._slots.add(grant.stretches, grant.is_at_limit)
 
     def _rates(self) -> dict[str, float]:
         """Units per second by dimension; this worker's share of them while the store is away."""
@@ -315,7 +319,7 @@ class Limiter:
                     self._change_clock(0.0)
             else:
                 back_at = time.monotonic()
-                offset = now - (asked_at + back_at) / 2
+                offset = now - (asked_at + back_at) / 2 if self._store.has_own_clock else 0.0
                 if was_away:
                     log.info("The limiter's store is back")
                     self._change_clock(offset)

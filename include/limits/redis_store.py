@@ -32,6 +32,8 @@ class RedisStore:
         url: `redis://host:6379/0`, `rediss://` or `unix://`.
     """
 
+    has_own_clock = True
+
     def __init__(self, url: str) -> None:
         self._client = redis.asyncio.Redis.from_url(
             url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, decode_responses=True

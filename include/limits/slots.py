@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from include.limits.state import SLICE_SECONDS, Stretch
 
-# How late a slot may be used while others wait for theirs. A limit that is enforced per second leaves 20 ms of slack
-# (see MARGIN in limiter.py), and the loop of a busy process wakes up some milliseconds late.
-LATE_SECONDS = 0.03
+# How late a slot may be used while others wait for theirs: what is late arrives together with what is on time. Of a
+# second MARGIN (in limiter.py) leaves 20 ms free, and the way to the provider is uneven too.
+LATE_SECONDS = 0.012
 _ALMOST_NOTHING = 1e-6
 # More is leased when so much of the last lease is left.
 LOW = 0.4
@@ -20,9 +20,9 @@ class Slots:
         self._held: dict[str, deque[tuple[Stretch, float]]] = {}
         self._leased: dict[str, float] = {}
 
-    def add(self, stretches: Mapping[str, Stretch], is_backlogged: bool) -> None:
+    def add(self, stretches: Mapping[str, Stretch], is_at_limit: bool) -> None:
         """Take a lease in."""
-        late = LATE_SECONDS if is_backlogged else SLICE_SECONDS
+        late = LATE_SECONDS if is_at_limit else SLICE_SECONDS
         for name in [name for name in self._held if name not in stretches]:
             del self._held[name]
         self._leased = {name: stretch.amount for name, stretch in stretches.items()}

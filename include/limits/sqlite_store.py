@@ -1,6 +1,7 @@
 """The embedded store: a small SQLite file that all processes of this host share."""
 
 import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -31,6 +32,8 @@ class SqliteStore:
     Args:
         path: of the file; its folder is made for this user alone.
     """
+
+    has_own_clock = False
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or default_path()
@@ -68,7 +71,9 @@ class SqliteStore:
     def _connect(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
+        # Fails while another process is just doing the same, and then it is done.
+        with contextlib.suppress(sqlite3.OperationalError):
+            connection.execute("PRAGMA journal_mode = WAL")
         # A power cut may cost the last slots, which nobody will miss.
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("CREATE TABLE IF NOT EXISTS objects (key TEXT PRIMARY KEY, object TEXT, changed_at REAL)")

@@ -30,11 +30,13 @@ CANARY_POLL_SECONDS = 0.1
 DEFAULT_PAUSE_SECONDS = 5.0
 # The clusters of two companies must not come back in the same instant; ours has one canary anyway.
 JITTER = 0.02
-# One cut for each episode of 429s, as TCP does for each loss (RFC 5681, section 3.1).
-CUT = 0.5
-# Growth a second, below the rate that led to the last 429 and beyond it.
+# One cut for each episode of 429s, as TCP does for each loss (RFC 5681, section 3.1). At a configured limit that has
+# held for a while the first 429 is taken for requests that bunched on their way, not for another limit.
+CUT, FIRST_CUT = 0.5, 0.9
+HELD_SECONDS = 30.0
+# Growth a second: slow around the rate that led to the last 429, fast below it and again well beyond it.
 FAST_GROWTH, SLOW_GROWTH = 1.12, 1.01
-NEAR_CEILING = 0.9
+NEAR_CEILING, BEYOND_CEILING = 0.9, 1.1
 SLOWEST_PER_SECOND = 0.05
 
 
@@ -52,6 +54,7 @@ class LimitState:
         learned: requests per second that 429s have taught; None: none yet.
         ceiling: requests per second at the last 429.
         raised_at: when `learned` last grew.
+        rejected_at: when the last episode of 429s began.
     """
 
     due: dict[str, float] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class LimitState:
     learned: float | None = None
     ceiling: float = 0.0
     raised_at: float = 0.0
+    rejected_at: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -103,7 +107,7 @@ class Grant:
     Args:
         now: the store's clock.
         stretches: by dimension, of those that are limited.
-        is_backlogged: others are waiting too, so slots are to be used on time or not at all.
+        is_at_limit: more is wanted than there is, so slots are to be used on time or not at all.
         wait_seconds: ask again after so long; nothing is granted before.
         is_closed: because the gate is closed; slots that are held already are not to be used either.
         is_canary: one request may go, and nothing else until it is back.
@@ -112,7 +116,7 @@ class Grant:
 
     now: float
     stretches: dict[str, Stretch]
-    is_backlogged: bool = False
+    is_at_limit: bool = False
     wait_seconds: float = 0.0
     is_closed: bool = False
     is_canary: bool = False
@@ -135,7 +139,10 @@ def lease(state: LimitState, now: float, ask: Ask) -> Grant:
     ahead = max((state.due.get(name, 0.0) - now for name in rates), default=0.0)
     if ahead > HORIZON_SECONDS:
         return Grant(now, {}, wait_seconds=ahead - HORIZON_SECONDS, holders=holders)
-    amounts = {name: max(min(ask.wants[name], rate * SLICE_SECONDS), ask.least[name]) for name, rate in rates.items()}
+    amounts = {
+        name: float(max(int(min(ask.wants[name], rate * SLICE_SECONDS)), ask.least[name]))
+        for name, rate in rates.items()
+    }
     # The dimension that is not the bottleneck is stretched to the length of the one that is.
     seconds = max((amounts[name] / rate for name, rate in rates.items()), default=0.0)
     stretches = {}
@@ -143,7 +150,8 @@ def lease(state: LimitState, now: float, ask: Ask) -> Grant:
         start = max(state.due.get(name, 0.0), now)
         state.due[name] = start + amounts[name] / rate
         stretches[name] = Stretch(max(start, now + max(ahead, 0.0)), amounts[name], amounts[name] / seconds)
-    return Grant(now, stretches, is_backlogged=ahead > 0, holders=holders)
+    is_at_limit = ahead > 0 or any(ask.wants[name] >= rate * SLICE_SECONDS for name, rate in rates.items())
+    return Grant(now, stretches, is_at_limit=is_at_limit, holders=holders)
 
 
 def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
@@ -152,7 +160,8 @@ def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
         return rates
     # Only time in which somebody asks counts, so that an idle hour proves nothing.
     elapsed = min(max(now - state.raised_at, 0.0), 1.0)
-    growth = FAST_GROWTH if state.learned < NEAR_CEILING * state.ceiling else SLOW_GROWTH
+    is_near = NEAR_CEILING * state.ceiling <= state.learned <= BEYOND_CEILING * state.ceiling
+    growth = SLOW_GROWTH if is_near else FAST_GROWTH
     state.learned *= growth**elapsed
     state.raised_at = now
     if state.learned >= rates.get("requests", float("inf")):
@@ -163,7 +172,13 @@ def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
 
 
 def reject(
-    state: LimitState, now: float, *, sent_at: float, retry_after_seconds: float | None, per_second: float
+    state: LimitState,
+    now: float,
+    *,
+    sent_at: float,
+    retry_after_seconds: float | None,
+    per_second: float,
+    configured: float | None = None,
 ) -> float:
     """Take in a 429.
 
@@ -171,13 +186,19 @@ def reject(
         sent_at: when the call was sent, by the store's clock.
         retry_after_seconds: what the server asks for.
         per_second: at how many requests a second all workers together were going.
+        configured: requests per second that they may go at; None: not known.
 
     Returns:
         Seconds until the gate may open.
     """
     if not state.half_open and sent_at >= state.opened_at:
-        rate = min(per_second, state.learned or float("inf"))
-        state.ceiling, state.learned, state.raised_at = rate, max(rate * CUT, SLOWEST_PER_SECOND), now
+        # Paced workers were going at their pace, whatever the last seconds of one of them looked like.
+        pace = state.learned or configured
+        rate = pace if pace is not None and per_second > pace / 4 else per_second
+        held = state.rejected_at is None or now - state.rejected_at > HELD_SECONDS
+        cut = FIRST_CUT if held and configured is not None else CUT
+        state.ceiling, state.learned, state.raised_at = rate, max(rate * cut, SLOWEST_PER_SECOND), now
+        state.rejected_at = now
     return pause(state, now, retry_after_seconds)
 
 

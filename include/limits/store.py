@@ -16,7 +16,12 @@ class StoreAway(Exception):
 
 
 class Store(Protocol):
-    """State by key, one JSON object each."""
+    """State by key, one JSON object each.
+
+    `has_own_clock` says whether the store's clock is another one than this process's `time.monotonic`.
+    """
+
+    has_own_clock: bool
 
     async def update(self, key: str, step: Step[T]) -> T:
         """Change one object in one step that no other worker sees half of.
@@ -34,13 +39,14 @@ class Store(Protocol):
 class MemoryStore:
     """Of one process: what a worker falls back to, and all that a single one needs."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    has_own_clock = False
+
+    def __init__(self) -> None:
         self._objects: dict[str, str] = {}
 
     async def update(self, key: str, step: Step[T]) -> T:
         """See `Store`."""
-        changed, result = step(json.loads(self._objects.get(key, "{}")), self._clock())
+        changed, result = step(json.loads(self._objects.get(key, "{}")), time.monotonic())
         self._objects[key] = json.dumps(changed)
         return result
 

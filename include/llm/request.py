@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Prompt
 from include.llm.structured_output import json_schema, split_sentences
-from include.llm.usage import TOKENS_PER_MESSAGE, estimate_tokens
+from include.llm.token_count import token_counter
+from include.llm.usage import TOKENS_PER_MESSAGE
 
 # Reasoning models refuse any temperature but their own.
 _REASONING_MODEL = re.compile(r"^(o\d|gpt-5)")
@@ -74,7 +75,9 @@ class Question:
         """Split, fence and measure a redacted text, once for all times that it is asked about."""
         sentences = split_sentences(text) if self.prompt.numbered else []
         message = self.prompt.fence(text, sentences)
-        return Prepared(message, sentences, self._constant_tokens + estimate_tokens(message) + TOKENS_PER_MESSAGE)
+        return Prepared(
+            message, sentences, self._constant_tokens + token_counter(self.model).count(message) + TOKENS_PER_MESSAGE
+        )
 
     def body(self, prepared: Prepared, corrections: Sequence[dict[str, str]] = (), longer: bool = False) -> bytes:
         """JSON body of `POST /chat/completions`.
@@ -90,7 +93,7 @@ class Question:
     @cached_property
     def _constant_tokens(self) -> int:
         messages = self.prompt.constant_messages()
-        return sum(estimate_tokens(message["content"]) + TOKENS_PER_MESSAGE for message in messages)
+        return sum(token_counter(self.model).count(message["content"]) + TOKENS_PER_MESSAGE for message in messages)
 
     @cached_property
     def _head(self) -> tuple[bytes, bytes]:

@@ -10,9 +10,6 @@ from typing import Any
 from include.errors import ConfigurationError
 
 PRICES_PATH = Path(__file__).with_name("prices.csv")
-# English runs at about 4 bytes a token in OpenAI's and Llama's encodings; other scripts are fewer characters but
-# more bytes, so bytes are the fairer measure. An estimate, and named as one wherever it is shown.
-BYTES_PER_TOKEN = 4
 # Role, name and separators that the chat format adds to each message.
 TOKENS_PER_MESSAGE = 4
 
@@ -95,8 +92,3 @@ def usage_of(response: Mapping[str, Any]) -> Usage:
 
 def _count(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
-
-
-def estimate_tokens(text: str) -> int:
-    """About how many tokens a text has (bytes / 4, rounded up)."""
-    return -(-len(text.encode()) // BYTES_PER_TOKEN)

@@ -8,15 +8,18 @@ from typing import Any
 import pyarrow as pa
 
 from include.errors import BudgetExceeded
+from include.lake.output_history import OutputHistory, output_history
 from include.lake.paid_answers import paid_answers
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.write import write_table
 from include.llm.answering import Chain
-from include.llm.build_chain import build_chain
+from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry, LedgerWriter
+from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.preflight import check_endpoint
+from include.llm.token_count import token_counter
 from include.llm.usage import Usage, cost_usd, load_price
 from include.pipelines.definition import Pipeline
 from include.stages.run_context import RunContext
@@ -26,8 +29,6 @@ log = logging.getLogger(__name__)
 
 # Airflow maps at most 1,024 task instances by default (`[core] max_map_length`); stay well below.
 MAX_SHARDS = 500
-# Until this prompt has a history, an answer is taken to fill half of its cap.
-ASSUMED_SHARE_OF_CAP = 0.5
 
 
 async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endpoint) -> list[int]:
@@ -54,7 +55,8 @@ async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: En
         for key, text, reason in zip(keys, texts, reasons, strict=True)
         if reason is None and key not in paid and key not in failed_before
     }
-    estimate = _estimate(pipeline, run, chain, list(asked.values()))
+    history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
+    estimate = _estimate(pipeline, run, chain, list(asked.values()), history)
     _log_estimate(run, estimate, records.num_rows, len(asked))
     if run.dry_run:
         reasons, asked = ["dry_run"] * len(texts), {}
@@ -76,6 +78,7 @@ async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: En
         "plan",
         {
             **estimate,
+            "expected_output_tokens": history.p90 if history else None,
             "skipped": dict(skipped),
             "asked": len(asked),
             "shards": shards,
@@ -158,22 +161,32 @@ def _why_not_asked(
     return reasons
 
 
-def _estimate(pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[str]) -> dict[str, Any]:
-    steps = sum(len(chain.step_keys(text)) for text in texts)
+def _estimate(
+    pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[str], history: OutputHistory | None
+) -> dict[str, Any]:
+    each = history.mean if history else ASSUMED_SHARE_OF_CAP * pipeline.max_output_tokens
+    # Until this prompt has a history, notes are taken to fill as much of their cap as answers of theirs.
+    steps = sum(len(chain.step_keys(text)) for text in texts) if history is None else 0
     notes_cap = chain.notes.max_output_tokens if chain.notes else 0
-    output = ASSUMED_SHARE_OF_CAP * (len(texts) * pipeline.max_output_tokens + steps * notes_cap)
+    output = len(texts) * each + steps * ASSUMED_SHARE_OF_CAP * notes_cap
     usage = Usage(sum(chain.estimate_prompt_tokens(text) for text in texts), 0, round(output))
-    return {**asdict(usage), "cost_usd": cost_usd(load_price(run.model), usage)}
+    return {
+        **asdict(usage),
+        "cost_usd": cost_usd(load_price(run.model), usage),
+        "counted_by": token_counter(run.model).name,
+    }
 
 
 def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked: int) -> None:
     cost = estimate["cost_usd"]
     log.info(
-        "%d of %d records are to be asked: about %s prompt and %s completion tokens, %s; the budget is %.2f USD",
+        "%d of %d records are to be asked: about %s prompt and %s completion tokens (counted by %s), %s; the budget is "
+        "%.2f USD",
         asked,
         records,
         f"{estimate['prompt_tokens']:,}",
         f"{estimate['completion_tokens']:,}",
+        estimate["counted_by"],
         "cost unknown" if cost is None else f"about {cost:.4f} USD",
         run.budget_usd,
     )

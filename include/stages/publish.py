@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from include.code_version import code_version
 from include.errors import CountsDoNotAddUp
+from include.lake.answer_index import write_index
 from include.lake.current import update_current
 from include.lake.paths import Lake
 from include.lake.read import read_table
@@ -49,12 +50,14 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     replaced = _run_ids_of(lake, results_path)
     write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
     write_table(lake, results_path, accepted)
+    write_index(lake, results_path)
     if not run.is_trial:
         update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
     row = _run_row(run, accepted, quarantined, extract, plan, validate, left)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
     work.remove()
+    _log_estimate_and_actual(plan, row)
     log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract["extracted"])
     return {
         "run": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()},
@@ -115,6 +118,13 @@ def run_identity(run: RunContext) -> dict[str, Any]:
         "prompt_version": run.prompt_version,
         "code_version": code_version(),
     }
+
+
+def _log_estimate_and_actual(plan: dict[str, Any], row: dict[str, Any]) -> None:
+    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+        estimated, actual = plan[name], row[name]
+        if estimated and actual is not None:
+            log.info("%s: %s estimated, %s actual (%.2f of the estimate)", name, estimated, actual, actual / estimated)
 
 
 def _plus(*costs: float | None) -> float | None:

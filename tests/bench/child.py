@@ -1,6 +1,6 @@
 """One client in a process of its own: started by the benchmarks, prints one JSON object.
 
-    python -m tests.bench.child nightshift '{"base_url": ..., "folder": ..., "shard": 0, "in_flight": 64}'
+python -m tests.bench.child nightshift '{"base_url": ..., "folder": ..., "shard": 0, "in_flight": 64}'
 """
 
 import asyncio

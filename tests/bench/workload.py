@@ -1,55 +1,27 @@
-"""What all benchmarks ask: short reviews, a form of four fields, and a shard of them as `plan` would leave it."""
+"""Shards of the benchmarks' question, as `plan` would leave them."""
 
 import dataclasses
-import random
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field
 
 from include.lake.paths import Lake, open_lake
 from include.lake.write import open_table_writer
 from include.llm.build_chain import build_chain
 from include.llm.endpoint import Endpoint
-from include.llm.structured_output import StrictAnswer
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
-
-MODEL = "bench-model"
-_WORDS = (
-    "the app crashes when I open my cart and then nothing works until I restart my phone which is annoying because "
-    "I use it every day to order groceries for my family please fix login payment search dark mode widget sync backup "
-    "great idea love it otherwise support never answers update slow battery drain notification late delivery refund"
-).split()
-
-
-class Form(StrictAnswer):
-    """The answer."""
-
-    sentiment: Literal["positive", "neutral", "negative", "mixed"]
-    topic: Literal["crash", "login", "payment", "performance", "other"]
-    severity: int = Field(ge=1, le=5)
-    summary: str = Field(max_length=120)
+from tests.bench.form import FOLDER, MODEL, Form, texts
 
 
 def pipeline() -> Pipeline:
     """A pipeline around the form."""
     made = dataclasses.replace(load_pipeline("app_store_reviews"), answer=Form, prompt_version="v1", chunking=None)
-    object.__setattr__(made, "folder", Path(__file__).parent / "pipeline")
+    object.__setattr__(made, "folder", FOLDER)
     return made
-
-
-def texts(count: int, characters: int = 600) -> Iterator[str]:
-    """Different texts, the same at every call."""
-    for number in range(count):
-        chance = random.Random(number)
-        words = chance.choices(_WORDS, k=characters // 6)
-        yield f"Review {number}: {' '.join(words)}."[:characters]
 
 
 def run_context(

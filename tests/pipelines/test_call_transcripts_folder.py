@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from include.llm.answering import split_chunks
 from include.llm.prompt import Prompt, load_prompt
 from include.llm.structured_output import parse_answer, quote_paths
-from include.llm.usage import estimate_tokens
+from include.llm.token_count import estimate_tokens
 from include.pipelines.call_transcripts.expectations import expectations
 from include.pipelines.call_transcripts.output import ActionItem, Answer, ChunkNotes
 from include.pipelines.definition import Pipeline

@@ -1,0 +1,162 @@
+"""What a worker does with its share of the limit, and what it does without its store."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from include.limits.limiter import MARGIN, Limiter
+from include.limits.redis_store import RedisStore
+from include.limits.sqlite_store import SqliteStore
+from include.limits.store import MemoryStore, Store
+from tests.servers.valkey import running_valkey, url_of
+
+
+async def send_for(seconds: float, limiter: Limiter, tokens: int = 100, workers: int = 20) -> list[float]:
+    """Send as fast as it is let for some seconds; returns when each request went."""
+    sent: list[float] = []
+    end = time.monotonic() + seconds
+
+    async def work() -> None:
+        while time.monotonic() < end:
+            permit = await limiter.acquire(tokens)
+            sent.append(time.monotonic())
+            await asyncio.sleep(0.005)
+            await limiter.answered(permit, tokens)
+
+    await asyncio.gather(*(work() for _ in range(workers)))
+    return [moment for moment in sent if moment < end]
+
+
+def with_limiters(
+    stores: list[Callable[[], Store]],
+    run: Callable[[list[Limiter]], Awaitable[list[list[float]]]],
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    workers: int = 4,
+) -> list[list[float]]:
+    async def main() -> list[list[float]]:
+        limiters = [Limiter(make(), "k", requests_per_minute, tokens_per_minute, workers) for make in stores]
+        try:
+            return await run(limiters)
+        finally:
+            for limiter in limiters:
+                await limiter.__aexit__()
+
+    return asyncio.run(main())
+
+
+def most_within(moments: list[float], seconds: float) -> int:
+    ordered = sorted(moments)
+    return max(sum(1 for other in ordered if moment <= other < moment + seconds) for moment in ordered)
+
+
+def test_one_worker_keeps_to_the_limit_of_any_second() -> None:
+    (sent,) = with_limiters([MemoryStore], lambda ls: asyncio.gather(*(send_for(3, x) for x in ls)), 6_000)
+    assert most_within(sent, 1.0) <= 100
+    assert len(sent) <= 300
+
+
+def test_four_workers_share_one_limit(tmp_path: Path) -> None:
+    make = [lambda: SqliteStore(tmp_path / "limits.sqlite")] * 4
+    sent = with_limiters(make, lambda ls: asyncio.gather(*(send_for(3, x) for x in ls)), 6_000)
+    together = [moment for moments in sent for moment in moments]
+    assert most_within(together, 1.0) <= 100
+    assert all(sent)
+
+
+def test_the_token_limit_holds_too() -> None:
+    (sent,) = with_limiters(
+        [MemoryStore], lambda ls: asyncio.gather(*(send_for(3, x, tokens=50) for x in ls)), 60_000, 120_000
+    )
+    # 2,000 tokens a second are 40 such requests.
+    assert most_within(sent, 1.0) <= 40 + 1
+    assert len(sent) >= 3 * 40 * MARGIN * 0.8
+
+
+def test_tokens_that_were_not_used_are_given_back() -> None:
+    async def run(limiters: list[Limiter]) -> list[list[float]]:
+        sent: list[float] = []
+        end = time.monotonic() + 3
+
+        async def work() -> None:
+            while time.monotonic() < end:
+                permit = await limiters[0].acquire(100)
+                sent.append(time.monotonic())
+                await limiters[0].answered(permit, 60)
+
+        await asyncio.gather(*(work() for _ in range(5)))
+        return [sent]
+
+    (sent,) = with_limiters([MemoryStore], run, None, 60_000)
+    # 1,000 tokens a second are 10 requests of 100 tokens, but 16 of 60.
+    assert len(sent) > 3 * 12
+
+
+def test_without_a_limit_nobody_waits() -> None:
+    (sent,) = with_limiters([MemoryStore], lambda ls: asyncio.gather(*(send_for(1, x) for x in ls)))
+    assert len(sent) > 1_000
+
+
+def test_a_429_stops_all_workers_and_one_canary_opens_the_gate_for_all(tmp_path: Path) -> None:
+    async def run(limiters: list[Limiter]) -> list[list[float]]:
+        first, second = limiters
+        permit = await first.acquire(1)
+        await first.rejected(permit, retry_after_seconds=1.0)
+        closed_at = time.monotonic()
+        moments: list[float] = []
+
+        async def pass_gate(limiter: Limiter) -> None:
+            permit = await limiter.acquire(1)
+            moments.append(time.monotonic() - closed_at)
+            # Nobody else goes until the canary is back.
+            await asyncio.sleep(0.5 if permit.is_canary else 0)
+            await limiter.answered(permit, 1)
+
+        await asyncio.gather(*(pass_gate(limiter) for limiter in (first, second) for _ in range(5)))
+        return [sorted(moments)]
+
+    make = [lambda: SqliteStore(tmp_path / "limits.sqlite")] * 2
+    (moments,) = with_limiters(make, run)
+    assert moments[0] >= 1.0
+    assert moments[1] >= moments[0] + 0.5
+
+
+def test_a_header_that_leaves_few_requests_lets_few_go_at_once() -> None:
+    async def run(limiters: list[Limiter]) -> list[list[float]]:
+        limiter = limiters[0]
+        await limiter.answered(await limiter.acquire(1), 1, remaining=3)
+        permits = [await limiter.acquire(1) for _ in range(3)]
+        fourth = asyncio.create_task(limiter.acquire(1))
+        await asyncio.sleep(0.2)
+        assert not fourth.done()
+        await limiter.answered(permits[0], 1, remaining=100)
+        await asyncio.wait_for(fourth, 5)
+        return []
+
+    with_limiters([MemoryStore], run)
+
+
+@pytest.mark.slow
+def test_while_the_store_is_away_each_worker_keeps_to_its_share_and_nothing_fails() -> None:
+    limit = 6_000
+
+    async def run(limiters: list[Limiter]) -> list[list[float]]:
+        with running_valkey(port) as server:
+            before = await send_for(3, limiters[0])
+            assert server.is_running
+        away = await send_for(5, limiters[0])
+        with running_valkey(port):
+            back = await send_for(4, limiters[0])
+        return [before, away, back]
+
+    with running_valkey() as probe:
+        port, url = probe.port, url_of(probe)
+    before, away, back = with_limiters([lambda: RedisStore(url)], run, limit)
+    assert len(before) >= 200
+    # One of four workers has a quarter of the limit, and what it had leased before.
+    assert 0 < len(away) <= limit / 60 * 5 / 4 + limit / 60
+    assert len(back) >= 200
+    assert most_within(before + away + back, 1.0) <= limit / 60 * 1.25

@@ -1,0 +1,127 @@
+"""A worker that is killed at any moment: nothing that was answered is lost, and nothing that was kept is paid again."""
+
+import asyncio
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from include.lake.paths import Lake, open_lake
+from include.llm.answers_file import read_answers
+from include.llm.endpoint import Endpoint
+from include.llm.ledger import LedgerEntry, read_ledger
+from include.stages.infer import infer_shard
+from include.stages.work_files import WorkFiles
+from tests.bench.workload import pipeline, run_context, write_shards
+from tests.fault_server.plan import Plan
+from tests.fault_server.running import FaultServer
+
+ROWS, IN_FLIGHT = 400, 16
+MODULES = ["include.stages.infer", "tests.bench.workload", "openai"]
+# Calls on their way when the process died are answered without anybody to take the answer.
+SETTLE_SECONDS = 0.2
+
+
+def run_shard(folder: str, base_url: str) -> None:
+    endpoint = Endpoint(base_url, "key", is_demo=False, in_flight=IN_FLIGHT)
+    asyncio.run(infer_shard(open_lake(folder), pipeline(), run_context(), endpoint, 0))
+
+
+def start(folder: Path, server: FaultServer) -> BaseProcess:
+    # Forked from a process that has everything imported, so that a moment after the start is a moment of the shard.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(MODULES)
+    process = context.Process(target=run_shard, args=(str(folder), server.base_url))
+    process.start()
+    return process
+
+
+def kill(process: BaseProcess) -> None:
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    time.sleep(SETTLE_SECONDS)
+
+
+def wait_until(condition: Callable[[], bool], process: BaseProcess) -> None:
+    while not condition() and process.is_alive():
+        time.sleep(0.0005)
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    with FaultServer(Plan(latency_seconds=(0.01, 0.05)), process=True) as running:
+        yield running
+
+
+def has_asked(server: FaultServer, count: int) -> bool:
+    return server.counters().requests >= count
+
+
+def kept(lake: Lake) -> dict[str, LedgerEntry]:
+    return read_ledger(lake, WorkFiles(lake, run_context()).shard_ledger(0))
+
+
+def check_promises(lake: Lake, before: dict[str, LedgerEntry], server: FaultServer, kills: int) -> None:
+    entries = list(read_answers(lake, WorkFiles(lake, run_context()).answers(0)))
+    assert len(entries) == len({entry.key for entry in entries}) == ROWS
+    final = {entry.key: entry for entry in entries}
+    assert {key: final[key] for key in before} == before
+    assert server.counters().answered_ok <= ROWS + kills * IN_FLIGHT
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(20))
+def test_a_shard_killed_at_random_moments_is_resumed(seed: int, tmp_path: Path, server: FaultServer) -> None:
+    chance = random.Random(seed)
+    lake = write_shards(tmp_path, server.base_url, ROWS)
+    kills = chance.randint(1, 3)
+    before: dict[str, LedgerEntry] = {}
+    for _ in range(kills):
+        process = start(tmp_path, server)
+        # Some right after the start, some in the middle, some while the last calls come back.
+        asked = server.counters().requests + chance.randint(1, ROWS // kills)
+        wait_until(partial(has_asked, server, asked), process)
+        time.sleep(chance.uniform(0, 0.02))
+        kill(process)
+        now = kept(lake)
+        assert {key: now[key] for key in before} == before
+        before = now
+    last = start(tmp_path, server)
+    last.join()
+    assert last.exitcode == 0
+    check_promises(lake, before, server, kills)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_a_shard_killed_while_its_parquet_is_written_is_resumed(seed: int, tmp_path: Path, server: FaultServer) -> None:
+    lake = write_shards(tmp_path, server.base_url, ROWS)
+    process = start(tmp_path, server)
+    wait_until(lambda: any((tmp_path / "_staging").glob("*-0000.parquet")), process)
+    time.sleep(random.Random(seed).uniform(0, 0.005))
+    kill(process)
+    before = kept(lake)
+    assert len(before) == ROWS
+    last = start(tmp_path, server)
+    last.join()
+    assert last.exitcode == 0
+    check_promises(lake, before, server, kills=0)
+
+
+def test_a_line_that_was_torn_by_the_kill_is_asked_again(tmp_path: Path, server: FaultServer) -> None:
+    lake = write_shards(tmp_path, server.base_url, ROWS)
+    run_shard(str(tmp_path), server.base_url)
+    (ledger,) = (tmp_path / "_work").rglob("ledger/0000/*.jsonl")
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole[: whole.rstrip(b"\n").rfind(b"\n") + 20])
+    run_shard(str(tmp_path), server.base_url)
+    assert server.counters().requests == ROWS + 1
+    check_promises(lake, kept(lake), server, kills=1)
