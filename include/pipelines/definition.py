@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
 
@@ -82,6 +83,8 @@ class Pipeline:
         chunking: set when long texts are answered in two steps.
         requests_per_minute, tokens_per_minute: the provider's limit; None: no limit known.
         budget_usd: most that one run may cost.
+        over_budget: what becomes of the answers of a run whose budget was used up on the way: `publish` them and leave
+            the rest to the next run, or `hold` them, so that analysts see the whole night or nothing.
         shard_size: records in one mapped task.
     """
 
@@ -104,6 +107,7 @@ class Pipeline:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     budget_usd: float = 20.0
+    over_budget: Literal["publish", "hold"] = "publish"
     shard_size: int = 1_000
     folder: Path = field(init=False)
 

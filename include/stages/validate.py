@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.errors import QualityGateFailed, RetryLater
+from include.errors import BudgetExceeded, QualityGateFailed, RetryLater
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
@@ -51,6 +51,12 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         raise RetryLater(
             f"{rows.skipped['budget']} records have no outcome in {lake.uri(work.ledger)} although the budget is not "
             "used up. Clear the run from `plan` on; what is in the ledger is not asked again."
+        )
+    if rows.skipped["budget"] and pipeline.over_budget == "hold":
+        raise BudgetExceeded(
+            f"The budget of {run.budget_usd:.2f} USD was used up with {rows.skipped['budget']} of {questions.num_rows} "
+            "records left, and this pipeline publishes whole runs only. What was answered is kept: raise budget_usd "
+            "(or NIGHTSHIFT_BUDGET_USD) and trigger a run, which pays for the rest only."
         )
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)

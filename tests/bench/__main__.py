@@ -1,44 +1,44 @@
-"""Run the benchmarks: one JSON object a line on standard output, what is going on to standard error.
+"""`make bench`: the benchmarks, one JSON object a line on standard output, progress on standard error.
 
-    python -m tests.bench                      all
-    python -m tests.bench fanout memory        some: fanout, memory, limiter, gauntlet, reuse, tokens
-    python -m tests.bench --quick              all of them with little work, to see that they run
-    python -m tests.bench fanout --peers       beside other bulk libraries too; each gets an environment below .bench/
-
-The clients are pinned to one core and the server to another where there are two; ratios are taken within one run.
+python -m tests.bench                              all of them
+python -m tests.bench fanout gauntlet --peers      these, beside other people's libraries
+python -m tests.bench limiter --cases 30000-4      those cases of the limiter whose name has this in it
 """
 
 import argparse
-import sys
+import json
 
 from tests.bench import fanout, gauntlet, limiter, memory, reuse, tokens
-from tests.bench.line import Settings
-from tests.bench.processes import pin_server
+from tests.bench.measuring import Options, tell
 
 BENCHES = {
     "fanout": fanout.run,
     "memory": memory.run,
+    "limiter": limiter.run,
+    "gauntlet": gauntlet.run,
     "reuse": reuse.run,
     "tokens": tokens.run,
-    "gauntlet": gauntlet.run,
-    "limiter": limiter.run,
 }
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run what the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
-    parser.add_argument("benches", nargs="*", choices=[*BENCHES, []], help="default: all")
-    parser.add_argument("--quick", action="store_true", help="little work")
-    parser.add_argument("--peers", action="store_true", help="other bulk libraries too")
-    given = parser.parse_args(arguments)
-    pin_server()
-    for name in given.benches or BENCHES:
-        print(f"{name} ...", file=sys.stderr, flush=True)
-        for line in BENCHES[name](Settings(is_quick=given.quick, with_peers=given.peers)):
-            print(line.to_json(), flush=True)
-    return 0
+def main() -> None:
+    """Run those that are named, or all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Benchmarks, as JSON lines.")
+    parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}; none: all")
+    parser.add_argument("--peers", action="store_true", help="other libraries too, in environments below .bench/")
+    parser.add_argument("--profile", action="store_true", help="where the CPU time of `fanout` goes")
+    parser.add_argument("--cases", help="cases of `limiter` whose names have this in them")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that all works, and measures nothing")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in BENCHES]
+    if unknown:
+        parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BENCHES)}")
+    options = Options(given.quick, given.peers, given.profile, given.cases)
+    for name in given.names or BENCHES:
+        tell(f"{name} ...")
+        for line in BENCHES[name](options):
+            print(json.dumps(line), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,16 +4,16 @@ python -m tests.bench.child nightshift '{"base_url": ..., "folder": ..., "shard"
 """
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
-import resource
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any
+from pathlib import Path
 
 from tests.bench.clients import CLIENTS
+from tests.bench.sampler import Sampler
 
 
 def main() -> None:
@@ -21,22 +21,35 @@ def main() -> None:
     settings = json.loads(sys.argv[2])
     if "core" in settings:
         os.sched_setaffinity(0, {settings["core"]})
-    run: Callable[[dict[str, Any]], Coroutine[Any, Any, int]] = CLIENTS[sys.argv[1]](settings)
+    run = CLIENTS[sys.argv[1]](settings)
     gc.collect()
-    if "start_at" in settings:
-        time.sleep(max(settings["start_at"] - time.time(), 0))
+    print("ready", flush=True)
+    time.sleep(max(float(sys.stdin.readline()) - time.time(), 0.0))
+    sampler = Sampler() if settings.get("profile") else None
     started, cpu = time.monotonic(), time.process_time()
-    rows = asyncio.run(run(settings))
+    with sampler or contextlib.nullcontext():
+        rows = asyncio.run(run(settings))
     print(
         json.dumps(
             {
                 "rows": rows,
                 "seconds": time.monotonic() - started,
                 "cpu_seconds": time.process_time() - cpu,
-                "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "peak_mb": peak_mb(),
+                "profile": sampler.as_json() if sampler else None,
             }
-        )
+        ),
+        flush=True,
     )
+
+
+def peak_mb() -> float:
+    """Most memory that this process ever had resident, MB.
+
+    Not `ru_maxrss`: a new process inherits that of the one that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

@@ -1,54 +1,96 @@
-"""900 rows against a server that allows 600 a clock minute and answers 429 with `Retry-After: 5` beyond."""
+"""`gauntlet`: more rows than the provider allows in a minute, and nobody has told us the limit, or told us wrong.
 
+900 rows at a server that takes 600 a minute of the clock and answers the others with 429 and `Retry-After: 5`, from the
+beginning of a minute on. Ideal: 900 delivered in little over 60 seconds.
+"""
+
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-from tests.bench.line import Line, Settings
-from tests.bench.peers import PEERS, peer_python
-from tests.bench.processes import run_clients, run_shards
-from tests.fault_server.plan import Limit, Plan
-from tests.fault_server.running import FaultServer
+from tests.bench import measuring, peers
+from tests.bench.measuring import Line, Options, tell
+from tests.bench.workload import write_shards
+from tests.fault_server import Limit, Plan
 
-ROWS, LIMIT, RETRY_AFTER_SECONDS = 900, 600, 5.0
-# Known only from 429s, or configured far beyond the truth.
-CONFIGURED = (None, 30_000.0)
+ROWS, PER_MINUTE, RETRY_AFTER_SECONDS, IN_FLIGHT = 900, 600, 5.0, 64
+LATENCY_SECONDS = (0.05, 0.1)
+_UNCONFIGURED = "not configured"
 
 
-def run(settings: Settings) -> Iterator[Line]:
-    """One process and four, each started as a clock minute begins."""
-    scale = 30 if settings.is_quick else 1
+def run(options: Options) -> Iterator[Line]:
+    """With our limit not configured and with twice the real one, from one process and from four."""
+    cases = ((None, 1), (None, 4), (2 * PER_MINUTE, 1), (2 * PER_MINUTE, 4))
+    for configured, processes in cases[::3] if options.quick else cases:
+        yield from _case("nightshift", configured, processes, options)
+    if options.peers:
+        for name in ("openai_aiohttp_loop", "openai_httpx_loop"):
+            yield from _case(name, None, 1, options)
+    for name, environment in peers.environments(options).items():
+        yield from _case(name, None, 1, options, environment)
+
+
+def _case(
+    name: str,
+    configured: int | None,
+    processes: int,
+    options: Options,
+    environment: peers.Environment | None = None,
+) -> Iterator[Line]:
+    rows = 16 if options.quick else ROWS
     limit = Limit(
-        requests=LIMIT // scale,
-        per_seconds=2.0 if settings.is_quick else 60.0,
+        requests=12 if options.quick else PER_MINUTE,
+        per_seconds=2.0 if options.quick else 60.0,
         window="fixed",
-        retry_after_seconds=0.2 if settings.is_quick else RETRY_AFTER_SECONDS,
+        retry_after_seconds=1.0 if options.quick else RETRY_AFTER_SECONDS,
     )
-    plan = Plan(limits=(limit,), latency_seconds=(0.05, 0.1))
-    begin = None if settings.is_quick else 0.1
-    with FaultServer(plan, process=True) as server:
-        for processes, configured in ((1, None), (4, None), (1, 30_000.0)):
-            server.reset()
-            results = run_shards(
-                server.base_url,
-                max(ROWS // scale // processes, 1),
-                processes,
-                start_at_second=begin,
-                in_flight=64,
-                requests_per_minute=configured,
-            )
-            shown = {"processes": processes, "configured_per_minute": configured, "limit_per_minute": LIMIT}
-            yield from _lines(server, results, shown)
-        for peer in PEERS if settings.with_peers else ():
-            server.reset()
-            python, environ = peer_python(peer)
-            if begin is not None:
-                time.sleep((begin - time.time()) % 60.0)
-            own = {"base_url": server.base_url, "rows": ROWS // scale, "in_flight": 64}
-            results = run_clients(peer, [own], environ, python)
-            yield from _lines(server, results, {"client": peer, "processes": 1})
+    tell(f"gauntlet: {name}, limit {configured or _UNCONFIGURED}, {processes} processes")
+    plan = Plan(limits=(limit,), latency_seconds=LATENCY_SECONDS)
+    with tempfile.TemporaryDirectory() as folder, measuring.bench_server(plan) as server:
+        if name == "nightshift":
+            write_shards(Path(folder), server.base_url, rows // processes, processes)
+        settings: dict[str, Any] = {
+            "base_url": server.base_url,
+            "folder": folder,
+            "in_flight": IN_FLIGHT,
+            "rows": rows // processes,
+            "requests_per_minute": configured,
+        }
+        client_cores, _ = measuring.cores()
+        taken = measuring.run_clients(
+            name,
+            [
+                {**settings, "shard": number, "core": client_cores[number % len(client_cores)]}
+                for number in range(processes)
+            ],
+            lambda: _next_window(limit.per_seconds),
+            environment.environ if environment else None,
+            environment.python if environment else None,
+        )
+        counters = server.counters()
+    figures = {
+        "delivered": (sum(each.rows for each in taken), "rows"),
+        "rejected": (counters.rejected, "calls"),
+        "seconds": (round(max(each.seconds for each in taken), 1), "s"),
+    }
+    for metric, (value, unit) in figures.items():
+        yield {
+            "bench": "gauntlet",
+            "metric": metric,
+            "value": value,
+            "unit": unit,
+            "client": name,
+            "rows": rows,
+            "processes": processes,
+            "limit_per_minute": round(limit.requests * 60 / limit.per_seconds) if limit.requests else None,
+            "configured_per_minute": configured or _UNCONFIGURED,
+            "in_flight": IN_FLIGHT,
+            **{key: figures[key][0] for key in figures},
+        }
 
 
-def _lines(server: FaultServer, results: list[dict[str, float]], shown: dict[str, object]) -> Iterator[Line]:
-    yield Line("gauntlet", "delivered", int(sum(result["rows"] for result in results)), "rows", shown)
-    yield Line("gauntlet", "rejected", server.counters().rejected, "calls", shown)
-    yield Line("gauntlet", "seconds", max(result["seconds"] for result in results), "s", shown)
+def _next_window(span: float) -> float:
+    """A moment just after a window of the clock begins."""
+    return (time.time() // span + 1) * span + 0.05

@@ -1,43 +1,58 @@
-"""Other bulk libraries, each in a virtual environment of its own, because their pins conflict with ours."""
+"""Virtual environments of the other libraries below `.bench/`: their pins conflict with ours and with each other's."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.processes import ROOT
+from tests.bench.measuring import ROOT, Options, tell
 
-# What is installed for each; pyarrow and ours' own imports for the child that measures.
-PEERS: dict[str, tuple[str, ...]] = {
-    "curator": ("bespokelabs-curator==0.1.31", "setuptools<81"),
+FOLDER = ROOT / ".bench"
+# Those that the figures in the README were measured with.
+PACKAGES = {
+    "curator": ("bespokelabs-curator==0.1.31",),
     "litellm": ("litellm==1.106.2",),
     "instructor": ("instructor==1.17.0",),
 }
+# All of them phone home or load tables from the internet otherwise.
 _OFFLINE = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "HF_HUB_OFFLINE": "1",
     "TELEMETRY_ENABLED": "false",
     "DO_NOT_TRACK": "true",
-    "CURATOR_VIEWER": "0",
-    "CURATOR_DISABLE_CACHE": "1",
 }
 
 
-def peer_python(name: str) -> tuple[str, dict[str, str]]:
-    """Interpreter and variables of a peer; its environment is made at the first call.
+@dataclass(frozen=True)
+class Environment:
+    """A library's virtual environment.
 
-    Returns:
-        Path of the interpreter, and variables that keep it from the network.
+    Args:
+        python: its interpreter.
+        environ: what the library needs to work without the internet.
     """
-    folder = ROOT / ".bench" / name
+
+    python: str
+    environ: Mapping[str, str]
+
+
+def environments(options: Options) -> dict[str, Environment]:
+    """The environment of each peer, made at the first use; none unless peers were asked for."""
+    return {name: _environment(name) for name in PACKAGES} if options.peers else {}
+
+
+def _environment(name: str) -> Environment:
+    folder = FOLDER / name
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
-        print(f"setting up {name} in {folder}", file=sys.stderr, flush=True)
-        uv = Path(sys.executable).parent / "uv"
-        subprocess.run([uv, "venv", "--quiet", "--clear", folder], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *PEERS[name]], check=True)
+        tell(f"setting up {folder} with {', '.join(PACKAGES[name])} (once)")
+        uv = Path(sys.executable).with_name("uv")
+        subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *PACKAGES[name]], check=True)
         (folder / "ready").touch()
-    found = next(folder.rglob("litellm_core_utils/tokenizers"), None)
-    return str(python), {
-        **_OFFLINE,
-        **({"TIKTOKEN_CACHE_DIR": str(found)} if found else {}),
-    }
+    # LiteLLM brings the tables of tiktoken along; it would download them otherwise.
+    tables = next(folder.glob("lib/python*/site-packages/litellm/litellm_core_utils/tokenizers"), None)
+    cached = {} if tables is None else {"TIKTOKEN_CACHE_DIR": os.fspath(tables)}
+    return Environment(os.fspath(python), {**_OFFLINE, **cached})

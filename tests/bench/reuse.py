@@ -1,88 +1,123 @@
-"""What it costs to find paid answers in a large lake."""
+"""`reuse`: what it costs to find the answers that are already paid for among a million published rows."""
 
-import hashlib
+import json
+import math
+import subprocess
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from include.lake.answer_index import write_index
-from include.lake.paid_answers import paid_answers
 from include.lake.paths import Lake, open_lake
 from include.lake.schemas import results_schema
 from include.lake.write import write_table
-from tests.bench.form import Form
-from tests.bench.line import Line, Settings
+from tests.bench.measuring import ROOT, Line, Options, tell
+from tests.bench.question import MODEL, Form, texts
 
-RUNS, WANTED, HIT_SHARE = 100, 10_000, 0.1
-
-
-def run(settings: Settings) -> Iterator[Line]:
-    """A million published rows, 10,000 texts of which a tenth are known."""
-    rows = 10_000 if settings.is_quick else 1_000_000
-    with tempfile.TemporaryDirectory() as folder:
-        lake = open_lake(folder)
-        for number in range(RUNS):
-            _publish(lake, number, rows // RUNS)
-        known = [_key(number) for number in range(0, rows, max(rows // int(WANTED * HIT_SHARE), 1))]
-        new = [_key(-1 - number) for number in range(WANTED - len(known))]
-        for texts, wanted in (("all new", new), ("a tenth known", [*known, *new])):
-            started = time.monotonic()
-            found = paid_answers(lake, "app_store_reviews", Form, set(wanted), "", "", datetime.now(UTC))
-            seconds = time.monotonic() - started
-            expected = len(known) if texts != "all new" else 0
-            if len(found) != expected:
-                raise RuntimeError(f"{len(found)} answers were found instead of {expected}")
-            shown = {"lake_rows": rows, "wanted": len(wanted), "found": len(found), "texts": texts, "runs": RUNS}
-            yield Line("reuse", "lookup_seconds", seconds, "s", shown)
-        size = sum(info["size"] for info in lake.fs.find(f"{folder}/_index", detail=True).values())
-        yield Line("reuse", "index_mb", size / 1e6, "MB", {"lake_rows": rows})
+PIPELINE = "app_store_reviews"
+# What `current` and `results` hold of a review beside the answer.
+_ATTRIBUTES = [pa.field("attr_app_version", pa.string()), pa.field("attr_rating", pa.int64())]
+_DIFFERENT_TEXTS = 5_000
+_FIRST_NIGHT = date(2026, 1, 1)
 
 
-def _key(number: int) -> str:
-    return hashlib.sha256(str(number).encode()).hexdigest()
+def run(options: Options) -> Iterator[Line]:
+    """10,000 wanted keys of which one in ten is there, at 100,000 and at 1,000,000 rows in 200 nightly files."""
+    sizes, nights, wanted = ((200, 2_000), 4, 20) if options.quick else ((100_000, 1_000_000), 200, 10_000)
+    for rows in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            tell(f"reuse: writing {rows} rows")
+            keys = _write_lake(open_lake(folder), rows, nights)
+            (Path(folder) / "wanted").write_text("\n".join(_wanted(keys, wanted)))
+            tell(f"reuse: looking {wanted} keys up")
+            found = _look_up(folder)
+        for metric, unit, value in (
+            ("lookup_seconds", "s", found["seconds"]),
+            ("first_lookup_seconds", "s", found["first_seconds"]),
+            ("lookup_bytes", "bytes", found["bytes"]),
+        ):
+            yield {
+                "bench": "reuse",
+                "metric": metric,
+                "value": value,
+                "unit": unit,
+                "lake_rows": rows,
+                "lake_bytes": found["lake_bytes"],
+                "files": nights,
+                "wanted": wanted,
+                "found": found["found"],
+                "peak_mb": found["peak_mb"],
+            }
 
 
-def _publish(lake: Lake, number: int, rows: int) -> None:
-    schema = results_schema(Form, [])
-    ids = [str(number * rows + row) for row in range(rows)]
-    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
-    columns = {
-        "record_id": ids,
-        "text": [f"Text {identity} of a customer who says something about the app." for identity in ids],
-        "answer_key": [_key(int(identity)) for identity in ids],
-        "reused": np.zeros(rows, dtype=bool),
-    }
+def _write_lake(lake: Lake, rows: int, nights: int) -> list[str]:
+    chance = np.random.default_rng(0)
+    schema = results_schema(Form, _ATTRIBUTES)
+    some_texts = pa.array(list(texts(_DIFFERENT_TEXTS, 200)))
+    keys: list[str] = []
+    for night in range(nights):
+        count = rows // nights
+        own = chance.bytes(32 * count).hex()
+        own_keys = [own[64 * n : 64 * (n + 1)] for n in range(count)]
+        keys += own_keys
+        table = _night(schema, some_texts, own_keys, _FIRST_NIGHT + timedelta(days=night), chance)
+        write_table(lake, lake.run_file("results", PIPELINE, _FIRST_NIGHT + timedelta(days=night), f"n{night}"), table)
+    return keys
+
+
+def _night(
+    schema: pa.Schema, some_texts: pa.Array, keys: list[str], night: date, chance: np.random.Generator
+) -> pa.Table:
+    rows = len(keys)
+    moment = datetime(night.year, night.month, night.day, 3, tzinfo=UTC)
+    numbers = pa.array([f"{night}-{n}" for n in range(rows)])
     constant = {
         "record_version": "1",
-        "source": "app_store_reviews",
+        "source": PIPELINE,
         "occurred_at": moment,
-        "processed_at": moment,
-        "sentiment": "positive",
-        "topic": "other",
-        "severity": 1,
-        "summary": "It says something.",
-        "model": "bench-model",
+        "attr_app_version": "4.2.0",
+        "attr_rating": 3,
+        "sentiment": "negative",
+        "topic": "crash",
+        "severity": 3,
+        "summary": "The app ends when the cart is opened.",
+        "model": MODEL,
         "prompt_version": "v1",
         "prompt_hash": "0" * 16,
+        "reused": False,
         "prompt_tokens": 200,
         "cached_tokens": 0,
         "completion_tokens": 40,
-        "attempts": 1,
-        "latency_ms": 80,
         "cost_usd": 0.0001,
-        "run_id": str(number),
-        "source_url": None,
+        "attempts": 1,
+        "run_id": f"scheduled__{night}",
+        "processed_at": moment,
     }
-    arrays = [
-        pa.array(columns[field.name], field.type)
-        if field.name in columns
-        else pa.repeat(pa.scalar(constant[field.name], field.type), rows)
-        for field in schema
-    ]
-    path = lake.run_file("results", "app_store_reviews", date(2026, 1, 1) + timedelta(days=number), f"run-{number:04d}")
-    write_table(lake, path, pa.Table.from_arrays(arrays, schema=schema))
-    write_index(lake, path)
+    columns: dict[str, pa.Array] = {
+        "record_id": numbers,
+        "source_url": pa.nulls(rows, pa.string()),
+        "text": some_texts.take(pa.array(chance.integers(0, len(some_texts), rows))),
+        "answer_key": pa.array(keys),
+        "latency_ms": pa.array(chance.integers(300, 3_000, rows)),
+    }
+    for name, value in constant.items():
+        columns[name] = pa.repeat(pa.scalar(value, schema.field(name).type), rows)
+    return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def _wanted(keys: list[str], count: int) -> list[str]:
+    hits = count // 10
+    step = math.floor(len(keys) / hits)
+    return [*keys[::step][:hits], *(f"{number:064x}" for number in range(count - hits))]
+
+
+def _look_up(folder: str) -> dict[str, float]:
+    # In a process of its own, because its memory counts.
+    command = [sys.executable, "-m", "tests.bench.lookup", folder]
+    output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+    found: dict[str, float] = json.loads(output)
+    return found

@@ -1,50 +1,82 @@
-"""What one record in a request costs in tokens, and what the provider's prompt cache can save of it."""
+"""`tokens`: what one record takes with one record a request, and how much of it a provider's prompt cache can serve."""
 
-import json
+import copy
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from statistics import mean
+from typing import Any
+
+import orjson
 
 from include.llm.build_chain import build_chain
-from include.llm.endpoint import Endpoint
-from include.llm.structured_output import json_schema
+from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
+from include.llm.request import Question
+from include.llm.structured_output import json_schema, quote_paths
 from include.llm.token_count import token_counter
 from include.llm.usage import TOKENS_PER_MESSAGE
+from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
-from tests.bench.line import Line, Settings
+from include.quality.golden import load_golden
+from include.sources.files import read_files
+from include.sources.record import Record
+from tests.bench.measuring import Line, Options
+
+# What OpenAI's cache serves of a prefix, schema included: https://platform.openai.com/docs/guides/prompt-caching
+_SHORTEST_CACHED, _CACHED_IN_STEPS_OF = 1_024, 128
 
 
-def run(_: Settings) -> Iterator[Line]:
-    """Of the bundled samples: the constant prefix, the text, and the answer as the labels have it."""
+def run(_: Options) -> Iterator[Line]:
+    """The bundled samples of each pipeline, with its production prompt; means over the labelled records."""
     for name in pipeline_names():
-        pipeline = load_pipeline(name)
-        chain = build_chain(pipeline, Endpoint("https://api.openai.com/v1", "key", is_demo=False), pipeline.model, "v1")
-        counter = token_counter(pipeline.model)
-        question = chain.question
-        prefix = question.prepare("").prompt_tokens
-        schema = counter.count(json.dumps(json_schema(pipeline.answer, length_keywords=False)))
-        samples = [
-            json.loads(line)
-            for path in sorted((pipeline.folder / "samples").glob("*.jsonl"))
-            for line in path.read_bytes().split(b"\n")
-            if line
-        ]
-        texts = [counter.count(text) for text in map(_text_of, samples) if text]
-        labels = [line.decode() for line in pipeline.golden_path.read_bytes().split(b"\n") if line]
-        answers = [counter.count(line) for line in labels]
-        shown = {"pipeline": name, "counted_by": counter.name, "records": len(texts)}
-        for metric, value in (
-            ("prefix", prefix - TOKENS_PER_MESSAGE),
-            ("schema", schema),
-            ("text", mean(texts)),
-            ("answer", mean(answers)),
-        ):
-            yield Line("tokens", f"{metric}_per_record", value, "tokens", shown)
-        share = (prefix + schema) / (prefix + schema + mean(texts))
-        yield Line("tokens", "cacheable_share_of_prompt", share, "share", shown)
+        yield from _pipeline(load_pipeline(name))
 
 
-def _text_of(sample: dict[str, object]) -> str:
-    turns = sample.get("turns")
-    if isinstance(turns, list):
-        return "\n".join(f"{turn['role']}: {turn['text']}" for turn in turns)
-    return str(sample.get("text") or "")
+def _pipeline(pipeline: Pipeline) -> Iterator[Line]:
+    endpoint = Endpoint(OPENAI_BASE_URL, "key", is_demo=False)
+    chain = build_chain(pipeline, endpoint, pipeline.model, pipeline.prompt_version)
+    labels = load_golden(pipeline)
+    sample = read_files(
+        pipeline.sample_glob, source=pipeline.name, attributes=pipeline.attributes, pulled_at=datetime.now(UTC)
+    )
+    records = [record for record in sample if isinstance(record, Record) and record.record_id in labels]
+    # One that is read in parts takes several requests, whose split is another one.
+    whole = [record for record in records if not chain.step_keys(record.text)]
+    question = chain.question
+    counter = token_counter(pipeline.model)
+    messages = sum(counter.count(m["content"]) + TOKENS_PER_MESSAGE for m in question.prompt.constant_messages())
+    schema = counter.count(orjson.dumps(json_schema(pipeline.answer, length_keywords=False)).decode())
+    text = mean(question.prepare(record.text).prompt_tokens - messages for record in whole)
+    answer = mean(_answer_tokens(question, labels[record.record_id]) for record in whole)
+    parts = {
+        "instructions": float(messages),
+        "schema": float(schema),
+        "text": text,
+        "answer": answer,
+    }
+    prefix, prompt = messages + schema, messages + schema + text
+    from_openai = prefix // _CACHED_IN_STEPS_OF * _CACHED_IN_STEPS_OF if prefix >= _SHORTEST_CACHED else 0
+    shared: Line = {
+        "pipeline": pipeline.name,
+        "prompt_version": pipeline.prompt_version,
+        "records": len(whole),
+        "left_out": len(records) - len(whole),
+        "counted_as": counter.name,
+        **{f"{name}_tokens": round(value, 1) for name, value in parts.items()},
+    }
+    figures = {
+        "tokens_per_record": (round(prompt + answer, 1), "tokens"),
+        "cacheable_share": (round(prefix / prompt, 3), "of the prompt"),
+        "openai_cacheable_share": (round(from_openai / prompt, 3), "of the prompt"),
+    }
+    for metric, (value, unit) in figures.items():
+        yield {"bench": "tokens", "metric": metric, "value": value, "unit": unit, **shared}
+
+
+def _answer_tokens(question: Question, label: dict[str, Any]) -> int:
+    """Tokens of a label as the model writes it: a quote is the number of its sentence."""
+    answer = copy.deepcopy(label)
+    for path in quote_paths(question.answer):
+        items = [answer] if len(path) == 1 else answer[path[0]]
+        for item in items:
+            item[path[-1]] = None if item[path[-1]] is None else 1
+    return token_counter(question.model).count(orjson.dumps(answer).decode())

@@ -1,4 +1,4 @@
-"""Shards of the benchmarks' question, as `plan` would leave them."""
+"""The question as a pipeline of ours, and shards of texts as `plan` leaves them. All that knows `infer`'s inputs."""
 
 import dataclasses
 from datetime import UTC, date, datetime
@@ -14,7 +14,7 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
-from tests.bench.form import FOLDER, MODEL, Form, texts
+from tests.bench.question import FOLDER, MODEL, Form, texts
 
 
 def pipeline() -> Pipeline:

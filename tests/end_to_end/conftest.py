@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from include.lake.paths import Lake, open_lake
+from include.lake.paths import Lake, manual_run_key, open_lake
 from include.lake.read import read_tables
+from include.llm.ledger import scan_ledger
 from include.local.airflow_api import UNFINISHED, AirflowApi
 from include.local.children import Children
 from include.local.ports import free_port
@@ -39,10 +40,32 @@ class Workbench:
 
     def run(self, run_id: str, **form: Any) -> str:
         """Trigger `support_tickets` and wait; returns the run's final state."""
+        self.trigger(run_id, **form)
+        return self.wait(run_id)
+
+    def trigger(self, run_id: str, **form: Any) -> None:
+        """Trigger `support_tickets`."""
         body = {"dag_run_id": run_id, "logical_date": None, "conf": form}
         self.api.call("PATCH", "dags/support_tickets", {"is_paused": False})
         self.api.call("POST", "dags/support_tickets/dagRuns", body)
-        return self.wait(run_id)
+
+    def mark_failed(self, run_id: str, task_id: str, map_index: int) -> None:
+        """What the button of that name does."""
+        path = f"dags/support_tickets/dagRuns/{run_id}/taskInstances/{task_id}/{map_index}"
+        self.api.call("PATCH", path, {"new_state": "failed"})
+
+    def answers_kept(self, run_id: str) -> int:
+        """Answers in the ledger of an unfinished run."""
+        folder = self.lake.work("support_tickets", manual_run_key(run_id), "ledger")
+        return sum(entry.answer is not None for entry in scan_ledger(self.lake, folder))
+
+    @staticmethod
+    def wait_for(condition: Callable[[], Any], seconds: float = RUN_SECONDS) -> None:
+        """Wait until something holds."""
+        give_up_at = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.5)
 
     def wait(self, run_id: str) -> str:
         """Wait for a run's end."""
