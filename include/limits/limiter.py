@@ -121,7 +121,7 @@ class Limiter:
         """Wait until a request of about `tokens` tokens (prompt and answer) may go. First come, first served."""
         charge = self._charge(tokens)
         now = self._now()
-        if not self._waiting and self._may_go(now) and self._slots_at(now, charge) <= now:
+        if not self._waiting and self._may_go(now) and self._slots_at(now) <= now:
             return self._let_go(now, charge)
         turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
         self._waiting.append((charge, turn))
@@ -199,8 +199,8 @@ class Limiter:
     def _is_open(self, now: float) -> bool:
         return not self._is_closed and now < self._look_at + LOOK_SECONDS
 
-    def _slots_at(self, now: float, charge: float) -> float:
-        at = self._slots.next_at(now, {"requests": 1.0, "tokens": charge})
+    def _slots_at(self, now: float) -> float:
+        at = self._slots.next_at(now)
         if self._renewal is None and now >= self._lease_at and (self._slots.are_low or now >= self._look_at):
             self._renewal = asyncio.create_task(self._renew())
         return float("inf") if at is None else at
@@ -223,8 +223,7 @@ class Limiter:
     async def _let_in_turn(self) -> None:
         """Let those who wait go, one after the other; runs while anybody waits."""
         while self._waiting:
-            charge, turn = self._waiting[0]
-            if turn.done():  # its worker was cancelled
+            if self._waiting[0][1].done():  # its worker was cancelled
                 self._waiting.popleft()
                 continue
             now = self._now()
@@ -235,7 +234,7 @@ class Limiter:
                 await self._look(now)
             elif not self._may_go(now):
                 await self._until_changed(self._look_at - now)
-            elif (at := self._slots_at(now, charge)) <= now + _WAKE_SECONDS:
+            elif (at := self._slots_at(now)) <= now + _WAKE_SECONDS:
                 self._release(now)
             elif at < float("inf"):
                 await self._sleep(at - now)

@@ -19,6 +19,8 @@ class Slots:
     def __init__(self) -> None:
         self._held: dict[str, deque[tuple[Stretch, float]]] = {}
         self._leased: dict[str, float] = {}
+        # What the last request took beyond the slots that were there; the next lease pays for it first.
+        self._owed: dict[str, float] = {}
 
     def add(self, stretches: Mapping[str, Stretch], is_at_limit: bool) -> None:
         """Take a lease in."""
@@ -27,21 +29,27 @@ class Slots:
             del self._held[name]
         self._leased = {name: stretch.amount for name, stretch in stretches.items()}
         for name, stretch in stretches.items():
-            self._held.setdefault(name, deque()).append((stretch, late))
+            paid = min(self._owed.pop(name, 0.0), stretch.amount)
+            rest = Stretch(stretch.start + paid / stretch.per_second, stretch.amount - paid, stretch.per_second)
+            self._held.setdefault(name, deque()).append((rest, late))
 
     def clear(self) -> None:
         """Lose them all."""
         for held in self._held.values():
             held.clear()
 
-    def next_at(self, now: float, weights: Mapping[str, float]) -> float | None:
-        """When a request of these weights may go, at the earliest; None when the slots do not suffice."""
+    def next_at(self, now: float) -> float | None:
+        """When a request may go, at the earliest; None when there are no slots.
+
+        As in GCRA a request goes at its first slot. Where those that are left do not suffice for the whole of it, the
+        next lease pays for the rest.
+        """
         at = now
-        for name, held in self._held.items():
+        for held in self._held.values():
             self._drop_late(held, now)
-            if sum(stretch.amount for stretch, _ in held) < weights[name] - _ALMOST_NOTHING:
+            if not held:
                 return None
-            at = max(at, held[0][0].start) if held else at
+            at = max(at, held[0][0].start)
         return at
 
     def take(self, weights: Mapping[str, float]) -> None:
@@ -56,6 +64,8 @@ class Slots:
                 if rest > _ALMOST_NOTHING:
                     start = stretch.start + used / stretch.per_second
                     held.appendleft((Stretch(start, rest, stretch.per_second), late))
+            if left > _ALMOST_NOTHING:
+                self._owed[name] = self._owed.get(name, 0.0) + left
 
     @property
     def are_low(self) -> bool:
@@ -68,6 +78,9 @@ class Slots:
     def _drop_late(held: deque[tuple[Stretch, float]], now: float) -> None:
         while held:
             stretch, late = held[0]
+            if stretch.amount <= _ALMOST_NOTHING:
+                held.popleft()
+                continue
             missed = (now - late - stretch.start) * stretch.per_second
             if missed <= 0:
                 return

@@ -10,10 +10,13 @@ from include.llm.ledger import LedgerEntry
 from include.llm.request import Question
 from include.llm.retry import CallCounts, Caller
 from include.llm.structured_output import parse_answer
+from include.llm.token_count import token_counter
 from include.llm.usage import Usage
 
 # A model that fails twice after being told why rarely succeeds at the third try, and each try is paid.
 MAX_REASKS = 2
+# Of a wrong answer that is shown to the model again.
+MAX_SHOWN_CHARACTERS = 4_000
 
 
 @dataclass
@@ -53,9 +56,13 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
     for asked in range(MAX_REASKS + 1):
         effort.attempts += 1
         completion = await caller.ask(question.body(prepared, corrections, longer), tokens, effort.counts)
-        effort.usage += completion.usage
+        usage = completion.usage
+        if not usage.prompt_tokens:
+            # The provider does not say; a budget that counted nothing would never be reached.
+            usage = Usage(prepared.prompt_tokens, 0, token_counter(question.model).count(completion.content or ""))
+        effort.usage += usage
         effort.latency_ms += completion.latency_ms
-        caller.learn(question, completion.usage.completion_tokens)
+        caller.learn(question, usage.completion_tokens)
         try:
             return parse_answer(question.answer, _content_of(completion), prepared.sentences)
         except Quarantine as problem:
@@ -83,7 +90,9 @@ def _content_of(completion: Completion) -> str:
 def _corrections(problem: Quarantine) -> list[dict[str, str]]:
     if problem.error_type == "truncated":
         return [{"role": "user", "content": "Your last answer was too long. Answer for the record above, briefly."}]
-    said = [{"role": "assistant", "content": problem.raw_output}] if problem.raw_output else []
+    # What is far too long would be paid for once more as a part of the next prompt.
+    is_shown = problem.raw_output is not None and 0 < len(problem.raw_output) <= MAX_SHOWN_CHARACTERS
+    said = [{"role": "assistant", "content": problem.raw_output or ""}] if is_shown else []
     return [*said, {"role": "user", "content": f"{problem.message} Answer again for the record above."}]
 
 

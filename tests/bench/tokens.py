@@ -21,7 +21,8 @@ from include.sources.files import read_files
 from include.sources.record import Record
 from tests.bench.measuring import Line, Options
 
-# What OpenAI's cache serves of a prefix, schema included: https://platform.openai.com/docs/guides/prompt-caching
+# What OpenAI's cache serves of a prefix, schema included, for models before GPT-5.6:
+# https://developers.openai.com/api/docs/guides/prompt-caching
 _SHORTEST_CACHED, _CACHED_IN_STEPS_OF = 1_024, 128
 
 

@@ -1,0 +1,100 @@
+"""Every fault of the catalogue, once for one text: what becomes of it, and that its neighbour is well."""
+
+from pathlib import Path
+
+import pytest
+
+from include.errors import EndpointUnusable
+from tests.fault_server.catalogue import CATALOGUE
+from tests.fault_server.plan import Plan, Rule
+from tests.fault_server.running import FaultServer
+from tests.llm.asking import answer_texts
+
+ODD, FINE = "Odd text. It works.", "Fine text. It works."
+
+# The provider is asked again as if nothing had been, and the record has one attempt.
+RETRIED = """
+content_parts empty_body html_body error_with_200 not_json_body json_list_body invalid_utf8 oversized gzip_bomb
+no_choices missing_choices lone_surrogate_body 500 500_html 502 502_html 503 503_html 503_retry_after 529 529_html 408 409 latency reset_before
+reset_mid_headers reset_mid_body closed_before hang drip drip_headers truncated truncated_without_length
+"""
+# The model is told what was wrong and asked again; both answers are paid.
+ASKED_AGAIN = """
+not_json code_fence prose_around two_values truncated_json missing_field extra_field wrong_type bad_enum
+number_as_string nan quote_out_of_range deep_nesting length length_whole empty_content null_content tool_calls
+lone_surrogate long_text
+"""
+# The limit: not an attempt.
+WAITED_FOR = "429 429_retry_after 429_http_date 429_http_date_past 429_retry_after_ms 429_garbage"
+# Taken as it is, cleaned where it must be.
+TAKEN = """
+duplicate_keys wrong_content_type two_choices wrong_usage missing_usage null_usage negative_usage nul bidi
+line_separators ansi formula markup echo_prompt
+"""
+QUARANTINED = {
+    "refusal": "refused",
+    "content_filter": "content_filter",
+    "context_length_exceeded": "too_long",
+    "exceed_context_size_error": "too_long",
+    "invalid_request": "invalid_request",
+}
+STOPPED = "insufficient_quota redirect 401 401_with_key 403 model_not_found"
+# Ten minutes; what is made of it stands in test_client.py.
+TOO_LONG_FOR_A_TEST = "429_huge"
+
+
+def ask(server: FaultServer, folder: Path, fault: str):  # type: ignore[no-untyped-def]
+    server.set_plan(Plan(rules=(Rule(fault=fault, times=1, marker="Odd"),)))
+    entries = answer_texts(server, folder, [ODD, FINE], in_flight=2, timeout_seconds=1.0)
+    assert entries[FINE].answer is not None
+    return entries[ODD]
+
+
+def test_no_fault_is_forgotten() -> None:
+    known = " ".join([RETRIED, ASKED_AGAIN, WAITED_FOR, TAKEN, STOPPED, TOO_LONG_FOR_A_TEST, *QUARANTINED]).split()
+    assert sorted(known) == sorted(CATALOGUE)
+
+
+@pytest.mark.parametrize("fault", RETRIED.split())
+def test_damage_on_the_way_is_retried(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
+    entry = ask(fault_server, tmp_path, fault)
+    assert entry.answer is not None
+    assert (entry.attempts, entry.retries, entry.rate_limited) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("fault", ASKED_AGAIN.split())
+def test_an_answer_that_is_none_is_asked_again(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
+    entry = ask(fault_server, tmp_path, fault)
+    assert entry.answer is not None
+    assert (entry.attempts, entry.rate_limited) == (2, 0)
+    # Not shown to the model at any length.
+    assert entry.usage.prompt_tokens < 2_000
+
+
+@pytest.mark.parametrize("fault", WAITED_FOR.split())
+def test_a_429_is_waited_for_and_is_no_attempt(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
+    entry = ask(fault_server, tmp_path, fault)
+    assert entry.answer is not None
+    assert (entry.attempts, entry.rate_limited) == (1, 1)
+
+
+@pytest.mark.parametrize("fault", TAKEN.split())
+def test_an_odd_answer_that_fits_is_taken_and_has_a_cost(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
+    entry = ask(fault_server, tmp_path, fault)
+    assert entry.answer is not None
+    assert (entry.attempts, entry.retries) == (1, 0)
+    assert entry.cost_usd
+
+
+@pytest.mark.parametrize(("fault", "reason"), QUARANTINED.items())
+def test_a_record_that_cannot_be_answered_is_quarantined_under_its_name(
+    fault: str, reason: str, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    entry = ask(fault_server, tmp_path, fault)
+    assert (entry.answer, entry.error_type, entry.attempts) == (None, reason, 1)
+
+
+@pytest.mark.parametrize("fault", STOPPED.split())
+def test_a_refusal_of_everything_stops_the_run(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
+    with pytest.raises(EndpointUnusable):
+        ask(fault_server, tmp_path, fault)
