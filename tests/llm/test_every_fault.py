@@ -15,7 +15,8 @@ ODD, FINE = "Odd text. It works.", "Fine text. It works."
 # The provider is asked again as if nothing had been, and the record has one attempt.
 RETRIED = """
 content_parts empty_body html_body error_with_200 not_json_body json_list_body invalid_utf8 oversized gzip_bomb
-no_choices missing_choices lone_surrogate_body 500 500_html 502 502_html 503 503_html 503_retry_after 529 529_html 408 409 latency reset_before
+no_choices missing_choices lone_surrogate_body 500 500_html 502 502_html 503 503_html
+503_retry_after 529 529_html 408 409 latency reset_before
 reset_mid_headers reset_mid_body closed_before hang drip drip_headers truncated truncated_without_length
 """
 # The model is told what was wrong and asked again; both answers are paid.
