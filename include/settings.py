@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from include.errors import ConfigurationError
 from include.llm.endpoint import LOCAL_MODEL
 from include.pipelines.definition import Pipeline
+from include.sources.source import Source
 
 DEFAULT_LAKE = "./lake"
 
@@ -25,8 +26,19 @@ def source_setting(pipeline_name: str) -> str:
 
 
 def source_location(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> str:
-    """Path, glob or URI of the pipeline's texts: the environment's, else its own, else the bundled samples."""
-    return environ.get(source_setting(pipeline.name)) or pipeline.source or pipeline.sample_glob
+    """Path, glob or URI of files with the pipeline's texts: the environment's, else the bundled samples."""
+    return environ.get(source_setting(pipeline.name)) or pipeline.sample_glob
+
+
+def live_source(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> Source | None:
+    """The place that the pipeline's texts really come from; None while it is not set up, or where files replace it.
+
+    Raises:
+        ConfigurationError: it is set up in half.
+    """
+    if pipeline.source is None or environ.get(source_setting(pipeline.name)):
+        return None
+    return pipeline.source(environ)
 
 
 def production_model(pipeline: Pipeline, is_demo: bool, environ: Mapping[str, str] = os.environ) -> str:

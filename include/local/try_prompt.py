@@ -30,9 +30,10 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import load_golden
-from include.settings import lake_uri, number_setting, production_model, source_location
-from include.sources.files import read_files
+from include.settings import lake_uri, live_source, number_setting, production_model, source_location
+from include.sources.files import Files, normaliser_of
 from include.sources.record import Record
+from include.sources.source import Source, SourceRow, Window
 from include.stages.pool import POOL_SLOTS
 
 # What a night is taken to be until the lake knows better.
@@ -81,9 +82,11 @@ async def answer_all(
 
 def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
     """Record id to text of the first readable records of the pipeline's source, spread evenly over it."""
-    rows = read_files(
-        source_location(pipeline), source=pipeline.name, attributes=pipeline.attributes, pulled_at=datetime.now(UTC)
-    )
+    now = datetime.now(UTC)
+    live, normaliser = live_source(pipeline), normaliser_of(pipeline.name, pipeline.attributes, now)
+    source: Source = live or Files(source_location(pipeline), pipeline.name)
+    items = source.pull(Window(now - pipeline.first_window if live else None, now), None)
+    rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
     records = [row for row in rows if isinstance(row, Record) and len(row.text) <= pipeline.max_text_characters]
     step = max(len(records) // count, 1)
     return {record.record_id: record.text for record in records[::step][:count]}

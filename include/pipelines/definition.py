@@ -1,8 +1,9 @@
 """What a pipeline folder declares: the values that make one text source different from another."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from include.errors import ConfigurationError
 from include.lake.columns import RESULT_SYSTEM_COLUMNS
 from include.llm.structured_output import quote_paths
+from include.sources.source import Source
 
 PIPELINES_FOLDER = Path(__file__).parent
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
@@ -73,7 +75,10 @@ class Pipeline:
         description: Markdown for the top of the DAG's documentation.
         answer: the strict model of one answer; its field descriptions reach the JSON schema.
         digest: what the report talks about.
-        source: path, glob or URI of the texts; None: the bundled `samples/`.
+        source: where the texts come from: a function of the environment in the folder's `source.py`. While it gives
+            None, because nothing is set up, the bundled `samples/` are read, as they are without one.
+        lookback: late arrivals of so long ago are still caught by the next run.
+        first_window: how far back the first manual run goes.
         attributes: the source's own columns that have a type, by name without `attr_`; all others are kept as text.
         schedule: cron expression of the nightly run, read in `timezone`.
         model: default model at a real provider (the bundled local model has its own name).
@@ -96,7 +101,9 @@ class Pipeline:
     owner: str
     tags: Sequence[str]
     schedule: str
-    source: str | None = None
+    source: Callable[[Mapping[str, str]], Source | None] | None = None
+    lookback: timedelta = timedelta(days=2)
+    first_window: timedelta = timedelta(days=30)
     attributes: Mapping[str, type[str] | type[int] | type[float] | type[bool]] = field(default_factory=dict)
     timezone: str = "UTC"
     model: str = "gpt-4.1-mini"

@@ -1,7 +1,9 @@
 """Any JSONL, CSV or Parquet files as a source, on any file system that fsspec knows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from include.errors import RetryLater
 from include.settings import source_setting
@@ -9,6 +11,7 @@ from include.sources.formats import read_rows
 from include.sources.location import find_files, reading_error
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
+from include.sources.source import SourceRow, Window
 
 MAX_TEXT_CHARACTERS = 1_000_000
 # Clocks differ; a text from the day after tomorrow was not written by a customer.
@@ -51,15 +54,44 @@ def read_files(
         ConfigurationError: there is no file at the location, or it may not be read.
         RetryLater: the file system failed, or a file changed while it was read.
     """
+    normaliser = normaliser_of(source, attributes, pulled_at, max_text_characters, clock)
+    for item in Files(location, source).pull(Window(None, pulled_at), None):
+        yield normaliser.record(item.row, item.place)
+
+
+@dataclass(frozen=True)
+class Files:
+    """All rows of the files at a location, whatever the window; files in the order of their names.
+
+    Args:
+        location: path, folder, glob or URI.
+        name: of the pipeline, for messages.
+    """
+
+    location: str
+    name: str
+
+    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow]:
+        """See `Source`; files are quick to read again, so nothing is resumed."""
+        for file in find_files(self.location, self.name):
+            try:
+                before = file.fingerprint()
+                for number, row in read_rows(file.fs, file.path):
+                    yield SourceRow(f"{file.name}#L{number}", row)
+                after = file.fingerprint()
+            except OSError as error:
+                raise reading_error(error, file.path, self.name) from error
+            if after != before:
+                raise RetryLater(f"{file.path!r} of {source_setting(self.name)} changed while it was read.")
+
+
+def normaliser_of(
+    source: str,
+    attributes: Mapping[str, type],
+    pulled_at: datetime,
+    max_text_characters: int = MAX_TEXT_CHARACTERS,
+    clock: Callable[[], datetime] = _now,
+) -> Normaliser:
+    """What turns the rows of a pull into records; see `read_files`."""
     latest = max(pulled_at, clock()) + FUTURE_ALLOWED
-    normaliser = Normaliser(source, attributes, pulled_at, latest, max_text_characters)
-    for file in find_files(location, source):
-        try:
-            before = file.fingerprint()
-            for number, row in read_rows(file.fs, file.path):
-                yield normaliser.record(row, f"{file.name}#L{number}")
-            after = file.fingerprint()
-        except OSError as error:
-            raise reading_error(error, file.path, source) from error
-        if after != before:
-            raise RetryLater(f"{file.path!r} of {source_setting(source)} changed while it was read.")
+    return Normaliser(source, attributes, pulled_at, latest, max_text_characters)

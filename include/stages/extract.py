@@ -14,9 +14,8 @@ from include.lake.raw_records import raw_schema, read_raw, record_versions, reco
 from include.lake.schemas import QUARANTINE_SCHEMA
 from include.lake.write import write_table
 from include.pipelines.definition import Pipeline
-from include.settings import source_location
-from include.sources.files import read_files
-from include.sources.record import Record, UnreadableRecord
+from include.sources.record import UnreadableRecord
+from include.stages.pull import forget_pulled, pull_records
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -41,8 +40,7 @@ def extract_records(
     if run.read_from == "raw":
         pulled, unreadable = read_raw(lake, pipeline, run.window_start, run.window_end), list[UnreadableRecord]()
     else:
-        location = source_location(pipeline, environ)
-        readable, unreadable = _pull(pipeline, run, location, skipped)
+        readable, unreadable = pull_records(lake, pipeline, run, environ, skipped)
         pulled = records_to_table(readable, pipeline)
         unreadable = _without_known(unreadable, known, skipped)
         _append_raw(lake, pipeline, run, pulled)
@@ -51,6 +49,7 @@ def extract_records(
     skipped["already_has_an_outcome"] += sum(is_known)
     write_table(lake, work.records, records.filter(pa.array([not flag for flag in is_known], pa.bool_())))
     write_table(lake, work.quarantined, _quarantine_table(unreadable, run))
+    forget_pulled(work)
     counts = {
         "extracted": records.num_rows + len(unreadable) + sum(skipped.values()) - sum(is_known),
         "unreadable": len(unreadable),
@@ -59,33 +58,6 @@ def extract_records(
     work.write_manifest("extract", counts)
     log.info("extracted %(extracted)d records, %(unreadable)d unreadable, skipped %(skipped)s", counts)
     return counts
-
-
-def _pull(
-    pipeline: Pipeline, run: RunContext, location: str, skipped: Counter[str]
-) -> tuple[list[Record], list[UnreadableRecord]]:
-    newest: dict[str, Record] = {}
-    unreadable: list[UnreadableRecord] = []
-    rows = read_files(location, source=pipeline.name, attributes=pipeline.attributes, pulled_at=run.window_end)
-    for row in rows:
-        if isinstance(row, UnreadableRecord):
-            # A row whose time cannot be read belongs to any window; its outcome is kept, so it is taken once.
-            if row.occurred_at is None or _in_window(run, row):
-                unreadable.append(row)
-        elif _in_window(run, row):
-            other = newest.get(row.record_id)
-            if other is not None:
-                skipped["duplicate_id"] += 1
-            if other is None or row.occurred_at >= other.occurred_at:
-                newest[row.record_id] = row
-    return list(newest.values()), unreadable
-
-
-def _in_window(run: RunContext, row: Record | UnreadableRecord) -> bool:
-    is_undated = isinstance(row, Record) and not row.is_dated
-    if not run.is_bounded or row.occurred_at is None or is_undated:
-        return True
-    return (run.window_start is None or row.occurred_at >= run.window_start) and row.occurred_at < run.window_end
 
 
 def _without_known(

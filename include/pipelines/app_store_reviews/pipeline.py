@@ -1,6 +1,7 @@
 """Nightly reading of the app store reviews."""
 
 from include.pipelines.app_store_reviews.output import Answer
+from include.pipelines.app_store_reviews.source import source
 from include.pipelines.definition import Digest, Pipeline
 
 PIPELINE = Pipeline(
@@ -19,6 +20,7 @@ An edited review is read again; one whose text did not change is not paid for tw
 the text is stored or sent.
 """,
     answer=Answer,
+    source=source,
     digest=Digest(
         items="feedback",
         topic="topic",
