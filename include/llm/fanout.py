@@ -168,4 +168,4 @@ class FanOut:
                     await asyncio.to_thread(self.ledger.flush)
                 except RetryLater as error:
                     log.warning("%s It is tried again.", error)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self.ledger.look_seconds)

@@ -104,8 +104,13 @@ class LedgerWriter:
 
     @property
     def is_due(self) -> bool:
-        """Whether lines have waited long enough to be uploaded."""
-        return bool(self._pending) and self._clock() - self._flushed_at >= self._flush_seconds
+        """Whether lines would wait for longer than they may if they were not uploaded before the next look."""
+        return bool(self._pending) and self._clock() - self._flushed_at >= self._flush_seconds - self.look_seconds
+
+    @property
+    def look_seconds(self) -> float:
+        """How often to look whether lines are due."""
+        return min(self._flush_seconds / 5, 1.0)
 
     def flush(self) -> None:
         """Upload what waits; on a local lake nothing does.

@@ -13,7 +13,7 @@ from include.llm.ledger import LedgerEntry
 log = logging.getLogger(__name__)
 
 FILE_EVERY_SECONDS = 2.0
-LOG_EVERY_SECONDS = 10.0
+LOG_EVERY_SECONDS = 5.0
 
 
 @dataclass

@@ -54,8 +54,8 @@ def run_context(
     )
 
 
-def write_shards(folder: Path, base_url: str, rows: int, shards: int = 1, characters: int = 600) -> Lake:
-    """A lake in which `plan` has just finished, with `rows` texts in each shard."""
+def write_shards(folder: Path | str, base_url: str, rows: int, shards: int = 1, characters: int = 600) -> Lake:
+    """A lake (folder or URI) in which `plan` has just finished, with `rows` texts in each shard."""
     lake = open_lake(str(folder))
     made, run = pipeline(), run_context()
     work = WorkFiles(lake, run)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from include.limits.purse import Purse
 from include.limits.sqlite_store import SqliteStore
-from include.limits.store import MemoryStore, StoreAway
+from include.limits.store import MemoryStore, Step, StoreAway, T
 
 
 async def spend_all(purse: Purse, usd: float, actual: float | None = None) -> int:
@@ -75,7 +75,7 @@ def test_a_retry_replaces_what_its_dead_attempt_had_set_aside() -> None:
 class AwayStore(MemoryStore):
     """A store that does not answer."""
 
-    async def update(self, key, step):  # type: ignore[no-untyped-def]
+    async def update(self, key: str, step: Step[T]) -> T:
         raise StoreAway("gone")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from include.errors import EndpointUnusable
+from include.llm.ledger import LedgerEntry
 from tests.fault_server.catalogue import CATALOGUE
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
@@ -44,7 +45,7 @@ STOPPED = "insufficient_quota redirect 401 401_with_key 403 model_not_found"
 TOO_LONG_FOR_A_TEST = "429_huge"
 
 
-def ask(server: FaultServer, folder: Path, fault: str):  # type: ignore[no-untyped-def]
+def ask(server: FaultServer, folder: Path, fault: str) -> LedgerEntry:
     server.set_plan(Plan(rules=(Rule(fault=fault, times=1, marker="Odd"),)))
     entries = answer_texts(server, folder, [ODD, FINE], in_flight=2, timeout_seconds=1.0)
     assert entries[FINE].answer is not None

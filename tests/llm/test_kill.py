@@ -22,6 +22,9 @@ from include.stages.work_files import WorkFiles
 from tests.bench.workload import pipeline, run_context, write_shards
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
+from tests.servers.s3 import S3Server, s3_environ, s3_server
+
+__all__ = ["s3_environ", "s3_server"]
 
 ROWS, IN_FLIGHT = 400, 16
 MODULES = ["include.stages.infer", "tests.bench.workload", "openai"]
@@ -125,3 +128,28 @@ def test_a_line_that_was_torn_by_the_kill_is_asked_again(tmp_path: Path, server:
     run_shard(str(tmp_path), server.base_url)
     assert server.counters().requests == ROWS + 1
     check_promises(lake, kept(lake), server, kills=1)
+
+
+@pytest.mark.slow
+def test_on_object_storage_a_kill_costs_at_most_the_answers_of_the_flush_interval(
+    tmp_path: Path, server: FaultServer, s3_server: S3Server, s3_environ: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush_seconds = 0.5
+    monkeypatch.setenv("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", str(flush_seconds))
+    server.set_plan(Plan(latency_seconds=0.2))
+    s3_server.file_system().mkdir("killed")
+    lake = write_shards("s3://killed/lake", server.base_url, ROWS)
+    # No fork server: what it was started with would be the environment of its children.
+    uri = lake.uri(lake.root)
+    process = multiprocessing.get_context("spawn").Process(target=run_shard, args=(uri, server.base_url))
+    process.start()
+    wait_until(partial(has_asked, server, ROWS // 2), process)
+    kill(process)
+    answered, before = server.counters().answered_ok, kept(lake)
+    # 16 in flight at 0.2 s each are 80 answers a second.
+    assert answered - len(before) <= IN_FLIGHT + 80 * (flush_seconds + 1.0)
+    assert len(before) > 0
+    run_shard(uri, server.base_url)
+    entries = {entry.key: entry for entry in read_answers(lake, WorkFiles(lake, run_context()).answers(0))}
+    assert len(entries) == ROWS
+    assert {key: entries[key] for key in before} == before
