@@ -2,6 +2,7 @@
 
 from include.pipelines.definition import Digest, Pipeline
 from include.pipelines.support_tickets.output import Answer
+from include.pipelines.support_tickets.source import source
 
 PIPELINE = Pipeline(
     name="support_tickets",
@@ -18,6 +19,7 @@ A ticket that is re-opened or edited is read again; one whose text did not chang
 is redacted before the text is stored or sent. Labels help to find and to count: no reply goes out because of them.
 """,
     answer=Answer,
+    source=source,
     digest=Digest(
         topic="category",
         summary="problem",
