@@ -1,6 +1,7 @@
 """Nightly reading of the call transcripts."""
 
 from include.pipelines.call_transcripts.output import Answer, ChunkNotes
+from include.pipelines.call_transcripts.source import source
 from include.pipelines.definition import Chunking, Digest, Pipeline
 
 PIPELINE = Pipeline(
@@ -17,6 +18,7 @@ A long call is read in two steps: notes of each part, then the answer from the n
 a text is stored or sent.
 """,
     answer=Answer,
+    source=source,
     digest=Digest(
         topic="reason_category",
         summary="summary",
