@@ -12,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 from include.errors import ConfigurationError
 from include.pipelines.definition import NAME
 
-TABLES = ("raw", "results", "quarantine", "runs")
+TABLES = ("raw", "results", "quarantine", "runs", "audit")
 TRIAL_SUFFIX = "-trial"
 _RUN_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")
 

@@ -14,6 +14,7 @@ from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
 from include.llm.usage import Price, Usage, cost_usd
+from include.sources.redact import redact_output
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class FanOut:
             answer=answer,
             error_type=problem.error_type if problem else None,
             error_message=problem.message if problem else None,
-            raw_output=problem.raw_output if problem else None,
+            raw_output=redact_output(problem.raw_output) if problem and problem.raw_output else None,
             usage=effort.usage,
             cost_usd=cost_usd(self.price, effort.usage),
             attempts=effort.attempts,

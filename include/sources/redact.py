@@ -9,6 +9,7 @@ Record ids and names of files and columns are not redacted either.
 import re
 from functools import partial
 
+from include.sources.clean import clean_text
 from include.sources.personal_data import (
     Finding,
     find_cards,
@@ -19,15 +20,26 @@ from include.sources.personal_data import (
 )
 from include.sources.phone_numbers import find_phone_numbers
 
+# Names in the placeholders.
+KINDS = ("EMAIL", "CARD", "IBAN", "IP", "SSN", "PHONE")
 # Every search looks for one of them.
 _DIGIT_OR_AT = re.compile(r"[\d@＠]")
 # Cleaned texts do not contain it.
 _TAKEN = "\x00"
 
 
+# What a model says beyond it is not worth keeping.
+MAX_OUTPUT_CHARACTERS = 20_000
+
+
 def redact(text: str) -> str:
     """A text by itself; see `Redactor`."""
     return Redactor().redact(text)
+
+
+def redact_output(text: str) -> str:
+    """What a model said, as it is kept for people to look at: cleaned, cut and redacted, for models invent too."""
+    return redact(clean_text(text[:MAX_OUTPUT_CHARACTERS]))
 
 
 class Redactor:

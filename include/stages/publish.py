@@ -49,6 +49,8 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
     replaced = _run_ids_of(lake, results_path)
     write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
+    audit_path = lake.run_file("audit", run.pipeline, run.run_date, run.run_key)
+    write_table(lake, audit_path, _with_earlier(lake, audit_path, read_table(lake, work.path("audit.parquet"))))
     write_table(lake, results_path, accepted)
     write_index(lake, results_path)
     if not run.is_trial:
@@ -67,6 +69,15 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
         "results": lake.uri(results_path),
         "current": lake.uri(lake.table("current", run.pipeline)),
     }
+
+
+def _with_earlier(lake: Lake, path: str, audit: pa.Table) -> pa.Table:
+    """What this run sent when it was published before was sent all the same."""
+    if not lake.fs.exists(path):
+        return audit
+    earlier = read_table(lake, path)
+    is_new = pc.invert(pc.is_in(earlier["answer_key"], audit["answer_key"].combine_chunks()))
+    return pa.concat_tables([earlier.filter(is_new), audit])
 
 
 def _run_ids_of(lake: Lake, path: str) -> set[str]:

@@ -20,6 +20,7 @@ from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry, read_ledger
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate
+from include.stages.audit import audit_table
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -43,7 +44,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     for shard in range(shards):
         ledger |= {entry.key: entry for entry in read_answers(lake, work.answers(shard))}
     rows = _Rows(run, prompt_hash(build_chain(pipeline, endpoint, run.model, run.prompt_version)))
-    for record in questions.to_pylist():
+    records = questions.to_pylist()
+    write_table(lake, work.path("audit.parquet"), audit_table(records, ledger, run, endpoint))
+    for record in records:
         rows.take(record, ledger)
     if rows.skipped["budget"] and not any(
         work.read_manifest(f"infer-{shard:04d}")["over_budget"] for shard in range(shards)

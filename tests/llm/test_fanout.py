@@ -162,3 +162,10 @@ def test_the_fan_out_stops_at_its_budget_and_keeps_what_was_paid(fault_server: F
     assert 0 < len(kept) < len(TEXTS)
     # What is in flight when the budget is reached is finished and kept.
     assert spent <= one * 7
+
+
+def test_what_the_model_said_is_redacted_before_it_is_kept(fault_server: FaultServer, tmp_path: Path) -> None:
+    said = "Sure! Write to jo@example.com or 4111 1111 1111 1111."
+    fault_server.set_plan(Plan(rules=(Rule(answer=said),)))
+    entry = answer_texts(fault_server, tmp_path, TEXTS[:1])[TEXTS[0]]
+    assert entry.raw_output == "Sure! Write to <EMAIL_1> or <CARD_1>."
