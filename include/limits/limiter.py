@@ -34,6 +34,9 @@ LOOK_SECONDS = 0.5
 # While the store is away.
 STORE_RETRY_SECONDS = 1.0
 _WAKE_SECONDS = 0.0005
+# While no limit is known a worker begins with so many requests at once, and adds one for so many answers: when a limit
+# is met, few are on their way. Reno's slow start would double each round trip, and meet it with hundreds.
+FIRST_IN_FLIGHT, ANSWERS_PER_MORE = 8, 10
 # What the own rate is measured over.
 _MEASURED_SECONDS = 5
 
@@ -89,7 +92,7 @@ class Limiter:
         self._store_back_at = 0.0
         self._offset, self._offset_error = 0.0, float("inf")
         self._slots = Slots()
-        self._waiting: deque[tuple[float, asyncio.Future[Permit]]] = deque()
+        self._waiting: deque[tuple[int, asyncio.Future[Permit]]] = deque()
         self._pump: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -98,7 +101,7 @@ class Limiter:
         self._has_canary = False
         self._look_at = self._lease_at = 0.0
         self._holders = 1
-        self._in_flight = 0
+        self._in_flight = self._answers = 0
         self._remaining: int | None = None
         self._taken = self._taken_tokens = self._largest = 0.0
         self._taken_since = 0.0
@@ -119,12 +122,11 @@ class Limiter:
 
     async def acquire(self, tokens: int) -> Permit:
         """Wait until a request of about `tokens` tokens (prompt and answer) may go. First come, first served."""
-        charge = self._charge(tokens)
         now = self._now()
         if not self._waiting and self._may_go(now) and self._slots_at(now) <= now:
-            return self._let_go(now, charge)
+            return self._let_go(now, tokens)
         turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        self._waiting.append((charge, turn))
+        self._waiting.append((tokens, turn))
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._let_in_turn())
         return await turn
@@ -142,6 +144,7 @@ class Limiter:
         if used_tokens:
             self._credit += permit.tokens - used_tokens
         self._in_flight -= 1
+        self._answers += 1
         self._remaining = remaining
         if permit.is_canary:
             await self._update(lambda state, now: reopen(state, now))
@@ -181,9 +184,12 @@ class Limiter:
         """How long the gate stays closed, as far as this worker knows."""
         return max(self._lease_at - self._now(), 0.0) if self._is_closed else 0.0
 
-    def _charge(self, tokens: int) -> float:
+    def _correction(self, tokens: int) -> float:
         # Paid back over several requests, so that one wrong guess neither lets many go at once nor stops them.
-        correction = min(max(self._credit, -3.0 * tokens), 0.5 * tokens)
+        return min(max(self._credit, -3.0 * tokens), 0.8 * tokens)
+
+    def _charge(self, tokens: int) -> float:
+        correction = self._correction(tokens)
         self._credit -= correction
         charge = max(tokens - correction, 1.0)
         self._largest = max(self._largest, charge)
@@ -192,9 +198,13 @@ class Limiter:
     def _may_go(self, now: float) -> bool:
         if not self._is_open(now):
             return False
-        # A limit that nobody has told us is kept to by what the responses say is left of it.
-        bounded = self._remaining is not None and "requests" not in self._per_minute
-        return not bounded or self._in_flight < max(1, (self._remaining or 0) // self._holders)
+        if "requests" in self._per_minute:
+            return True
+        # A limit that nobody has told us is felt for, and kept to by what the responses say is left of it.
+        most = FIRST_IN_FLIGHT + self._answers // ANSWERS_PER_MORE
+        if self._remaining is not None:
+            most = min(most, max(self._remaining // self._holders, 1))
+        return self._in_flight < most
 
     def _is_open(self, now: float) -> bool:
         return not self._is_closed and now < self._look_at + LOOK_SECONDS
@@ -205,7 +215,9 @@ class Limiter:
             self._renewal = asyncio.create_task(self._renew())
         return float("inf") if at is None else at
 
-    def _let_go(self, now: float, charge: float) -> Permit:
+    def _let_go(self, now: float, tokens: int) -> Permit:
+        # Only now, because what the answers before it have used is known by now.
+        charge = self._charge(tokens)
         is_canary, self._has_canary = self._has_canary, False
         if not is_canary:
             self._slots.take({"requests": 1.0, "tokens": charge})
@@ -242,8 +254,8 @@ class Limiter:
                 await self._look(now)
 
     def _release(self, now: float) -> None:
-        charge, turn = self._waiting.popleft()
-        turn.set_result(self._let_go(now, charge))
+        tokens, turn = self._waiting.popleft()
+        turn.set_result(self._let_go(now, tokens))
 
     async def _look(self, now: float) -> None:
         """Wait until it makes sense to ask the store, then ask it."""
@@ -274,8 +286,8 @@ class Limiter:
         lately = self._taken / max(now - self._taken_since, 0.01)
         requests = max(len(self._waiting), 1.5 * SLICE_SECONDS * lately, 1.0)
         each = self._taken_tokens / self._taken if self._taken else 1.0
-        first = self._waiting[0][0] if self._waiting else each
-        tokens = max(sum(charge for charge, _ in self._waiting), requests * each)
+        first = max(self._waiting[0][0] - self._correction(self._waiting[0][0]), 1.0) if self._waiting else each
+        tokens = max(float(sum(waiting for waiting, _ in self._waiting)), requests * each)
         self._taken, self._taken_tokens, self._taken_since = 0.0, 0.0, now
         wants, least = {"requests": requests, "tokens": tokens}, {"requests": 1.0, "tokens": first}
         grant = await self._update(lambda state, now: lease(state, now, Ask(self._holder, self._rates(), wants, least)))

@@ -36,7 +36,7 @@ class Purse:
         self._budget, self._share = budget_usd, share
         self._spent = spent_usd
         # Set aside for requests in flight, and what the store has let this shard have in all.
-        self._reserved = 0.0
+        self._reserved, self._outstanding = 0.0, 0
         self._allowed = spent_usd
         self._settled = asyncio.Event()
         self._taking = asyncio.Lock()
@@ -52,10 +52,11 @@ class Purse:
                         await self._take(usd)
             if self._spent + self._reserved + usd <= self._allowed:
                 self._reserved += usd
+                self._outstanding += 1
                 return True
             # What is in flight may turn out cheaper than what was set aside for it.
             self._settled.clear()
-            if self._reserved <= 0:
+            if not self._outstanding:
                 self.is_empty = True
             else:
                 await self._settled.wait()
@@ -63,7 +64,9 @@ class Purse:
 
     def settle(self, reserved_usd: float, spent_usd: float) -> None:
         """What was set aside for a text has become `spent_usd`."""
-        self._reserved = max(self._reserved - reserved_usd, 0.0)
+        self._outstanding -= 1
+        # Sums of fractions leave crumbs.
+        self._reserved = self._reserved - reserved_usd if self._outstanding else 0.0
         self._spent += spent_usd
         self._settled.set()
 

@@ -25,11 +25,11 @@ HOLDER_SECONDS = 15.0
 # A canary that is not back by then is taken to have died with its worker.
 CANARY_SECONDS = 30.0
 # How often workers look whether somebody else's canary came back.
-CANARY_POLL_SECONDS = 0.1
+CANARY_POLL_SECONDS = 0.05
 # Without a Retry-After: lets a per-second limit pass without stalling the night.
 DEFAULT_PAUSE_SECONDS = 5.0
 # The clusters of two companies must not come back in the same instant; ours has one canary anyway.
-JITTER = 0.02
+JITTER = 0.005
 # One cut for each episode of 429s, as TCP does for each loss (RFC 5681, section 3.1). At a configured limit that has
 # held for a while the first 429 is taken for requests that bunched on their way, not for another limit.
 CUT, FIRST_CUT = 0.5, 0.9

@@ -18,30 +18,36 @@ from tests.fault_server import Limit, Plan
 ROWS, PER_MINUTE, RETRY_AFTER_SECONDS, IN_FLIGHT = 900, 600, 5.0, 64
 LATENCY_SECONDS = (0.05, 0.1)
 _UNCONFIGURED = "not configured"
+# By metric: value and unit.
+Figures = dict[str, tuple[float, str]]
 
 
 def run(options: Options) -> Iterator[Line]:
-    """With our limit not configured and with twice the real one, from one process and from four."""
-    cases = ((None, 1), (None, 4), (2 * PER_MINUTE, 1), (2 * PER_MINUTE, 4))
+    """With our limit not configured and with twice the real one, from one process and from four; others' from one."""
+    cases: tuple[tuple[int | None, int], ...] = ((None, 1), (None, 4), (2 * PER_MINUTE, 1), (2 * PER_MINUTE, 4))
+    alone: Figures = {}
     for configured, processes in cases[::3] if options.quick else cases:
-        yield from _case("nightshift", configured, processes, options)
-    if options.peers:
-        for name in ("openai_aiohttp_loop", "openai_httpx_loop"):
-            yield from _case(name, None, 1, options)
-    for name, environment in peers.environments(options).items():
-        yield from _case(name, None, 1, options, environment)
+        figures, setting = _measure("nightshift", configured, processes, options)
+        alone = alone or figures
+        yield from _lines(figures, {**setting, **{metric: value for metric, (value, _) in figures.items()}})
+    environments = peers.environments(options)
+    for name in ("openai_aiohttp_loop", "openai_httpx_loop", *environments):
+        theirs, setting = _measure(name, None, 1, options, environments.get(name))
+        yield from _lines(alone, {**setting, "peer": name}, theirs)
 
 
-def _case(
+def _measure(
     name: str,
     configured: int | None,
     processes: int,
     options: Options,
     environment: peers.Environment | None = None,
-) -> Iterator[Line]:
+) -> tuple[Figures, Line]:
+    """What a client delivered, and what it was told."""
     rows = 16 if options.quick else ROWS
+    per_window = 12 if options.quick else PER_MINUTE
     limit = Limit(
-        requests=12 if options.quick else PER_MINUTE,
+        requests=per_window,
         per_seconds=2.0 if options.quick else 60.0,
         window="fixed",
         retry_after_seconds=1.0 if options.quick else RETRY_AFTER_SECONDS,
@@ -69,26 +75,30 @@ def _case(
             environment.environ if environment else None,
             environment.python if environment else None,
         )
-        counters = server.counters()
-    figures = {
+        rejected = server.counters().rejected
+    figures: Figures = {
         "delivered": (sum(each.rows for each in taken), "rows"),
-        "rejected": (counters.rejected, "calls"),
+        "rejected": (rejected, "calls"),
         "seconds": (round(max(each.seconds for each in taken), 1), "s"),
     }
+    setting: Line = {
+        "rows": rows,
+        "processes": processes,
+        "limit_per_minute": round(per_window * 60 / limit.per_seconds),
+        "configured_per_minute": configured or _UNCONFIGURED,
+        "in_flight": IN_FLIGHT,
+    }
+    return figures, setting
+
+
+def _lines(figures: Figures, setting: Line, theirs: Figures | None = None) -> Iterator[Line]:
     for metric, (value, unit) in figures.items():
-        yield {
-            "bench": "gauntlet",
-            "metric": metric,
-            "value": value,
-            "unit": unit,
-            "client": name,
-            "rows": rows,
-            "processes": processes,
-            "limit_per_minute": round(limit.requests * 60 / limit.per_seconds) if limit.requests else None,
-            "configured_per_minute": configured or _UNCONFIGURED,
-            "in_flight": IN_FLIGHT,
-            **{key: figures[key][0] for key in figures},
-        }
+        line: Line = {"bench": "gauntlet", "metric": metric, "value": value, "unit": unit, **setting}
+        if theirs:
+            peer_value, _ = theirs[metric]
+            line["peer_value"] = peer_value
+            line["ratio"] = round(value / peer_value, 3) if peer_value else None
+        yield line
 
 
 def _next_window(span: float) -> float:

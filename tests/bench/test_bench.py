@@ -51,7 +51,17 @@ def test_a_peer_comes_with_its_value_and_the_ratio_of_ours_to_it(lines: Lines) -
         "openai_httpx_loop",
         "one_shard",
     }
-    assert all(line["ratio"] == pytest.approx(line["value"] / line["peer_value"], rel=0.01) for line in beside)
+    comparable = [line for line in beside if line["peer_value"]]
+    assert all(line["ratio"] == pytest.approx(line["value"] / line["peer_value"], rel=0.01) for line in comparable)
+    assert all(line["ratio"] is None for line in beside if line not in comparable)
+
+
+def test_the_value_of_a_line_is_always_ours_and_a_peer_s_stands_beside_it(lines: Lines) -> None:
+    delivered = [line for line in of(lines, "gauntlet") if line["metric"] == "delivered"]
+    (alone,) = [line for line in delivered if line["processes"] == 1 and "peer" not in line]
+    beside = [line for line in delivered if "peer" in line]
+    assert {line["peer"] for line in beside} == {"openai_aiohttp_loop", "openai_httpx_loop"}
+    assert {line["value"] for line in beside} == {alone["value"]}
 
 
 def test_a_shard_of_any_size_is_answered_whole(lines: Lines) -> None:
@@ -60,7 +70,7 @@ def test_a_shard_of_any_size_is_answered_whole(lines: Lines) -> None:
 
 
 def test_the_gauntlet_delivers_every_row_however_many_processes_run_it(lines: Lines) -> None:
-    cases = [line for line in of(lines, "gauntlet") if line["metric"] == "delivered"]
+    cases = [line for line in of(lines, "gauntlet") if line["metric"] == "delivered" and "peer" not in line]
     configured = [(line["processes"], line["configured_per_minute"]) for line in cases]
     assert configured == [(1, "not configured"), (4, 1200)]
     assert [line["value"] for line in cases] == [line["rows"] for line in cases]

@@ -62,6 +62,20 @@ def test_the_last_money_waits_for_what_is_in_flight() -> None:
     assert asyncio.run(run())
 
 
+def test_the_crumbs_of_fractions_keep_nobody_waiting() -> None:
+    async def run() -> bool:
+        purse = Purse(MemoryStore(), "run", 0, 0.65, share=1.0)
+        for usd in (0.1, 0.2, 0.3):
+            assert await purse.reserve(usd)
+        waiting = asyncio.create_task(purse.reserve(0.1))
+        await asyncio.sleep(0)
+        for usd in (0.1, 0.2, 0.3):
+            purse.settle(usd, usd)
+        return await asyncio.wait_for(waiting, 5)
+
+    assert not asyncio.run(run())
+
+
 def test_a_retry_replaces_what_its_dead_attempt_had_set_aside() -> None:
     async def run() -> int:
         store = MemoryStore()
