@@ -4,16 +4,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.json
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from include.lake.paths import Lake
 from include.lake.schemas import answer_fields
 from include.lake.write import open_table_writer
-from include.llm.ledger import LedgerEntry, scan_ledger
+from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
 from include.llm.usage import Usage
 
 ROWS_AT_ONCE = 200
+# Of a ledger that are turned into columns at once.
+BLOCK_BYTES = 256 * 1024
+_USAGE_FIELDS = ("prompt_tokens", "cached_tokens", "completion_tokens")
 _ENTRY_FIELDS = [
     pa.field("error_type", pa.string()),
     pa.field("error_message", pa.string()),
@@ -31,13 +35,14 @@ _ENTRY_FIELDS = [
 ]
 
 
-def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseModel], has_attempts: bool) -> None:
+def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseModel], is_plain: bool) -> None:
     """Turn a shard's ledger into one Parquet file, in the order in which the outcomes came.
 
     Args:
         answer: the pipeline's answer model.
-        has_attempts: more than one attempt has written the ledger, so that a key may be there twice. Its first answer
-            wins over any failure; only then all keys are held in memory.
+        is_plain: the ledger is of one attempt and has no notes, so each line is an outcome of its own and Arrow reads
+            them. Otherwise a key may be there twice: its first answer wins over any failure, and all keys are held in
+            memory.
 
     Raises:
         RetryLater: the lake cannot be written.
@@ -45,22 +50,45 @@ def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseMo
     schema = pa.schema(
         [pa.field("key", pa.string()), pa.field("answer", pa.struct(answer_fields(answer))), *_ENTRY_FIELDS]
     )
-    answered = {e.key for e in scan_ledger(lake, ledger_folder) if e.answer is not None} if has_attempts else set()
+    tables = _plain_tables if is_plain else _merged_tables
+    with open_table_writer(lake, path, schema) as writer:
+        for table in tables(lake, ledger_folder, schema):
+            writer.write(table)
+
+
+def _plain_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    lines = pa.schema(
+        [
+            *(field for field in schema if field.name not in _USAGE_FIELDS),
+            pa.field("usage", pa.struct([(name, pa.int64()) for name in _USAGE_FIELDS])),
+        ]
+    )
+    options = pyarrow.json.ParseOptions(explicit_schema=lines, unexpected_field_behavior="ignore")
+    for path in ledger_files(lake, ledger_folder):
+        with lake.fs.open(path, "rb") as file:
+            # Whole lines only.
+            while block := file.read(BLOCK_BYTES) + file.readline():
+                read = pyarrow.json.read_json(pa.BufferReader(block), parse_options=options)
+                usage = read["usage"].combine_chunks()
+                columns = [
+                    usage.field(field.name) if field.name in _USAGE_FIELDS else read[field.name] for field in schema
+                ]
+                yield pa.table(columns, schema=schema)
+
+
+def _merged_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterator[pa.Table]:
+    answered = {entry.key for entry in scan_ledger(lake, ledger_folder) if entry.answer is not None}
     taken: set[str] = set()
     rows: list[dict[str, Any]] = []
-    with open_table_writer(lake, path, schema) as writer:
-        for entry in scan_ledger(lake, ledger_folder):
-            if entry.is_notes:
-                continue
-            if has_attempts:
-                if entry.key in taken or (entry.answer is None and entry.key in answered):
-                    continue
-                taken.add(entry.key)
-            rows.append(_row(entry))
-            if len(rows) == ROWS_AT_ONCE:
-                writer.write(pa.Table.from_pylist(rows, schema=schema))
-                rows = []
-        writer.write(pa.Table.from_pylist(rows, schema=schema))
+    for entry in scan_ledger(lake, ledger_folder):
+        if entry.is_notes or entry.key in taken or (entry.answer is None and entry.key in answered):
+            continue
+        taken.add(entry.key)
+        rows.append(_row(entry))
+        if len(rows) == ROWS_AT_ONCE:
+            yield pa.Table.from_pylist(rows, schema=schema)
+            rows = []
+    yield pa.Table.from_pylist(rows, schema=schema)
 
 
 def read_answers(lake: Lake, path: str) -> Iterator[LedgerEntry]:

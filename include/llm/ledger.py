@@ -131,10 +131,15 @@ class LedgerWriter:
             self._segments += 1
 
 
+def ledger_files(lake: Lake, folder: str) -> list[str]:
+    """Files below a ledger folder, one or more of each attempt."""
+    lake.fs.invalidate_cache(folder)
+    return sorted(path for path in lake.fs.find(folder) if path.endswith(".jsonl"))
+
+
 def scan_ledger(lake: Lake, folder: str) -> Iterator[LedgerEntry]:
     """Every line below a ledger folder, attempt by attempt; a key may come more than once."""
-    lake.fs.invalidate_cache(folder)
-    for path in sorted(path for path in lake.fs.find(folder) if path.endswith(".jsonl")):
+    for path in ledger_files(lake, folder):
         with lake.fs.open(path, "rb") as file:
             for line in file:
                 try:

@@ -18,7 +18,7 @@ from include.llm.build_chain import build_chain
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
-from include.llm.ledger import FLUSH_SECONDS, LedgerEntry, LedgerWriter, read_ledger, scan_ledger
+from include.llm.ledger import FLUSH_SECONDS, LedgerEntry, LedgerWriter, ledger_files, read_ledger, scan_ledger
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
 from include.llm.usage import load_price
@@ -62,6 +62,7 @@ async def infer_shard(
     folder = work.shard_ledger(shard)
     with pq.ParquetFile(lake.fs.open(work.shard(shard), "rb"), page_checksum_verification=True) as texts:
         progress = ShardProgress(shard=shard, records=texts.metadata.num_rows)
+        is_plain = chain.notes is None and not ledger_files(lake, folder)
         done, notes = _earlier(lake, folder, work.path("ledger", "carried"), chain, progress)
         expected = plan.get("expected_output_tokens")
         store = open_store(environ)
@@ -113,7 +114,9 @@ async def infer_shard(
         log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", run.budget_usd, shard)
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
-    write_answers(lake, folder, work.answers(shard), pipeline.answer, has_attempts=bool(done))
+    write_answers(
+        lake, folder, work.answers(shard), pipeline.answer, is_plain=not done and not notes and chain.notes is None
+    )
     work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget})
     return {"done": progress.done, "failed": progress.failed}
 
