@@ -53,6 +53,8 @@ class TableWriter:
             held = pa.concat_tables(self._held)
             self._file.write_table(held.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
             self._held, self._held_rows = [held.slice(ROWS_PER_GROUP)], held.num_rows - ROWS_PER_GROUP
+            # Memory stays flat only where what is free goes back.
+            pa.default_memory_pool().release_unused()
 
     def finish(self) -> None:
         """Write what is left, flush, read back and count."""
@@ -61,7 +63,9 @@ class TableWriter:
             self._file.write_table(held, row_group_size=ROWS_PER_GROUP)
         self._file.close()
         with pq.ParquetFile(self._staged, page_checksum_verification=True) as file:
-            counted = sum(batch.num_rows for batch in file.iter_batches(batch_size=ROWS_PER_GROUP // 10))
+            counted = sum(
+                batch.num_rows for batch in file.iter_batches(batch_size=ROWS_PER_GROUP // 10, use_threads=False)
+            )
         if counted != self.rows:
             raise OSError(f"{counted} rows were read back of {self.rows} written")
 

@@ -63,12 +63,13 @@ def _plain_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterator
             pa.field("usage", pa.struct([(name, pa.int64()) for name in _USAGE_FIELDS])),
         ]
     )
+    in_one_thread = pyarrow.json.ReadOptions(use_threads=False)
     options = pyarrow.json.ParseOptions(explicit_schema=lines, unexpected_field_behavior="ignore")
     for path in ledger_files(lake, ledger_folder):
         with lake.fs.open(path, "rb") as file:
             # Whole lines only.
             while block := file.read(BLOCK_BYTES) + file.readline():
-                read = pyarrow.json.read_json(pa.BufferReader(block), parse_options=options)
+                read = pyarrow.json.read_json(pa.BufferReader(block), in_one_thread, options)
                 usage = read["usage"].combine_chunks()
                 columns = [
                     usage.field(field.name) if field.name in _USAGE_FIELDS else read[field.name] for field in schema

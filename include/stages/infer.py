@@ -114,9 +114,7 @@ async def infer_shard(
         log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", run.budget_usd, shard)
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
-    write_answers(
-        lake, folder, work.answers(shard), pipeline.answer, is_plain=not done and not notes and chain.notes is None
-    )
+    write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain)
     work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget})
     return {"done": progress.done, "failed": progress.failed}
 
@@ -137,6 +135,9 @@ def _earlier(
 
 
 def _texts(file: pq.ParquetFile) -> Iterator[Text]:
-    for batch in file.iter_batches(batch_size=ROWS_PER_READ):
+    for batch in file.iter_batches(batch_size=ROWS_PER_READ, use_threads=False):
+        # A call leaves cycles behind. Collected now and then they go back; left alone they take memory for good.
+        gc.collect()
+        pa.default_memory_pool().release_unused()
         for key, text in zip(batch["answer_key"].to_pylist(), batch["text"].to_pylist(), strict=True):
             yield Text(key, text)
