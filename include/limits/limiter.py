@@ -49,12 +49,12 @@ class Permit:
     """Leave to send one request.
 
     Args:
-        tokens: what it was charged.
+        tokens: what it was estimated at.
         sent_at: by the store's clock.
         is_canary: the gate opens or stays closed by what becomes of it.
     """
 
-    tokens: float
+    tokens: int
     sent_at: float
     is_canary: bool = False
 
@@ -105,7 +105,7 @@ class Limiter:
         self._remaining: int | None = None
         self._taken = self._taken_tokens = self._largest = 0.0
         self._taken_since = 0.0
-        # Tokens that were charged beyond what was used, or used beyond what was charged if it is negative.
+        # Tokens that were estimated beyond what was used, less those that later requests were charged less for.
         self._credit = 0.0
         # (begin of a second, requests in it), of the last few.
         self._sent_in: deque[tuple[float, int]] = deque()
@@ -230,7 +230,7 @@ class Limiter:
             self._sent_in.append((now, 1))
             while self._sent_in[0][0] < now - _MEASURED_SECONDS:
                 self._sent_in.popleft()
-        return Permit(charge, now, is_canary)
+        return Permit(tokens, now, is_canary)
 
     async def _let_in_turn(self) -> None:
         """Let those who wait go, one after the other; runs while anybody waits."""
