@@ -63,8 +63,11 @@ class TableWriter:
             self._file.write_table(held, row_group_size=ROWS_PER_GROUP)
         self._file.close()
         with pq.ParquetFile(self._staged, page_checksum_verification=True) as file:
+            # Group by group, so that no more than one is held.
             counted = sum(
-                batch.num_rows for batch in file.iter_batches(batch_size=ROWS_PER_GROUP // 10, use_threads=False)
+                batch.num_rows
+                for group in range(file.num_row_groups)
+                for batch in file.iter_batches(ROWS_PER_GROUP // 10, row_groups=[group], use_threads=False)
             )
         if counted != self.rows:
             raise OSError(f"{counted} rows were read back of {self.rows} written")

@@ -96,10 +96,11 @@ def read_answers(lake: Lake, path: str) -> Iterator[LedgerEntry]:
     """The outcomes in one file."""
     with lake.fs.open(path, "rb") as file:
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
-        for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                usage = Usage(row.pop("prompt_tokens"), row.pop("cached_tokens"), row.pop("completion_tokens"))
-                yield LedgerEntry(usage=usage, **row)
+        for group in range(parquet.num_row_groups):
+            for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[group]):
+                for row in batch.to_pylist():
+                    usage = Usage(*(row.pop(name) for name in _USAGE_FIELDS))
+                    yield LedgerEntry(usage=usage, **row)
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:

@@ -135,9 +135,11 @@ def _earlier(
 
 
 def _texts(file: pq.ParquetFile) -> Iterator[Text]:
-    for batch in file.iter_batches(batch_size=ROWS_PER_READ, use_threads=False):
-        # A call leaves cycles behind. Collected now and then they go back; left alone they take memory for good.
-        gc.collect()
-        pa.default_memory_pool().release_unused()
-        for key, text in zip(batch["answer_key"].to_pylist(), batch["text"].to_pylist(), strict=True):
-            yield Text(key, text)
+    # Group by group: a reader of the whole file keeps the bytes of all groups that it has been through.
+    for group in range(file.num_row_groups):
+        for batch in file.iter_batches(batch_size=ROWS_PER_READ, row_groups=[group], use_threads=False):
+            # A call leaves cycles behind. Collected now and then they go back; left alone they take memory for good.
+            gc.collect()
+            pa.default_memory_pool().release_unused()
+            for key, text in zip(batch["answer_key"].to_pylist(), batch["text"].to_pylist(), strict=True):
+                yield Text(key, text)
