@@ -76,7 +76,8 @@ class S3Server:
             "master.volumeSizeLimitMB": 64,
             "volume.port": ports[2],
             "volume.port.grpc": ports[3],
-            "volume.max": 100,
+            # Every bucket takes seven.
+            "volume.max": 2_000,
             "filer.port": ports[4],
             "filer.port.grpc": ports[5],
             "s3": "true",
