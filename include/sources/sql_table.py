@@ -98,7 +98,10 @@ class SqlTable:
     def _problem(self, error: Exception) -> NightshiftError:
         kinds = {kind.__name__ for kind in type(error).__mro__}
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if kinds & {"ProgrammingError", "DataError", "NotSupportedError"}:
+        if "DataError" in kinds:
+            # The driver's own words quote the value, which a customer may have written.
+            return ConfigurationError(f"The query {self.query_path} cannot convert a value ({type(error).__name__}).")
+        if kinds & {"ProgrammingError", "NotSupportedError"}:
             return ConfigurationError(f"The query {self.query_path} does not work: {said}")
         if "authentication failed" in said or "does not exist" in said:
             return ConfigurationError(f"The database of {self.connection_id} refuses: {said}. Check the connection.")
@@ -124,7 +127,11 @@ def bound(query: str, placeholder: str, window: Window) -> tuple[str, list[datet
 
 
 def streaming_cursor(connection: Any) -> Any:
-    """A cursor that does not fetch the whole result at once."""
-    if type(connection).__module__.startswith("psycopg2"):
+    """A cursor that does not fetch the whole result at once.
+
+    Drivers of Postgres do so only with a named cursor, which the server keeps. The hook takes psycopg 3 where it is
+    installed, else psycopg2. For MySQL set `{"cursor": "sscursor"}` in the connection's extra.
+    """
+    if type(connection).__module__.split(".")[0] in ("psycopg", "psycopg2"):
         return connection.cursor("nightshift")
     return connection.cursor()

@@ -108,7 +108,36 @@ def test_a_database_that_is_away_is_asked_again_later(table: SqlTable, monkeypat
         list(table.pull(Window(None, NIGHT), None))
 
 
+def test_a_refused_login_says_to_check_the_connection(
+    postgres_uri: str, table: SqlTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_SURVEY_DB", postgres_uri.replace("postgres@", "nobody@"))
+    with pytest.raises(ConfigurationError, match=r"survey_db refuses.*Check the connection"):
+        list(table.pull(Window(None, NIGHT), None))
+
+
 def test_a_connection_of_another_kind_is_refused(table: SqlTable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SURVEY_DB", "http://127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="no SQL database"):
         list(table.pull(Window(None, NIGHT), None))
+
+
+def test_the_server_keeps_what_is_not_fetched_yet(database: Any, table: SqlTable) -> None:
+    database.execute(
+        "INSERT INTO survey SELECT n, 'Answer ' || n, now(), %s, 1 FROM generate_series(1, 5000) AS n",
+        (NIGHT - timedelta(hours=1),),
+    )
+    rows = table.pull(Window(None, NIGHT), None)
+    next(rows)
+    database.execute("SELECT query FROM pg_stat_activity WHERE query LIKE 'FETCH%' AND state = 'idle in transaction'")
+    (fetched,) = database.fetchall()
+    assert "1000" in fetched[0]
+    assert "nightshift" in fetched[0]
+
+
+def test_an_error_about_a_value_does_not_repeat_it(database: Any, table: SqlTable) -> None:
+    insert(database, 1, NIGHT - timedelta(hours=1), "My card is 4111.")
+    table.query_path.write_text("SELECT id, answer::integer AS text FROM survey WHERE updated_at >= :window_start")
+    with pytest.raises(ConfigurationError, match=r"query\.sql cannot convert") as refused:
+        list(table.pull(Window(None, NIGHT), None))
+    assert "4111" not in str(refused.value)
