@@ -37,6 +37,10 @@ class RequestRefused(ConfigurationError):
     """The provider refuses the request itself (400, 410 or 422): a wrong setting, or a cursor that has expired."""
 
 
+class NothingThere(ConfigurationError):
+    """There is nothing at the path (404): a wrong setting, or something that was deleted since it was listed."""
+
+
 class _Passing(Exception):
     def __init__(self, message: str, wait_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -86,7 +90,8 @@ class WebApi:
         """The JSON document at a path below the base URL, or at a full URL below it (a link to the next page).
 
         Raises:
-            ConfigurationError: the credentials are refused, there is nothing at the path, or the link leads elsewhere.
+            ConfigurationError: the credentials are refused, or the link leads elsewhere.
+            NothingThere: there is nothing at the path.
             RequestRefused: the request itself is refused, such as a cursor that has expired.
             RetryLater: the provider failed, or asks for a longer pause than a worker should sleep.
         """
@@ -157,7 +162,7 @@ class WebApi:
         if is_refusal:
             raise ConfigurationError(f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}")
         if status == 404:
-            raise ConfigurationError(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
+            raise NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
         message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
         raise RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
 

@@ -15,7 +15,7 @@ from typing import Any
 from include.errors import ConfigurationError
 from include.sources.record import content_version
 from include.sources.source import Checkpoint, SourceRow, Window
-from include.sources.web_api import WebApi
+from include.sources.web_api import NothingThere, WebApi
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +48,11 @@ class Zendesk:
         while True:
             page = api.get_json("incremental/tickets/cursor.json", {**query, "per_page": PAGE_TICKETS})
             for ticket in page["tickets"]:
-                if ticket.get("status") == "deleted":
+                row = None if ticket.get("status") == "deleted" else self._row(host, api, ticket)
+                if row is None:
                     deleted += 1
                 else:
-                    yield self._row(host, api, ticket)
+                    yield row
             if page["end_of_stream"]:
                 break
             query = {"cursor": page["after_cursor"]}
@@ -59,14 +60,19 @@ class Zendesk:
         if deleted:
             log.info("%d deleted tickets were left out", deleted)
 
-    def _row(self, host: str, api: WebApi, ticket: Mapping[str, Any]) -> SourceRow:
+    def _row(self, host: str, api: WebApi, ticket: Mapping[str, Any]) -> SourceRow | None:
+        """One ticket with its conversation; None if it was deleted since the export listed it."""
+        try:
+            comments = list(self._comments(api, ticket["id"]))
+        except NothingThere:
+            return None
         turns = [
             {
                 "role": "customer" if comment["author_id"] == ticket.get("requester_id") else "agent",
                 "text": comment.get("plain_body") or comment.get("body") or "",
                 "at": comment.get("created_at"),
             }
-            for comment in self._comments(api, ticket["id"])
+            for comment in comments
             if comment.get("public", True)
         ]
         subject = ticket.get("subject") or ""

@@ -55,6 +55,8 @@ class HelpDesk:
             is_last = begin + 2 >= len(self.tickets)
             return Answer(body={"tickets": page, "after_cursor": str(begin + 2), "end_of_stream": is_last})
         number = asked.path.split("/")[-2]
+        if number not in self.comments:
+            return Answer(404, body={"error": "RecordNotFound"})
         begin = int(asked.query.get("page[after]", "0"))
         page = self.comments[number][begin : begin + PAGE_COMMENTS]
         has_more = begin + PAGE_COMMENTS < len(self.comments[number])
@@ -151,6 +153,13 @@ def test_internal_notes_and_deleted_tickets_are_left_out(desk: HelpDesk, provide
     desk.open(2, (AGENT, "The customer is difficult."), public=False)
     (row,) = rows()
     assert (row.row["id"], row.row["turns"]) == (2, [])
+
+
+def test_a_ticket_that_is_deleted_while_it_is_exported_stops_nothing(desk: HelpDesk, provider: Provider) -> None:
+    for number in (1, 2, 3):
+        desk.open(number, (CUSTOMER, "Help."))
+    del desk.comments["2"]
+    assert [row.row["id"] for row in rows()] == [1, 3]
 
 
 def test_a_429_is_waited_for(desk: HelpDesk, provider: Provider) -> None:
