@@ -1,18 +1,27 @@
 """`raw/`: normalised, redacted source records, and the queue of those that still wait for an outcome."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from include.lake.fingerprints import Fingerprints, Mask, Positions, fingerprints, newest_of_each
 from include.lake.paths import Lake
-from include.lake.read import read_tables
-from include.lake.schemas import RAW_FIELDS
+from include.lake.row_groups import file_schema, read_groups, read_rows
+from include.lake.schemas import RAW_FIELDS, UTC_TIME
 from include.pipelines.definition import Pipeline
+from include.sources.fields import attribute_of
 from include.sources.record import Record
 
+# When a record counts as new: the source's time of its last change, else of its writing, else that of the pull.
+CHANGED_AT = pa.field("changed_at", UTC_TIME, nullable=False)
+# What a pull notes about itself in its file: when it was (UTC), and whether it asked the live source or read files.
+PULLED_AT, PULLED_FROM = b"pulled_at", b"pulled_from"
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
+_INDEX_COLUMNS = ("record_id", "record_version", "occurred_at", "changed_at")
 
 
 def raw_schema(pipeline: Pipeline, others: Iterable[str] = ()) -> pa.Schema:
@@ -22,13 +31,12 @@ def raw_schema(pipeline: Pipeline, others: Iterable[str] = ()) -> pa.Schema:
         others: names of attributes that the pipeline does not declare; they are kept as text.
     """
     types = {name: pa.string() for name in others} | {name: _ARROW_TYPES[t] for name, t in pipeline.attributes.items()}
-    return pa.schema([*RAW_FIELDS, *(pa.field(f"attr_{name}", types[name]) for name in sorted(types))])
+    attributes = [pa.field(f"attr_{name}", types[name]) for name in sorted(types)]
+    return pa.schema([*RAW_FIELDS, CHANGED_AT, *attributes])
 
 
-def records_to_table(records: Iterable[Record], pipeline: Pipeline) -> pa.Table:
-    """Records as a table in the schema of `raw/`, ordered by record id."""
-    ordered = sorted(records, key=lambda record: record.record_id)
-    schema = raw_schema(pipeline, {name for record in ordered for name in record.attributes})
+def records_to_table(records: Iterable[tuple[Record, datetime]], schema: pa.Schema) -> pa.Table:
+    """Records, each with its `changed_at`, as a table in a schema of `raw_schema`."""
     rows = [
         {
             "record_id": record.record_id,
@@ -36,36 +44,134 @@ def records_to_table(records: Iterable[Record], pipeline: Pipeline) -> pa.Table:
             "source": record.source,
             "source_url": record.source_url,
             "occurred_at": record.occurred_at,
+            "changed_at": changed_at,
             "text": record.text,
             **{f"attr_{name}": value for name, value in record.attributes.items()},
         }
-        for record in ordered
+        for record, changed_at in records
     ]
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def read_raw(lake: Lake, pipeline: Pipeline, start: datetime | None, end: datetime | None) -> pa.Table:
-    """The newest version of each record in `raw/` that occurred in [start, end)."""
-    rows = read_tables(lake, lake.files("raw", pipeline.name))
-    if rows is None:
-        return raw_schema(pipeline).empty_table()
-    rows = rows.append_column("_stored", pa.array(range(rows.num_rows)))
-    rows = rows.sort_by([("record_id", "ascending"), ("occurred_at", "descending"), ("_stored", "descending")])
-    ids = rows["record_id"].to_pylist()
-    newest = [index for index, record_id in enumerate(ids) if index == 0 or ids[index - 1] != record_id]
-    rows = rows.take(pa.array(newest, pa.int64())).drop_columns(["_stored"])
-    if start is not None:
-        rows = rows.filter(pc.greater_equal(rows["occurred_at"], pa.scalar(start, rows["occurred_at"].type)))
-    if end is not None:
-        rows = rows.filter(pc.less(rows["occurred_at"], pa.scalar(end, rows["occurred_at"].type)))
-    return rows
+def attribute_names(schemas: Iterable[pa.Schema]) -> set[str]:
+    """Names of all attributes, without `attr_`."""
+    return {name.removeprefix("attr_") for schema in schemas for name in schema.names if name.startswith("attr_")}
 
 
-def record_versions(lake: Lake, pipeline: str, but: str) -> set[tuple[str, str]]:
-    """(record_id, record_version) of everything in `raw/` but one file."""
-    rows = read_tables(
-        lake, [path for path in lake.files("raw", pipeline) if path != but], ("record_id", "record_version")
+def as_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows of `raw/` in a wider schema. An attribute that got another type since is null where it does not convert."""
+    columns = [_as_field(rows, field) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _as_field(rows: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
+    if field.name not in rows.column_names:
+        # Files of before there was the column: the time of writing decides.
+        return rows["occurred_at"] if field.name == CHANGED_AT.name else pa.nulls(rows.num_rows, field.type)
+    column = rows[field.name]
+    try:
+        return column.cast(field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        kind = next(kind for kind, arrow_type in _ARROW_TYPES.items() if arrow_type == field.type)
+        return pa.array([attribute_of(value, kind, str) for value in column.to_pylist()], field.type)
+
+
+@dataclass(frozen=True)
+class RawIndex:
+    """All rows of `raw/` by fingerprint, in the order in which they were pulled: 28 bytes a row, and no text.
+
+    Args:
+        paths: of the files, in the order of their pulls.
+        file: place in `paths`, of each row.
+        row: position in its file.
+        ids, versions: fingerprints of the record and of this version of it.
+        changed_at: microseconds since 1970, UTC.
+    """
+
+    lake: Lake
+    paths: list[str]
+    file: np.ndarray[Any, np.dtype[np.int32]]
+    row: np.ndarray[Any, np.dtype[np.int32]]
+    ids: Fingerprints
+    versions: Fingerprints
+    changed_at: Positions
+
+    def newest(self, of: Mask) -> Mask:
+        """Those of some rows that no row of the same record is newer than, by `changed_at` and then by its pull."""
+        rivals = np.flatnonzero(np.isin(self.ids, np.unique(self.ids[of])))
+        newest = np.zeros(len(self.ids), dtype=np.bool_)
+        newest[rivals[newest_of_each(self.ids[rivals], self.changed_at[rivals])]] = True
+        return newest & of
+
+    def within(self, start: datetime | None, end: datetime | None) -> Mask:
+        """Rows that changed in [start, end); None: no bound on that side."""
+        inside = np.ones(len(self.ids), dtype=np.bool_)
+        if start is not None:
+            inside &= self.changed_at >= microseconds(start)
+        if end is not None:
+            inside &= self.changed_at < microseconds(end)
+        return inside
+
+    def of_file(self, path: str) -> Mask:
+        """Rows of one file."""
+        place = self.paths.index(path) if path in self.paths else -1
+        return self.file == place
+
+    def schemas(self, of: Mask) -> list[pa.Schema]:
+        """Schemas of the files that hold some rows."""
+        return [file_schema(self.lake, self.paths[place]) for place in np.unique(self.file[of])]
+
+    def read(self, of: Mask) -> Iterator[pa.Table]:
+        """Some rows with all their columns, read from the row groups that hold them."""
+        for place in np.unique(self.file[of]):
+            yield from read_rows(self.lake, self.paths[place], self.row[of & (self.file == place)].astype(np.int64))
+
+
+def read_index(lake: Lake, pipeline: str) -> RawIndex:
+    """Index `raw/` of a pipeline from its ids, versions and times: some two seconds for a million rows.
+
+    Raises:
+        RetryLater: a file cannot be read.
+    """
+    pulls: list[tuple[str, str]] = []
+    for path in lake.files("raw", pipeline):
+        pulls.append(((file_schema(lake, path).metadata or {}).get(PULLED_AT, b"").decode(), path))
+    paths = [path for _, path in sorted(pulls)]
+    groups = [
+        (place, rows)
+        for place, path in enumerate(paths)
+        for rows in map(_index_rows, read_groups(lake, path, _INDEX_COLUMNS))
+    ]
+    counts = [len(ids) for _, (ids, _, _) in groups]
+    file = np.repeat(np.array([place for place, _ in groups], dtype=np.int32), counts)
+    starts = np.searchsorted(file, np.arange(len(paths)))
+    return RawIndex(
+        lake=lake,
+        paths=paths,
+        file=file,
+        row=(np.arange(len(file)) - starts[file]).astype(np.int32),
+        ids=_joined([ids for _, (ids, _, _) in groups], np.uint64),
+        versions=_joined([versions for _, (_, versions, _) in groups], np.uint64),
+        changed_at=_joined([changed_at for _, (_, _, changed_at) in groups], np.int64),
     )
-    if rows is None:
-        return set()
-    return set(zip(rows["record_id"].to_pylist(), rows["record_version"].to_pylist(), strict=True))
+
+
+def pull_notes(lake: Lake, path: str) -> Mapping[bytes, bytes]:
+    """What the pull that wrote a file of `raw/` noted about itself."""
+    return file_schema(lake, path).metadata or {}
+
+
+def microseconds(moment: datetime) -> int:
+    """Since 1970, as Arrow counts them."""
+    count: int = pa.scalar(moment, UTC_TIME).value
+    return count
+
+
+def _index_rows(rows: pa.Table) -> tuple[Fingerprints, Fingerprints, Positions]:
+    ids, versions = rows["record_id"].to_pylist(), rows["record_version"].to_pylist()
+    changed_at = _as_field(rows, CHANGED_AT).cast(pa.int64())
+    return fingerprints(ids), fingerprints(ids, versions), changed_at.to_numpy()
+
+
+def _joined(parts: list[Any], kind: type) -> Any:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=kind)

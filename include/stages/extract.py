@@ -4,19 +4,40 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from include.lake.outcomes import known_outcomes
+from include.lake.fingerprints import Fingerprints, Mask, Positions, newest_of_each
+from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake
-from include.lake.raw_records import raw_schema, read_raw, record_versions, records_to_table
+from include.lake.raw_records import (
+    CHANGED_AT,
+    PULLED_AT,
+    PULLED_FROM,
+    RawIndex,
+    as_schema,
+    attribute_names,
+    microseconds,
+    pull_notes,
+    raw_schema,
+    read_index,
+    records_to_table,
+)
+from include.lake.row_groups import file_schema, read_groups
 from include.lake.schemas import QUARANTINE_SCHEMA
-from include.lake.write import write_table
+from include.lake.write import open_table_writer
 from include.pipelines.definition import Pipeline
-from include.sources.record import UnreadableRecord
-from include.stages.pull import forget_pulled, pull_records
+from include.settings import live_source, source_location
+from include.sources.files import Files
+from include.sources.record import Record, UnreadableRecord
+from include.stages.pull import pull_records
+from include.stages.pulled import Pulled
 from include.stages.run_context import RunContext
+from include.stages.window import FILES, LIVE
 from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
@@ -27,6 +48,9 @@ def extract_records(
 ) -> dict[str, Any]:
     """Pull the window's records, add those that are due, write `raw/` and the run's work files.
 
+    Texts go from file to file in parts of some megabytes. What grows with the number of records is about 60 bytes of
+    each that is pulled and of each that is in `raw/`.
+
     Returns:
         Counts: `extracted`, and of these `unreadable` and `skipped` by reason.
 
@@ -34,91 +58,164 @@ def extract_records(
         ConfigurationError: the source does not exist.
         RetryLater: the lake cannot be read or written.
     """
-    work = WorkFiles(lake, run)
-    known = known_outcomes(lake, run.pipeline, run.run_key, run.model, run.prompt_version, run.is_trial, run.reprocess)
-    skipped: Counter[str] = Counter()
     if run.read_from == "raw":
-        pulled, unreadable = read_raw(lake, pipeline, run.window_start, run.window_end), list[UnreadableRecord]()
+        counts = _replay(lake, pipeline, run)
     else:
-        readable, unreadable = pull_records(lake, pipeline, run, environ, skipped)
-        pulled = records_to_table(readable, pipeline)
-        unreadable = _without_known(unreadable, known, skipped)
-        _append_raw(lake, pipeline, run, pulled)
-    records = pa.concat_tables([pulled, _due(lake, pipeline, run, pulled, known)], promote_options="permissive")
-    is_known = [key in known for key in zip(*_identity(records), strict=True)]
-    skipped["already_has_an_outcome"] += sum(is_known)
-    write_table(lake, work.records, records.filter(pa.array([not flag for flag in is_known], pa.bool_())))
-    write_table(lake, work.quarantined, _quarantine_table(unreadable, run))
-    forget_pulled(work)
-    counts = {
-        "extracted": records.num_rows + len(unreadable) + sum(skipped.values()) - sum(is_known),
-        "unreadable": len(unreadable),
-        "skipped": dict(+skipped),
-    }
-    work.write_manifest("extract", counts)
+        live = live_source(pipeline, environ)
+        source = live or Files(source_location(pipeline, environ), pipeline.name)
+        pulled = pull_records(lake, pipeline, run, source)
+        counts = _take(lake, pipeline, run, pulled, FILES if live is None else LIVE)
+        pulled.forget()
+    WorkFiles(lake, run).write_manifest("extract", counts)
     log.info("extracted %(extracted)d records, %(unreadable)d unreadable, skipped %(skipped)s", counts)
     return counts
 
 
-def _without_known(
-    unreadable: Iterable[UnreadableRecord], known: set[tuple[str, str]], skipped: Counter[str]
-) -> list[UnreadableRecord]:
-    fresh: dict[tuple[str, str], UnreadableRecord] = {}
-    for row in unreadable:
-        identity = (row.record_id, row.record_version)
-        if identity in known:
-            skipped["already_has_an_outcome"] += 1
-        elif identity in fresh:
-            skipped["duplicate_id"] += 1
-        else:
-            fresh[identity] = row
-    return list(fresh.values())
+def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
+    """The window's records from `raw/`: of each record its newest version, in the window in which that changed."""
+    index = read_index(lake, run.pipeline)
+    chosen = index.newest(index.within(run.window_start, run.window_end if run.is_bounded else None))
+    known = _outcomes(lake, run).known(index.versions[chosen], run.reprocess)
+    fresh = chosen.copy()
+    fresh[chosen] = ~known
+    schema = raw_schema(pipeline, attribute_names(index.schemas(fresh)))
+    _write_records(lake, run, schema, index.read(fresh))
+    _write_quarantine(lake, run, ())
+    skipped = Counter(already_has_an_outcome=int(known.sum()))
+    return {"extracted": int(chosen.sum()), "unreadable": 0, "skipped": dict(+skipped)}
 
 
-def _append_raw(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: pa.Table) -> None:
-    path = lake.run_file("raw", run.pipeline, run.run_date, run.run_key)
-    stored = record_versions(lake, run.pipeline, but=path)
-    fresh = [identity not in stored for identity in zip(*_identity(pulled), strict=True)]
-    write_table(lake, path, pulled.filter(pa.array(fresh, pa.bool_())))
+def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulled_from: str) -> dict[str, Any]:
+    """What the pull brought and what is due from `raw/`, but for what has an outcome."""
+    index = read_index(lake, run.pipeline)
+    ids, versions, changed_at, is_record = pulled.ids, pulled.versions, pulled.changed_at, pulled.is_record
+    chosen = _first_of_each(versions, ~is_record)
+    records = np.flatnonzero(is_record)
+    chosen[records[newest_of_each(ids[records], changed_at[records])]] = True
+
+    waiting = _may_be_due(index, run, _raw_path(lake, run))
+    outcomes = _outcomes(lake, run)
+    known = outcomes.known(np.concatenate([versions, index.versions[waiting]]), run.reprocess)
+    is_known, waiting_known = known[: len(versions)], known[len(versions) :]
+    is_known |= _late_and_known(outcomes, run, versions, changed_at)
+    waiting[waiting] = ~waiting_known
+    due = index.newest(waiting & ~np.isin(index.ids, ids[is_record]))
+
+    _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, pulled_from)
+    fresh = chosen & ~is_known
+    schema = raw_schema(pipeline, pulled.attributes | attribute_names(index.schemas(due)))
+    tables = (records_to_table(_records(part), schema) for part in pulled.rows(fresh & is_record))
+    _write_records(lake, run, schema, chain(tables, index.read(due)))
+    _write_quarantine(lake, run, pulled.rows(fresh & ~is_record))
+    skipped = Counter(
+        duplicate_id=int(len(chosen) - chosen.sum()), already_has_an_outcome=int((chosen & is_known).sum())
+    )
+    return {
+        "extracted": int(len(chosen) + due.sum()),
+        "unreadable": int((fresh & ~is_record).sum()),
+        "skipped": dict(+skipped),
+    }
 
 
-def _due(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: pa.Table, known: set[tuple[str, str]]) -> pa.Table:
-    """Records in `raw/` without an outcome. A trial has no business with them; a backfill keeps to its window."""
-    nothing = raw_schema(pipeline).empty_table()
-    if run.is_trial or run.read_from == "raw" or (run.trigger == "manual" and run.is_bounded):
-        return nothing
-    bounded = run.trigger == "backfill"
-    stored = read_raw(lake, pipeline, run.window_start if bounded else None, run.window_end if bounded else None)
-    taken = set(pulled["record_id"].to_pylist())
-    due = [
-        record_id not in taken and (record_id, version) not in known
-        for record_id, version in zip(*_identity(stored), strict=True)
-    ]
-    return stored.filter(pa.array(due, pa.bool_()))
+def _first_of_each(versions: Fingerprints, among: Mask) -> Mask:
+    """Of some rows the first of each version."""
+    first = np.zeros(len(versions), dtype=np.bool_)
+    places = np.flatnonzero(among)
+    first[places[np.unique(versions[places], return_index=True)[1]]] = True
+    return first
 
 
-def _identity(records: pa.Table) -> tuple[list[str], list[str]]:
-    return records["record_id"].to_pylist(), records["record_version"].to_pylist()
+def _outcomes(lake: Lake, run: RunContext) -> Outcomes:
+    return Outcomes(lake, run.pipeline, run.run_key, run.model, run.prompt_version, run.is_trial)
 
 
-def _quarantine_table(unreadable: Iterable[UnreadableRecord], run: RunContext) -> pa.Table:
-    rows = [
-        {
-            "record_id": row.record_id,
-            "record_version": row.record_version,
-            "source": row.source,
-            "occurred_at": row.occurred_at,
-            "stage": "extract",
-            "error_type": row.error_type,
-            "error_message": row.error_message,
-            "text": row.raw,
-            "prompt_tokens": 0,
-            "completion_tokens": 0,
-            "cost_usd": 0.0,
-            "attempts": 0,
-            "run_id": run.run_id,
-            "processed_at": run.window_end,
-        }
-        for row in unreadable
-    ]
-    return pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA)
+def _may_be_due(index: RawIndex, run: RunContext, own_path: str) -> Mask:
+    """Rows of `raw/` that this run takes up if they have no outcome.
+
+    A night takes all, a backfill those of its window; a trial and a run with `since` have no business with them. What
+    the run has pulled itself, in an earlier try, it takes even if the source has it no more.
+    """
+    own = index.of_file(own_path)
+    if run.is_trial or (run.trigger == "manual" and run.is_bounded):
+        return own
+    if run.trigger == "backfill":
+        return own | index.within(run.window_start, run.window_end)
+    return np.ones_like(own)
+
+
+def _late_and_known(outcomes: Outcomes, run: RunContext, versions: Fingerprints, changed_at: Positions) -> Mask:
+    """Rows from outside the run's own interval that have any outcome: `reprocess` is about the interval alone."""
+    late = np.zeros(len(versions), dtype=np.bool_)
+    if run.reprocess != "none" and run.window_start is not None:
+        late = (changed_at < microseconds(run.window_start)) | (changed_at >= microseconds(run.window_end))
+        late[late] = outcomes.known(versions[late], "none")
+    return late
+
+
+def _append_raw(
+    lake: Lake,
+    pipeline: Pipeline,
+    run: RunContext,
+    pulled: Pulled,
+    newest: Mask,
+    index: RawIndex,
+    pulled_from: str,
+) -> None:
+    """Keep what `raw/` does not have yet. What an earlier try of this run kept stays: the source may have lost it."""
+    path = _raw_path(lake, run)
+    fresh = newest & ~np.isin(pulled.versions, index.versions)
+    notes = {PULLED_AT: run.started_at.astimezone(UTC).isoformat().encode(), PULLED_FROM: pulled_from.encode()}
+    has_earlier = path in index.paths
+    if has_earlier and not fresh.any() and pull_notes(lake, path).get(PULLED_FROM) == notes[PULLED_FROM]:
+        return
+    earlier_names = attribute_names([file_schema(lake, path)] if has_earlier else [])
+    schema = raw_schema(pipeline, pulled.attributes | earlier_names).with_metadata(notes)
+    with open_table_writer(lake, path, schema) as writer:
+        # The earlier rows come first, so that the index still says where they stand.
+        for rows in read_groups(lake, path) if has_earlier else ():
+            writer.write(as_schema(rows, schema))
+        for part in pulled.rows(fresh):
+            writer.write(records_to_table(_records(part), schema))
+
+
+def _raw_path(lake: Lake, run: RunContext) -> str:
+    return lake.run_file("raw", run.pipeline, run.run_date, run.run_key)
+
+
+def _records(part: list[tuple[Any, datetime]]) -> list[tuple[Record, datetime]]:
+    return [(row, changed_at) for row, changed_at in part if isinstance(row, Record)]
+
+
+def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """The records that `plan` goes through, without what only `raw/` needs."""
+    with open_table_writer(
+        lake, WorkFiles(lake, run).records, schema.remove(schema.get_field_index(CHANGED_AT.name))
+    ) as writer:
+        for table in tables:
+            writer.write(as_schema(table, schema).drop_columns([CHANGED_AT.name]))
+
+
+def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[tuple[Any, datetime]]]) -> None:
+    with open_table_writer(lake, WorkFiles(lake, run).quarantined, QUARANTINE_SCHEMA) as writer:
+        for part in parts:
+            rows = [_quarantine_row(row, run) for row, _ in part]
+            writer.write(pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA))
+
+
+def _quarantine_row(row: UnreadableRecord, run: RunContext) -> dict[str, Any]:
+    return {
+        "record_id": row.record_id,
+        "record_version": row.record_version,
+        "source": row.source,
+        "occurred_at": row.occurred_at,
+        "stage": "extract",
+        "error_type": row.error_type,
+        "error_message": row.error_message,
+        "text": row.raw,
+        "prompt_tokens": 0,
+        "completion_tokens": 0,
+        "cost_usd": 0.0,
+        "attempts": 0,
+        "run_id": run.run_id,
+        "processed_at": run.window_end,
+    }

@@ -17,9 +17,9 @@ from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
 from include.stages.plan import plan_run
 from include.stages.publish import publish_run
-from include.stages.pull import last_success, source_window
 from include.stages.run_context import RunContext, settle_run
 from include.stages.validate import validate_run
+from include.stages.window import last_success, source_window
 from tests.fault_server.running import FaultServer
 from tests.servers.provider import Answer, Asked, Provider
 from tests.stages.running import Deployment

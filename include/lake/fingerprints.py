@@ -1,0 +1,61 @@
+"""Eight bytes that stand for a record or for one version of it, so that millions are compared without their texts."""
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+Fingerprints = np.ndarray[Any, np.dtype[np.uint64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Positions = np.ndarray[Any, np.dtype[np.int64]]
+
+
+def fingerprint(*parts: str) -> int:
+    """First 64 bits of BLAKE2b over the parts.
+
+    A night of 100,000 records meets one of 10 million in the lake by chance once in 18 million nights; that one would
+    be taken for known.
+    """
+    # No part holds the separator: ids and versions are cleaned of control characters.
+    return int.from_bytes(blake2b("\x1f".join(parts).encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+
+
+def fingerprints(*columns: Iterable[str]) -> Fingerprints:
+    """One for each row of the columns."""
+    return np.fromiter((fingerprint(*row) for row in zip(*columns, strict=True)), dtype=np.uint64)
+
+
+def newest_of_each(ids: Fingerprints, changed_at: Positions) -> Mask:
+    """Of the rows of each record the one that changed last; of several at one time the one that stands last."""
+    order = np.lexsort((np.arange(len(ids)), changed_at, ids))
+    is_last = np.ones(len(ids), dtype=np.bool_)
+    is_last[:-1] = ids[order][1:] != ids[order][:-1]
+    newest = np.zeros(len(ids), dtype=np.bool_)
+    newest[order[is_last]] = True
+    return newest
+
+
+class Lookup:
+    """Which of these are among many others that come file by file; holds nothing of the others."""
+
+    def __init__(self, wanted: Fingerprints) -> None:
+        self._wanted = np.unique(wanted)
+        self._found = np.zeros(len(self._wanted), dtype=np.bool_)
+
+    def mark(self, others: Fingerprints) -> None:
+        """Take some of the others in."""
+        at, is_hit = self._places(others)
+        self._found[at[is_hit]] = True
+
+    def found(self, of: Fingerprints) -> Mask:
+        """Whether each of these has been among the others; one that is not wanted has not."""
+        at, is_hit = self._places(of)
+        is_hit[is_hit] = self._found[at[is_hit]]
+        return is_hit
+
+    def _places(self, of: Fingerprints) -> tuple[Positions, Mask]:
+        at = np.searchsorted(self._wanted, of)
+        is_hit = at < len(self._wanted)
+        is_hit[is_hit] = self._wanted[at[is_hit]] == of[is_hit]
+        return at, is_hit

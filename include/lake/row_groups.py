@@ -1,0 +1,68 @@
+"""Read a file of the lake in parts: few columns of all its rows, or all columns of few of its rows."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from include.errors import RetryLater
+from include.lake.fingerprints import Positions
+from include.lake.paths import Lake
+
+
+def file_schema(lake: Lake, path: str) -> pa.Schema:
+    """Columns of one file and what its writer noted about it, from its footer alone.
+
+    Raises:
+        RetryLater: it cannot be read.
+    """
+    try:
+        with lake.fs.open(path, "rb") as file:
+            return pq.ParquetFile(file).schema_arrow
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(lake, path, error) from error
+
+
+def read_groups(lake: Lake, path: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """All rows of one file, one row group at a time; columns that it does not have are left out.
+
+    Raises:
+        RetryLater: it cannot be read, or a page's checksum is wrong.
+    """
+    try:
+        with lake.fs.open(path, "rb") as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
+            for group in range(parquet.num_row_groups):
+                yield parquet.read_row_group(group, columns=known, use_threads=False)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(lake, path, error) from error
+
+
+def read_rows(lake: Lake, path: str, rows: Positions) -> Iterator[pa.Table]:
+    """Some rows of one file in the order in which they stand there; only row groups that hold any are read.
+
+    Args:
+        rows: positions in the file from 0, ascending.
+
+    Raises:
+        RetryLater: as `read_groups`.
+    """
+    try:
+        with lake.fs.open(path, "rb") as file:
+            parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            start = 0
+            for group in range(parquet.num_row_groups):
+                end = start + parquet.metadata.row_group(group).num_rows
+                first, last = np.searchsorted(rows, (start, end))
+                if first < last:
+                    inside = pa.array(rows[first:last] - start)
+                    yield parquet.read_row_group(group, use_threads=False).take(inside)
+                start = end
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _unreadable(lake, path, error) from error
+
+
+def _unreadable(lake: Lake, path: str, error: Exception) -> RetryLater:
+    return RetryLater(f"{lake.uri(path)} cannot be read: {error}")
