@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.lake.fingerprints import Fingerprints, Mask, Positions, fingerprints, newest_of_each
 from include.lake.paths import Lake
 from include.lake.row_groups import file_schema, read_groups, read_rows
 from include.lake.schemas import RAW_FIELDS, UTC_TIME
 from include.pipelines.definition import Pipeline
-from include.sources.fields import attribute_of
 from include.sources.record import Record
 
-# When a record counts as new: the source's time of its last change, else of its writing, else that of the pull.
-CHANGED_AT = pa.field("changed_at", UTC_TIME, nullable=False)
+# When a record counts as new: the source's time of its last change, else of its writing, else that of the pull. Null
+# in files of before there was the column: then the time of writing counts.
+CHANGED_AT = pa.field("changed_at", UTC_TIME)
 # What a pull notes about itself in its file: when it was (UTC), and whether it asked the live source or read files.
 PULLED_AT, PULLED_FROM = b"pulled_at", b"pulled_from"
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -56,24 +57,6 @@ def records_to_table(records: Iterable[tuple[Record, datetime]], schema: pa.Sche
 def attribute_names(schemas: Iterable[pa.Schema]) -> set[str]:
     """Names of all attributes, without `attr_`."""
     return {name.removeprefix("attr_") for schema in schemas for name in schema.names if name.startswith("attr_")}
-
-
-def as_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Rows of `raw/` in a wider schema. An attribute that got another type since is null where it does not convert."""
-    columns = [_as_field(rows, field) for field in schema]
-    return pa.table(columns, schema=schema)
-
-
-def _as_field(rows: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
-    if field.name not in rows.column_names:
-        # Files of before there was the column: the time of writing decides.
-        return rows["occurred_at"] if field.name == CHANGED_AT.name else pa.nulls(rows.num_rows, field.type)
-    column = rows[field.name]
-    try:
-        return column.cast(field.type)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        kind = next(kind for kind, arrow_type in _ARROW_TYPES.items() if arrow_type == field.type)
-        return pa.array([attribute_of(value, kind, str) for value in column.to_pylist()], field.type)
 
 
 @dataclass(frozen=True)
@@ -169,8 +152,10 @@ def microseconds(moment: datetime) -> int:
 
 def _index_rows(rows: pa.Table) -> tuple[Fingerprints, Fingerprints, Positions]:
     ids, versions = rows["record_id"].to_pylist(), rows["record_version"].to_pylist()
-    changed_at = _as_field(rows, CHANGED_AT).cast(pa.int64())
-    return fingerprints(ids), fingerprints(ids, versions), changed_at.to_numpy()
+    changed_at = rows["occurred_at"]
+    if CHANGED_AT.name in rows.column_names:
+        changed_at = pc.coalesce(rows[CHANGED_AT.name], changed_at)
+    return fingerprints(ids), fingerprints(ids, versions), changed_at.cast(pa.int64()).to_numpy()
 
 
 def _joined(parts: list[Any], kind: type) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from include.lake.fingerprints import Fingerprints, Mask, Positions, newest_of_each
+from include.lake.fit import fit
 from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake
 from include.lake.raw_records import (
@@ -19,7 +20,6 @@ from include.lake.raw_records import (
     PULLED_AT,
     PULLED_FROM,
     RawIndex,
-    as_schema,
     attribute_names,
     microseconds,
     pull_notes,
@@ -173,7 +173,7 @@ def _append_raw(
     with open_table_writer(lake, path, schema) as writer:
         # The earlier rows come first, so that the index still says where they stand.
         for rows in read_groups(lake, path) if has_earlier else ():
-            writer.write(as_schema(rows, schema))
+            writer.write(fit(rows, schema))
         for part in pulled.rows(fresh):
             writer.write(records_to_table(_records(part), schema))
 
@@ -192,7 +192,7 @@ def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Itera
         lake, WorkFiles(lake, run).records, schema.remove(schema.get_field_index(CHANGED_AT.name))
     ) as writer:
         for table in tables:
-            writer.write(as_schema(table, schema).drop_columns([CHANGED_AT.name]))
+            writer.write(fit(table, schema).drop_columns([CHANGED_AT.name]))
 
 
 def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[tuple[Any, datetime]]]) -> None:
