@@ -17,6 +17,8 @@ from include.lake.paths import Lake
 COMPRESSION = "zstd"
 # Small enough that a look-up reads little around a hit, large enough to compress well.
 ROWS_PER_GROUP = 10_000
+# A group of long transcripts ends before it fills the memory.
+BYTES_PER_GROUP = 32 * 1024 * 1024
 
 
 def write_table(lake: Lake, path: str, table: pa.Table) -> None:
@@ -34,25 +36,27 @@ def write_table(lake: Lake, path: str, table: pa.Table) -> None:
 
 
 class TableWriter:
-    """Writes one Parquet file batch by batch, with row groups of `ROWS_PER_GROUP` rows."""
+    """Writes one Parquet file batch by batch, with row groups of `ROWS_PER_GROUP` rows, or fewer long ones."""
 
     def __init__(self, staged: Path, schema: pa.Schema) -> None:
         self._staged = staged
         self._file = pq.ParquetWriter(staged, schema, compression=COMPRESSION, write_page_checksum=True)
         self._schema = schema
         self._held: list[pa.Table] = []
-        self._held_rows = 0
+        self._held_rows = self._held_bytes = 0
         self.rows = 0
 
     def write(self, table: pa.Table) -> None:
         """Append rows of the writer's schema; kept in memory until a row group is full."""
         self._held.append(table)
         self._held_rows += table.num_rows
+        self._held_bytes += table.nbytes
         self.rows += table.num_rows
-        while self._held_rows >= ROWS_PER_GROUP:
+        while self._held_rows >= ROWS_PER_GROUP or (self._held_rows and self._held_bytes >= BYTES_PER_GROUP):
             held = pa.concat_tables(self._held)
             self._file.write_table(held.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
-            self._held, self._held_rows = [held.slice(ROWS_PER_GROUP)], held.num_rows - ROWS_PER_GROUP
+            left = held.slice(ROWS_PER_GROUP)
+            self._held, self._held_rows, self._held_bytes = [left], left.num_rows, left.nbytes
             # Memory stays flat only where what is free goes back.
             pa.default_memory_pool().release_unused()
 

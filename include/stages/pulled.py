@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Row = Record | UnreadableRecord
 
 # Of JSON lines: what a part holds in memory at most, before and after.
-PART_BYTES = 8 * 1024 * 1024
+PART_BYTES = 2 * 1024 * 1024
 
 
 class Pulled:

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from include.errors import RetryLater
 from include.lake.current import update_current
 from include.lake.paths import Lake, open_lake
 from include.lake.read import read_table
@@ -105,8 +106,6 @@ def test_a_row_that_a_run_takes_back_gives_way_to_the_one_before(lake: Lake) -> 
 
 
 def test_a_flipped_bit_is_an_error_not_a_wrong_value(lake: Lake) -> None:
-    from include.errors import RetryLater
-
     publish(lake, *(row(f"record-{number}", "summary") for number in range(200)))
     path = Path(lake.current_file("x", "2026-11"))
     content = bytearray(path.read_bytes())
@@ -114,3 +113,46 @@ def test_a_flipped_bit_is_an_error_not_a_wrong_value(lake: Lake) -> None:
     path.write_bytes(content)
     with pytest.raises(RetryLater, match="cannot be read"):
         read_table(lake, str(path))
+
+
+def test_a_month_that_nothing_touches_is_not_even_read(lake: Lake) -> None:
+    publish(lake, *(row(f"record-{number}", "october", month=10) for number in range(200)))
+    path = Path(lake.current_file("x", "2026-10"))
+    content = bytearray(path.read_bytes())
+    # The texts of October are damaged; only who reads them notices.
+    at = content.index(b"october")
+    content[at] ^= 0x10
+    path.write_bytes(content)
+    with pytest.raises(RetryLater):
+        read_table(lake, str(path))
+    publish(lake, row("a", "november", run_id="r2"))
+    assert pd.read_parquet(lake.current_file("x", "2026-11"))["summary"].tolist() == ["november"]
+
+
+def test_a_new_attribute_is_a_column_of_every_month(lake: Lake) -> None:
+    publish(lake, row("a", "october", month=10))
+    wider = results_schema(Answer, [pa.field("attr_rating", pa.int64()), pa.field("attr_colour", pa.string())])
+    table = pa.Table.from_pylist([{**row("b", "november", run_id="r2"), "attr_colour": "red"}], schema=wider)
+    update_current(lake, "x", table, ["r2"])
+    colours = pd.read_parquet(f"{lake.root}/current/x").set_index("record_id")["attr_colour"]
+    assert colours["b"] == "red"
+    assert pd.isna(colours["a"])
+
+
+def test_an_attribute_that_got_a_type_does_not_stop_the_publish(lake: Lake) -> None:
+    untyped = results_schema(Answer, [pa.field("attr_rating", pa.string())])
+    old = pa.Table.from_pylist([{**row("a", "old"), "attr_rating": "4"}], schema=untyped)
+    update_current(lake, "x", old, ["r1"])
+    publish(lake, row("b", "new", run_id="r2"))
+    ratings = pd.read_parquet(f"{lake.root}/current/x").set_index("record_id")["attr_rating"]
+    assert ratings.to_dict() == {"a": 4, "b": 5}
+
+
+def test_a_month_of_many_row_groups_stays_in_the_order_of_its_records(lake: Lake) -> None:
+    publish(lake, *(row(f"{number:05d}", "old") for number in range(0, 50_000, 2)))
+    newer = [row(f"{number:05d}", "new", run_id="r2", hour=2) for number in (0, 1, 19_999, 20_000, 49_998, 60_000)]
+    publish(lake, *newer)
+    frame = pd.read_parquet(lake.current_file("x", "2026-11"))
+    assert frame["record_id"].is_monotonic_increasing
+    assert len(frame) == 25_000 + 3
+    assert set(frame[frame["summary"] == "new"]["record_id"]) == {changed["record_id"] for changed in newer}
