@@ -133,9 +133,9 @@ def read_index(lake: Lake, pipeline: str) -> RawIndex:
         paths=paths,
         file=file,
         row=(np.arange(len(file)) - starts[file]).astype(np.int32),
-        ids=_joined([ids for _, (ids, _, _) in groups], np.uint64),
-        versions=_joined([versions for _, (_, versions, _) in groups], np.uint64),
-        changed_at=_joined([changed_at for _, (_, _, changed_at) in groups], np.int64),
+        ids=_joined([ids for _, (ids, _, _) in groups]),
+        versions=_joined([versions for _, (_, versions, _) in groups]),
+        changed_at=_joined([changed_at for _, (_, _, changed_at) in groups]),
     )
 
 
@@ -158,5 +158,5 @@ def _index_rows(rows: pa.Table) -> tuple[Fingerprints, Fingerprints, Positions]:
     return fingerprints(ids), fingerprints(ids, versions), changed_at.cast(pa.int64()).to_numpy()
 
 
-def _joined(parts: list[Any], kind: type) -> Any:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=kind)
+def _joined(parts: list[Positions]) -> Positions:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

@@ -36,7 +36,7 @@ class Pulled:
         self._lines: list[bytes] = []
         self._bytes = 0
         self._rows_of_part: list[int] = []
-        self._ids, self._versions = array("Q"), array("Q")
+        self._ids, self._versions = array("q"), array("q")
         self._changed_at, self._is_record = array("q"), array("b")
         self.attributes: set[str] = set()
         self.resume: dict[str, Any] | None = None
@@ -51,22 +51,22 @@ class Pulled:
     @property
     def ids(self) -> Fingerprints:
         """Fingerprint of each row's record."""
-        return np.array(self._ids, dtype=np.uint64)
+        return np.asarray(self._ids)
 
     @property
     def versions(self) -> Fingerprints:
         """Fingerprint of each row's version of its record."""
-        return np.array(self._versions, dtype=np.uint64)
+        return np.asarray(self._versions)
 
     @property
     def changed_at(self) -> Positions:
         """Microseconds since 1970."""
-        return np.array(self._changed_at, dtype=np.int64)
+        return np.asarray(self._changed_at)
 
     @property
     def is_record(self) -> Mask:
         """Rows that are records; the others are unreadable."""
-        return np.array(self._is_record, dtype=np.bool_)
+        return np.asarray(self._is_record).view(np.bool_)
 
     def add(self, row: Row, changed_at: datetime) -> None:
         """Take one row in."""
