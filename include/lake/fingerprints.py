@@ -46,7 +46,8 @@ class Lookup:
 
     def mark(self, others: Fingerprints) -> None:
         """Take some of the others in."""
-        at, is_hit = self._places(others)
+        # In order, because a search that jumps about waits for memory.
+        at, is_hit = self._places(np.sort(others))
         self._found[at[is_hit]] = True
 
     def found(self, of: Fingerprints) -> Mask:

@@ -1,6 +1,7 @@
 """Which record versions already have an outcome, published or quarantined."""
 
 import posixpath
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from include.lake.fingerprints import Fingerprints, Lookup, Mask, fingerprints
 from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import read_groups
 
-_COLUMNS = ("record_id", "record_version", "model", "prompt_version")
+_VERSION = ("record_id", "record_version")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Outcomes:
     def known(self, versions: Fingerprints, reprocess: str) -> Mask:
         """Which of these record versions a run does not take up again.
 
-        Every outcome's id and version is read, row group by row group, and nothing else of it: some 1.2 seconds for a
+        Every outcome's id and version is read, row group by row group, and nothing else of it: one to two seconds for a
         million outcomes, and memory only for what is asked about.
 
         Args:
@@ -52,17 +53,17 @@ class Outcomes:
         for table in tables:
             for path in self.lake.files(table, self.pipeline):
                 if is_trial(path) == self.for_trial and posixpath.basename(path) != f"{self.run_key}.parquet":
-                    for rows in read_groups(self.lake, path, _COLUMNS):
-                        counted = rows.filter(self._counts(rows, reprocess))
-                        columns = (counted[name].to_pylist() for name in _COLUMNS[:2])
-                        lookup.mark(fingerprints(*columns))
+                    for rows in self._counted(path, reprocess):
+                        lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
-    def _counts(self, rows: pa.Table, reprocess: str) -> pa.ChunkedArray:
-        # Rows that were unreadable at extract have no model: no prompt makes them readable.
-        same_prompt = pc.fill_null(pc.equal(rows["prompt_version"], self.prompt_version), True)
-        if self.for_trial:
-            return pc.and_(same_prompt, pc.fill_null(pc.equal(rows["model"], self.model), True))
-        if reprocess == "older_prompt":
-            return same_prompt
-        return pa.chunked_array([pa.array(np.ones(rows.num_rows, dtype=np.bool_))])
+    def _counted(self, path: str, reprocess: str) -> Iterator[pa.Table]:
+        if not self.for_trial and reprocess != "older_prompt":
+            yield from read_groups(self.lake, path, _VERSION)
+            return
+        for rows in read_groups(self.lake, path, (*_VERSION, "model", "prompt_version")):
+            # Rows that were unreadable at extract have no model: no prompt makes them readable.
+            counts = pc.fill_null(pc.equal(rows["prompt_version"], self.prompt_version), True)
+            if self.for_trial:
+                counts = pc.and_(counts, pc.fill_null(pc.equal(rows["model"], self.model), True))
+            yield rows.filter(counts)

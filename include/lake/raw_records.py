@@ -111,7 +111,7 @@ class RawIndex:
 
 
 def read_index(lake: Lake, pipeline: str) -> RawIndex:
-    """Index `raw/` of a pipeline from its ids, versions and times: some two seconds for a million rows.
+    """Index `raw/` of a pipeline from its ids, versions and times: about a second for a million rows.
 
     Raises:
         RetryLater: a file cannot be read.
