@@ -72,7 +72,7 @@ def _files_at(fs: fsspec.AbstractFileSystem, path: str) -> list[SourceFile]:
         paths, root = [path], posixpath.dirname(path)
     elif fs.isdir(path):
         root = path.rstrip("/")
-        paths = [file for file in fs.find(path) if not _is_unfinished(posixpath.relpath(file, root))]
+        paths = [file for file in fs.find(path) if not is_unfinished(posixpath.relpath(file, root))]
     else:
         root = _folder_of_glob(path)
         paths = fs.glob(path) if fsspec.core.has_magic(path) else []
@@ -83,7 +83,8 @@ def _files_at(fs: fsspec.AbstractFileSystem, path: str) -> list[SourceFile]:
     ]
 
 
-def _is_unfinished(name: str) -> bool:
+def is_unfinished(name: str) -> bool:
+    """Whether other programs keep what is not finished under such a name: a part of it begins with `_` or `.`."""
     return any(part.startswith(("_", ".")) for part in name.split("/"))
 
 

@@ -1,44 +1,48 @@
 """Transcripts of calls as files in a folder or bucket, one file a call, through Airflow's object storage.
 
-What is new is found by listing: a file belongs to the window in which it was last modified. Where the path has dates,
-`s3://aws_default@bucket/calls/{date:%Y/%m/%d}/` lists only the days of the window.
+What is new is found by listing: a file belongs to the window in which it was last modified, and only such files are
+read. Where the path has dates, `s3://aws_default@bucket/calls/{date:%Y/%m/%d}/` lists only the days of the window.
 """
 
-import codecs
-import gzip
-import json
+import hashlib
 import logging
 import posixpath
-import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.record import content_version
+from include.sources.call_names import call_id, call_time, redacted_name
+from include.sources.listing import ListedFile, list_files
+from include.sources.location import is_unfinished
+from include.sources.redact import redact
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
-from include.sources.transcript_json import KNOWN_SHAPES, turns_of_json
-from include.sources.transcript_text import turns_of_cues, turns_of_text
+from include.sources.transcript_file import HEAD_BYTES, MAX_FILE_BYTES, call_name, is_transcript, read_transcript
 
 log = logging.getLogger(__name__)
 
-ENDINGS = (".txt", ".vtt", ".srt", ".json")
-# Eight hours of speech are half of it.
-MAX_FILE_BYTES = 2 * 1024 * 1024
+# A retry reads at most so many files again; each checkpoint is one small write to the lake.
 FILES_PER_CHECKPOINT = 200
-# Fewer are no conversation: a call that was cut, or a recording of silence.
-FEWEST_WORDS = 2
-_HEAD_BYTES = 8_192
+# Refused by name: it may hold many calls.
+ARCHIVE = ".zip"
+# A call's folder may be of the day before or after: time zones, and uploads after midnight.
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Transcripts:
-    """All transcripts below a prefix.
+    """All transcripts below a prefix: plain text, WebVTT, SubRip and JSON, also with `.gz`.
 
-    A call's id is its file's path below the prefix without the ending, so files are best named for calls. A file that
-    is uploaded again unchanged is the same version of the same record.
+    A call's id is its file's path below the prefix without the ending, so name files for calls; personal data in it is
+    redacted. A file that is uploaded again unchanged is the same version of the same record, one with other words a new
+    version of it. A call took place when its JSON says, or on the day that its path names, or else when its file was
+    modified.
+
+    A `.zip` is quarantined unread; files with other endings, such as recordings, are left out and counted in the log.
 
     Args:
         prefix: such as `s3://aws_default@bucket/calls/`, where `aws_default` is an Airflow connection, or
@@ -48,136 +52,139 @@ class Transcripts:
     prefix: str
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
-        """See `Source`. Files come in the order of their names."""
-        after = resume["after"] if resume else ""
-        count = 0
+        """See `Source`. Days come in turn, and the files of each in the order in which they are listed."""
+        files = self._new_files(window)
+        names = hashlib.sha256()
+        done = resume["files"] if resume else 0
+        for file, _, _ in islice(files, done):
+            names.update(repr(file).encode())
+        if resume and names.hexdigest() != resume["names"]:
+            # A file has come, gone or changed since, or the store lists in no fixed order.
+            log.info("the listing begins otherwise than at the last try: all files of the window are read again")
+            yield from self.pull(window, None)
+            return
+        for count, (file, name, fs) in enumerate(files, start=done + 1):
+            names.update(repr(file).encode())
+            row = self._row(fs, file, name)
+            if row is not None:
+                yield row
+            if count % FILES_PER_CHECKPOINT == 0:
+                yield Checkpoint({"files": count, "names": names.hexdigest()})
+
+    def _new_files(self, window: Window) -> Iterator[tuple[ListedFile, str, Any]]:
+        """Transcripts that were modified in the window, their names below the prefix, and their file system."""
+        top = self._folder(self._top)[1]
+        seen: Counter[str] = Counter()
         for root in self._roots(window):
-            for path, name, modified, fs in self._listed(root, window):
-                if path <= after:
+            for file, fs in self._listed(root):
+                seen["listed"] += 1
+                name = posixpath.relpath(file.path, top)
+                if is_unfinished(name) or (file.modified is not None and file.modified not in window):
                     continue
-                row = self._row(fs, path, name)
-                if isinstance(row, dict) and row["created_at"] is None:
-                    row["created_at"] = modified
-                if row is not None:
-                    yield SourceRow(f"{name}#L1", row, modified)
-                count += 1
-                if count % FILES_PER_CHECKPOINT == 0:
-                    yield Checkpoint({"after": path})
+                is_call = is_transcript(name) or name.lower().endswith(ARCHIVE)
+                seen["new" if is_call else "others"] += 1
+                if is_call:
+                    yield file, name, fs
+        log.info(
+            "%d files listed, %d of them new transcripts; left out %d new ones that are none",
+            seen["listed"],
+            seen["new"],
+            seen["others"],
+        )
+        if not seen["listed"]:
+            self._check_exists()
 
     def _roots(self, window: Window) -> list[str]:
-        if "{date" not in self.prefix:
+        if "{" not in self.prefix:
             return [self.prefix]
         if window.start is None:
             raise ConfigurationError(f"{self.prefix} lists days, so a run needs a beginning: set `since` in the form.")
-        days = (window.end - window.start).days + 2
-        # A call may be uploaded the day after it was held.
-        first = window.start - timedelta(days=1)
-        return list(dict.fromkeys(self.prefix.format(date=first + timedelta(days=day)) for day in range(days + 1)))
+        first = (window.start - ONE_DAY).date()
+        days = ((window.end + ONE_DAY).date() - first).days + 1
+        try:
+            roots = [self.prefix.format(date=first + timedelta(days=day)) for day in range(days)]
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            raise ConfigurationError(
+                f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r} is no prefix by day. Write dates as in "
+                "s3://bucket/calls/{date:%Y/%m/%d}/, and no other braces."
+            ) from error
+        return list(dict.fromkeys(roots))
 
-    def _listed(self, root: str, window: Window) -> Iterator[tuple[str, str, datetime, Any]]:
-        from airflow.sdk import ObjectStoragePath
+    @property
+    def _top(self) -> str:
+        """What is the same every day: names are below it."""
+        return self.prefix if "{" not in self.prefix else posixpath.dirname(self.prefix.partition("{")[0])
+
+    def _folder(self, place: str) -> tuple[Any, str]:
+        from airflow.sdk import BaseHook, ObjectStoragePath
 
         try:
-            # Names are below the part of the prefix that is the same every day.
-            top = ObjectStoragePath(self.prefix.partition("{date")[0]).path
-            folder = ObjectStoragePath(root)
-            fs = folder.fs
-            fs.invalidate_cache()
-            files: dict[str, dict[str, Any]] = fs.find(folder.path, detail=True)
+            folder = ObjectStoragePath(place)
+            if folder.conn_id:
+                # Without it Amazon's hook would go on with whatever credentials the machine has.
+                BaseHook.get_connection(folder.conn_id)
+            return folder.fs, folder.path
+        except Exception as error:  # every file system has errors of its own
+            raise self._problem(error, place) from error
+
+    def _listed(self, root: str) -> Iterator[tuple[ListedFile, Any]]:
+        fs, folder = self._folder(root)
+        try:
+            for file in list_files(fs, folder):
+                yield file, fs
         except FileNotFoundError:
-            files = {}
+            # A day without a call has no folder; see `_check_exists`.
+            return
         except Exception as error:  # every file system has errors of its own
             raise self._problem(error, root) from error
-        if not files and root == self.prefix:
-            raise ConfigurationError(f"There is no file below {root!r}. Check the prefix and the connection in it.")
-        for path in sorted(files):
-            modified = _modified(files[path])
-            if path.lower().removesuffix(".gz").endswith(ENDINGS) and (modified is None or modified in window):
-                yield path, posixpath.relpath(path, top), modified or window.end, fs
 
-    def _row(self, fs: Any, path: str, name: str) -> dict[str, Any] | BadRow | None:
+    def _check_exists(self) -> None:
+        """A night without calls is none; a prefix that has never had one is a mistake."""
+        place = self._top
+        fs, folder = self._folder(place)
         try:
-            data = self._bytes(fs, path)
+            is_there = next(list_files(fs, folder), None) is not None
         except FileNotFoundError:
-            log.warning("%s was listed, but is gone", name)
-            return None
-        except (zlib.error, gzip.BadGzipFile, EOFError):
-            return BadRow("damaged_file", "the file is no whole gzip")
-        except Exception as error:
-            raise self._problem(error, path) from error
-        if len(data) > MAX_FILE_BYTES:
-            return BadRow("too_large", f"the file has more than {MAX_FILE_BYTES:,} bytes", data[:_HEAD_BYTES])
-        text = decoded(data)
-        if isinstance(text, BadRow):
-            return text
-        return transcript_row(name, text)
+            is_there = False
+        except Exception as error:  # every file system has errors of its own
+            raise self._problem(error, place) from error
+        if not is_there:
+            raise ConfigurationError(
+                f"There is no file below {place!r} of CALL_TRANSCRIPTS_PREFIX. Check the prefix and the Airflow "
+                "connection in it."
+            )
 
-    def _bytes(self, fs: Any, path: str) -> bytes:
-        with fs.open(path, "rb") as file:
-            # No further than the cap, however much a gzip unpacks to.
-            return bytes((gzip.GzipFile(fileobj=file) if path.endswith(".gz") else file).read(MAX_FILE_BYTES + 1))
+    def _row(self, fs: Any, file: ListedFile, name: str) -> SourceRow | None:
+        place = redacted_name(name)
+        if not is_transcript(name):
+            message = "archives are not opened: upload one file a call (.gz is fine)"
+            return SourceRow(place, BadRow("not_text", message), file.modified)
+        try:
+            # Not a part of it where the whole will do: some stores refuse to give more than there is.
+            data = fs.cat_file(file.path, 0, HEAD_BYTES) if file.size > MAX_FILE_BYTES else fs.cat_file(file.path)
+        except FileNotFoundError:
+            log.warning("%s was listed, but is gone", place)
+            return None
+        except Exception as error:
+            raise self._problem(error, place) from error
+        if file.size > MAX_FILE_BYTES:
+            message = f"the file has {file.size:,} bytes, more than {MAX_FILE_BYTES:,}"
+            return SourceRow(place, BadRow("too_large", message, data), file.modified)
+        row = read_transcript(name, data)
+        if isinstance(row, dict):
+            # With a part of it redacted a link would lead nowhere.
+            row = {"file": place, "source_url": fs.unstrip_protocol(file.path) if place == name else None, **row}
+            if not row.keys() & {"id", "record_id"}:
+                row["id"] = call_id(call_name(name), row["record_version"])
+            if not row.keys() & {"created_at", "occurred_at"}:
+                row["created_at"] = call_time(name, file.modified)
+        return SourceRow(place, row, file.modified)
 
     def _problem(self, error: Exception, place: str) -> NightshiftError:
-        message = f"{place!r} cannot be read ({type(error).__name__}: {error})."
+        reason = redact(f"{place!r} cannot be read ({type(error).__name__}: {error}).")
+        message = f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r}: {reason}"
+        if "No filesystem registered" in str(error):
+            return ConfigurationError(f"{message} Install the Airflow provider of that storage with its file system.")
         if isinstance(error, PermissionError | ValueError | ImportError) or "NotFound" in type(error).__name__:
             return ConfigurationError(f"{message} Check the prefix and the Airflow connection in it.")
         return RetryLater(message)
-
-
-def decoded(data: bytes) -> str | BadRow:
-    """A file as text: UTF-8, or UTF-16 with a byte order mark."""
-    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        return BadRow("invalid_utf8", "the file is neither UTF-8 nor UTF-16 with a byte order mark", data[:_HEAD_BYTES])
-    if "\x00" in text:
-        return BadRow("invalid_utf8", "the file is binary", data[:_HEAD_BYTES])
-    return text
-
-
-def transcript_row(name: str, text: str) -> dict[str, Any] | BadRow:
-    """One call as a row.
-
-    Args:
-        name: of its file, below the prefix; the ending says the format.
-        text: of the file.
-    """
-    stem, _, ending = name.removesuffix(".gz").rpartition(".")
-    document: Any = None
-    if ending.lower() == "json":
-        try:
-            document = json.loads(text, parse_constant=lambda _: None)
-        except (ValueError, RecursionError):
-            return BadRow("not_json", "the file is not valid JSON", text.encode()[:_HEAD_BYTES])
-        turns = turns_of_json(document)
-        if turns is None:
-            return BadRow("not_json", f"the JSON is none of {KNOWN_SHAPES}", text.encode()[:_HEAD_BYTES])
-    elif ending.lower() in ("vtt", "srt"):
-        turns = turns_of_cues(text)
-    else:
-        turns = turns_of_text(text)
-    said = "\n".join(str(turn["text"]) for turn in turns) if turns else text
-    if 0 < len(said.split()) < FEWEST_WORDS:
-        return BadRow("too_short", "one word is no conversation", text.encode()[:_HEAD_BYTES])
-    times = [turn.get("at") for turn in turns if turn.get("at") is not None]
-    columns = document if isinstance(document, Mapping) else {}
-    return {
-        "id": columns.get("id") or stem,
-        "record_version": content_version(text),
-        **({"turns": turns} if turns else {"text": text}),
-        "created_at": columns.get("created_at") or columns.get("occurred_at"),
-        "file": name,
-        "speakers": len({turn["role"] for turn in turns if turn["role"]}) or None,
-        "turn_seconds": times or None,
-        "language": columns.get("language") or columns.get("LanguageCode"),
-    }
-
-
-def _modified(info: Mapping[str, Any]) -> datetime | None:
-    value = info.get("LastModified") or info.get("updated") or info.get("mtime") or info.get("last_modified")
-    if isinstance(value, int | float):
-        return datetime.fromtimestamp(value, UTC)
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    return value.astimezone(UTC) if isinstance(value, datetime) else None

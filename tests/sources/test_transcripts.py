@@ -1,276 +1,346 @@
-"""Calls as files: every format that speech services write, found by listing, on a folder and on a real S3 server."""
+"""Calls as files: what is new in a folder or on a real S3 server, and what each file becomes."""
 
 import gzip
 import json
 import os
-from collections.abc import Iterator
+import socket
+import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, RetryLater
+from include.pipelines.call_transcripts.pipeline import PIPELINE
 from include.pipelines.call_transcripts.source import source
 from include.sources.files import normaliser_of
 from include.sources.record import Record, UnreadableRecord
-from include.sources.row import BadRow
-from include.sources.source import Checkpoint, SourceRow, Window
-from include.sources.transcript_json import turns_of_json
-from include.sources.transcript_text import turns_of_cues, turns_of_text
-from include.sources.transcripts import FILES_PER_CHECKPOINT, MAX_FILE_BYTES, Transcripts
+from include.sources.source import Checkpoint, Window
+from include.sources.transcript_file import MAX_FILE_BYTES
+from include.sources.transcripts import FILES_PER_CHECKPOINT, Transcripts
 from tests.servers.s3 import S3Server
+from tests.sources.pulling import Pulled, pull
 
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 WINDOW = Window(NIGHT - timedelta(days=1), NIGHT)
-
-VTT = """WEBVTT - Call 17
-
-NOTE recorded line
-
-STYLE
-::cue { color: lime }
-
-1
-00:00:01.000 --> 00:00:04.000
-<v Agent Smith>Hello, how can I help?
-
-00:00:04.500 --> 00:00:06.000 align:start
-<v Customer>My parcel is <i>late</i>.</v>
-
-00:06.000 --> 00:08.000
-<v Customer>By &gt; two weeks.
-"""
-SRT = "1\n00:00:01,000 --> 00:00:02,000\nAgent: Hello.\n\n2\n00:00:03,500 --> 00:00:04,000\nCustomer: Hi, it broke.\n"
-TRANSCRIBE = {
-    "results": {
-        "transcripts": [{"transcript": "Hello there. It broke."}],
-        "speaker_labels": {
-            "segments": [
-                {
-                    "items": [
-                        {"start_time": "0.1", "speaker_label": "spk_0"},
-                        {"start_time": "0.5", "speaker_label": "spk_0"},
-                    ]
-                },
-                {
-                    "items": [
-                        {"start_time": "1.5", "speaker_label": "spk_1"},
-                        {"start_time": "1.9", "speaker_label": "spk_1"},
-                    ]
-                },
-            ]
-        },
-        "items": [
-            {"type": "pronunciation", "start_time": "0.1", "alternatives": [{"content": "Hello"}]},
-            {"type": "pronunciation", "start_time": "0.5", "alternatives": [{"content": "there"}]},
-            {"type": "punctuation", "alternatives": [{"content": "."}]},
-            {"type": "pronunciation", "start_time": "1.5", "alternatives": [{"content": "It"}]},
-            {"type": "pronunciation", "start_time": "1.9", "alternatives": [{"content": "broke"}]},
-            {"type": "punctuation", "alternatives": [{"content": "."}]},
-        ],
-    }
-}
-CALL_ANALYTICS = {
-    "LanguageCode": "en-US",
-    "Transcript": [
-        {"ParticipantRole": "AGENT", "Content": "Hello.", "BeginOffsetMillis": 150},
-        {"ParticipantRole": "CUSTOMER", "Content": "It broke.", "BeginOffsetMillis": 2500},
-    ],
-}
-OPENAI = {
-    "segments": [
-        {"speaker": "A", "start": 0.0, "end": 1.0, "text": " Hello."},
-        {"speaker": "A", "start": 1.0, "end": 2.0, "text": " Who is it?"},
-        {"speaker": "B", "start": 2.5, "end": 3.0, "text": " It broke."},
-    ]
-}
+CAPTIONS = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Agent>Hello.\n\n00:03.500 --> 00:64.000\n<v Customer>It broke.\n"
 
 
-def said(turns: list[dict[str, Any]] | None) -> list[tuple[Any, ...]]:
-    return [(turn["role"], turn["text"], turn.get("at")) for turn in turns or []]
-
-
-def test_webvtt_keeps_speakers_and_times_and_leaves_notes_out() -> None:
-    assert said(turns_of_cues(VTT)) == [
-        ("Agent Smith", "Hello, how can I help?", 1.0),
-        ("Customer", "My parcel is late. By > two weeks.", 4.5),
-    ]
-
-
-def test_subrip_names_speakers_in_its_text() -> None:
-    assert said(turns_of_cues(SRT)) == [("Agent", "Hello.", 1.0), ("Customer", "Hi, it broke.", 3.5)]
-
-
-def test_plain_text_with_speakers_is_turns() -> None:
-    text = "[00:01] Agent: Hello.\n[00:05] Customer: It broke.\nToday.\nAgent: I see."
-    assert said(turns_of_text(text)) == [
-        ("Agent", "Hello.", 1.0),
-        ("Customer", "It broke. Today.", 5.0),
-        ("Agent", "I see.", None),
-    ]
-
-
-@pytest.mark.parametrize("text", ["It broke at 10:30 today.", "Dear all,\nplease note: the line is down.\nThanks"])
-def test_plain_text_without_speakers_has_no_turns(text: str) -> None:
-    assert turns_of_text(text) == []
-
-
-def test_amazon_transcribe_words_become_turns() -> None:
-    assert said(turns_of_json(TRANSCRIBE)) == [("spk_0", "Hello there.", 0.1), ("spk_1", "It broke.", 1.5)]
-
-
-def test_amazon_transcribe_without_speakers_is_one_text() -> None:
-    document = {"results": {"transcripts": [{"transcript": "Hello there."}], "items": []}}
-    assert said(turns_of_json(document)) == [(None, "Hello there.", 0.0)]
-
-
-def test_call_analytics_has_roles() -> None:
-    assert said(turns_of_json(CALL_ANALYTICS)) == [("agent", "Hello.", 0.15), ("customer", "It broke.", 2.5)]
-
-
-def test_openais_diarised_segments_become_turns() -> None:
-    assert said(turns_of_json(OPENAI)) == [("A", "Hello. Who is it?", 0.0), ("B", "It broke.", 2.5)]
-
-
-@pytest.mark.parametrize("document", [[], {}, {"results": {}}, {"segments": [{"text": 1}]}, {"turns": [{}]}, None])
-def test_json_of_another_shape_is_none(document: Any) -> None:
-    assert turns_of_json(document) is None
-
-
-def put(folder: Path, name: str, content: str | bytes | dict[str, Any], modified: datetime | None = None) -> None:
+def put(folder: Path, name: str, content: str | bytes = "It broke again.", modified: datetime | None = None) -> Path:
+    """A file that was modified an hour before the night, or at another time."""
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    data = json.dumps(content) if isinstance(content, dict) else content
-    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
     moment = (modified or NIGHT - timedelta(hours=1)).timestamp()
     os.utime(path, (moment, moment))
+    return path
 
 
-def pulled(folder: Path | str, window: Window = WINDOW, resume: dict[str, Any] | None = None) -> list[SourceRow]:
-    return [item for item in Transcripts(str(folder)).pull(window, resume) if isinstance(item, SourceRow)]
+def pulled(place: Path | str, window: Window = WINDOW, resume: Mapping[str, Any] | None = None) -> Pulled:
+    return pull(Transcripts(str(place)), window, resume)
 
 
-def records(rows: list[SourceRow]) -> list[Record | UnreadableRecord]:
-    normaliser = normaliser_of("call_transcripts", {}, NIGHT)
-    return [normaliser.record(row.row, row.place) for row in rows]
+def records(place: Path | str, window: Window = WINDOW) -> list[Record | UnreadableRecord]:
+    """What the run of the pipeline makes of it."""
+    normaliser = normaliser_of(PIPELINE.name, PIPELINE.attributes, window.end)
+    found = pulled(place, window)
+    assert found.error is None, found.error
+    return [normaliser.record(row.row, row.place) for row in found.rows]
 
 
-def bad(folder: Path, name: str, content: str | bytes | dict[str, Any]) -> str:
-    put(folder, name, content)
-    (row,) = pulled(folder)
-    assert isinstance(row.row, BadRow)
-    return row.row.error_type
+def ids(place: Path | str, window: Window = WINDOW) -> list[str]:
+    return [record.record_id for record in records(place, window)]
 
 
-def test_a_call_is_named_by_its_file_and_dated_by_its_time(tmp_path: Path) -> None:
-    put(tmp_path, "eu/call-17.vtt", VTT)
-    (record,) = records(pulled(tmp_path))
-    assert isinstance(record, Record)
-    assert record.record_id == "eu/call-17"
-    assert record.occurred_at == NIGHT - timedelta(hours=1)
-    assert record.text.startswith("Agent Smith: Hello, how can I help?\nCustomer: My parcel")
-    assert record.attributes["turn_seconds"] == "[1.0,4.5]"
-    assert record.attributes["speakers"] == "2"
+def record(place: Path | str) -> Record:
+    (only,) = records(place)
+    assert isinstance(only, Record), only
+    return only
+
+
+def test_a_call_is_named_by_its_path_and_keeps_speakers_times_and_length(tmp_path: Path) -> None:
+    path = put(tmp_path, "eu/call-17.vtt", CAPTIONS)
+    call = record(tmp_path)
+    assert (call.record_id, call.source_url) == ("eu/call-17", f"file://{path}")
+    assert call.text == "Agent: Hello.\nCustomer: It broke."
+    assert call.attributes == {
+        "file": "eu/call-17.vtt",
+        "speakers": "2",
+        "duration_seconds": 64,
+        "turn_seconds": "[1.0,3.5]",
+    }
+    assert call.occurred_at == NIGHT - timedelta(hours=1)
+
+
+def test_a_call_took_place_on_the_day_in_its_path(tmp_path: Path) -> None:
+    put(tmp_path, "2026/11/18/call-17.txt")
+    assert record(tmp_path).occurred_at == datetime(2026, 11, 18, tzinfo=UTC)
+
+
+def test_what_its_json_says_of_a_call_counts_more_than_its_name(tmp_path: Path) -> None:
+    said = {"id": "C-17", "created_at": "2026-11-17T10:00:00Z", "queue": "billing", "text": "It broke again."}
+    put(tmp_path, "2026/11/18/call-17.json", json.dumps(said))
+    call = record(tmp_path)
+    assert (call.record_id, call.occurred_at) == ("C-17", datetime(2026, 11, 17, 10, tzinfo=UTC))
+    assert call.attributes["queue"] == "billing"
+
+
+def test_an_absurd_date_in_the_json_is_no_date(tmp_path: Path) -> None:
+    put(tmp_path, "a.json", json.dumps({"text": "It broke.", "created_at": "9999-01-01"}))
+    (unreadable,) = records(tmp_path)
+    assert isinstance(unreadable, UnreadableRecord) and unreadable.error_type == "bad_timestamp"
 
 
 def test_only_what_was_modified_in_the_window_is_read(tmp_path: Path) -> None:
-    put(tmp_path, "old.txt", "It broke again.", NIGHT - timedelta(days=2))
-    put(tmp_path, "new.txt", "It broke again.", NIGHT - timedelta(hours=2))
-    put(tmp_path, "next.txt", "It broke again.", NIGHT)
-    assert [row.row["id"] for row in pulled(tmp_path) if not isinstance(row.row, BadRow)] == ["new"]
+    put(tmp_path, "before.txt", modified=WINDOW.start - timedelta(seconds=1) if WINDOW.start else None)
+    put(tmp_path, "first.txt", modified=WINDOW.start)
+    put(tmp_path, "last.txt", modified=NIGHT - timedelta(seconds=1))
+    put(tmp_path, "after.txt", modified=NIGHT)
+    assert ids(tmp_path) == ["first", "last"]
+    assert ids(tmp_path, Window(None, NIGHT)) == ["before", "first", "last"]
 
 
-def test_a_file_that_is_uploaded_again_unchanged_is_the_same_version(tmp_path: Path) -> None:
-    put(tmp_path, "call.txt", "It broke again.")
-    (before,) = pulled(tmp_path)
-    put(tmp_path, "call.txt", "It broke again.", NIGHT - timedelta(minutes=1))
-    (after,) = pulled(tmp_path)
-    assert not isinstance(before.row, BadRow) and not isinstance(after.row, BadRow)
-    assert before.row["record_version"] == after.row["record_version"]
+def test_a_file_that_is_uploaded_again_is_a_new_version_only_with_other_words(tmp_path: Path) -> None:
+    put(tmp_path, "call.txt")
+    before = record(tmp_path)
+    put(tmp_path, "call.txt", modified=NIGHT - timedelta(minutes=1))
+    assert record(tmp_path).record_version == before.record_version
+    put(tmp_path, "call.txt", "It broke a third time.")
+    assert record(tmp_path).record_id == before.record_id
+    assert record(tmp_path).record_version != before.record_version
 
 
-def test_a_prefix_with_dates_lists_only_the_days_of_the_window(tmp_path: Path) -> None:
-    put(tmp_path, "2026/11/19/a.txt", "It broke again.")
-    put(tmp_path, "2026/10/01/b.txt", "It broke again.")
-    rows = pulled(f"{tmp_path}/{{date:%Y/%m/%d}}")
-    assert [row.row["id"] for row in rows if not isinstance(row.row, BadRow)] == ["2026/11/19/a"]
+def test_personal_data_in_a_name_is_nowhere_in_what_becomes_of_it(tmp_path: Path) -> None:
+    put(tmp_path, "jo.smith@example.com_+447911123456.txt", "It broke again.")
+    put(tmp_path, "jo.smith@example.com_+447911123457.txt", "It broke before.")
+    put(tmp_path, "jo.smith@example.com_+447911123458.txt", b"\xff\xfe\xfd")
+    put(tmp_path, "jo.smith@example.com_+447911123459.zip", b"PK")
+    found = records(tmp_path)
+    assert len({call.record_id for call in found}) == 4
+    assert all(call.record_id.startswith("<EMAIL_1>_<PHONE_1>") for call in found)
+    assert "jo.smith" not in repr(found) and "447911" not in repr(found)
 
 
-def test_a_checkpoint_comes_every_few_hundred_files_and_is_gone_on_from(tmp_path: Path) -> None:
-    for number in range(FILES_PER_CHECKPOINT + 5):
-        put(tmp_path, f"{number:04d}.txt", "It broke again.")
-    items = list(Transcripts(str(tmp_path)).pull(WINDOW, None))
-    (checkpoint,) = [item for item in items if isinstance(item, Checkpoint)]
-    rest = pulled(tmp_path, resume=dict(checkpoint.resume))
-    assert [row.row["id"] for row in rest if not isinstance(row.row, BadRow)] == [
-        f"{FILES_PER_CHECKPOINT + number:04d}" for number in range(5)
-    ]
+def test_unfinished_files_and_recordings_are_left_out(tmp_path: Path) -> None:
+    for name in ("_temporary/a.txt", ".hidden.txt", "call.txt.tmp", "call.wav", "README", "call.vtt"):
+        put(tmp_path, name, CAPTIONS)
+    assert ids(tmp_path) == ["call"]
 
 
-def test_utf_16_with_a_mark_is_read(tmp_path: Path) -> None:
-    put(tmp_path, "call.txt", "Es ist kaputt.".encode("utf-16"))
-    (record,) = records(pulled(tmp_path))
-    assert isinstance(record, Record) and record.text == "Es ist kaputt."
+def test_a_prefix_by_day_lists_the_days_of_the_window_and_those_beside_them(tmp_path: Path) -> None:
+    for day in ("2026/11/16", "2026/11/17", "2026/11/18", "2026/11/21", "2026/11/22", "2026/10/19"):
+        put(tmp_path, f"calls/{day}/call.txt")
+    found = ids(f"{tmp_path}/calls/{{date:%Y/%m/%d}}/", WINDOW)
+    assert found == ["2026/11/18/call", "2026/11/21/call"]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("latin.txt", "Der Kühler läuft".encode("latin-1"), "invalid_utf8"),
-        ("picture.txt", b"\x89PNG\r\n\x1a\n\x00\x00", "invalid_utf8"),
-        ("broken.json", '{"turns": [', "not_json"),
-        ("other.json", {"hello": "world"}, "not_json"),
-        ("long.txt", "word " * (MAX_FILE_BYTES // 4), "too_large"),
-        ("bomb.txt.gz", gzip.compress(b"a " * 50_000_000), "too_large"),
-        ("no.txt.gz", b"not gzip at all", "damaged_file"),
-        ("cut.txt.gz", gzip.compress(b"It broke again. " * 1000)[:40], "damaged_file"),
-        ("word.txt", "Hello", "too_short"),
-    ],
-)
-def test_a_bad_file_says_why(name: str, content: Any, reason: str, tmp_path: Path) -> None:
-    assert bad(tmp_path, name, content) == reason
+def test_a_day_may_be_a_part_of_a_folders_name(tmp_path: Path) -> None:
+    put(tmp_path, "calls/dt=2026-11-19/eu/call.txt")
+    assert ids(f"{tmp_path}/calls/dt={{date:%Y-%m-%d}}") == ["dt=2026-11-19/eu/call"]
 
 
-def test_an_empty_file_is_a_record_without_text(tmp_path: Path) -> None:
-    put(tmp_path, "empty.txt", "")
-    (record,) = records(pulled(tmp_path))
-    assert isinstance(record, UnreadableRecord) and record.error_type == "empty_text"
+def test_days_are_read_in_turn_however_they_are_written(tmp_path: Path) -> None:
+    put(tmp_path, "30-11-2026/a.txt", modified=datetime(2026, 11, 30, 12, tzinfo=UTC))
+    put(tmp_path, "01-12-2026/b.txt", modified=datetime(2026, 12, 1, 12, tzinfo=UTC))
+    window = Window(datetime(2026, 11, 30, tzinfo=UTC), datetime(2026, 12, 2, tzinfo=UTC))
+    assert ids(f"{tmp_path}/{{date:%d-%m-%Y}}", window) == ["30-11-2026/a", "01-12-2026/b"]
 
 
-def test_a_bad_file_never_stops_the_rest(tmp_path: Path) -> None:
-    put(tmp_path, "a.json", "{")
-    put(tmp_path, "b.json", OPENAI)
-    assert [type(record) for record in records(pulled(tmp_path))] == [UnreadableRecord, Record]
+def test_a_night_without_calls_is_an_empty_batch(tmp_path: Path) -> None:
+    put(tmp_path, "2026/10/01/call.txt")
+    assert ids(f"{tmp_path}/{{date:%Y/%m/%d}}") == []
+    assert ids(tmp_path, Window(NIGHT, NIGHT + timedelta(days=1))) == []
 
 
-def test_an_empty_prefix_says_what_to_check(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="Check the prefix"):
-        pulled(tmp_path)
+@pytest.mark.parametrize("place", ["{}/missing", "{}/empty", "{}/missing/{{date:%Y}}", "{}/empty/{{date:%Y/%m/%d}}/"])
+def test_a_prefix_that_never_had_a_file_says_what_to_check(tmp_path: Path, place: str) -> None:
+    (tmp_path / "empty").mkdir()
+    error = pulled(place.format(tmp_path)).error
+    assert isinstance(error, ConfigurationError)
+    assert "CALL_TRANSCRIPTS_PREFIX" in str(error)
+
+
+@pytest.mark.parametrize("place", ["/x/{day}", "/x/{date:%Y", "/x/{}", "/x/{date.never}", "/x/{date:%Y}/{0}"])
+def test_a_prefix_with_other_braces_says_how_to_write_days(place: str) -> None:
+    error = pulled(place).error
+    assert isinstance(error, ConfigurationError)
+    assert "{date:%Y/%m/%d}" in str(error)
+
+
+def test_a_prefix_by_day_needs_a_beginning() -> None:
+    error = pulled("/x/{date:%Y}", Window(None, NIGHT)).error
+    assert isinstance(error, ConfigurationError) and "since" in str(error)
 
 
 @pytest.fixture
-def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    extra = json.dumps({"endpoint_url": s3_server.environ["AWS_ENDPOINT_URL"], "region_name": "us-east-1"})
+def many(tmp_path: Path) -> Path:
+    """More files than two checkpoints, in folders of days."""
+    for number in range(2 * FILES_PER_CHECKPOINT + 5):
+        put(tmp_path, f"dt=2026-11-{18 + number % 3}/{number:04d}.txt")
+    return tmp_path
+
+
+@pytest.mark.parametrize("prefix", ["", "/dt={date:%Y-%m-%d}"])
+def test_a_retry_goes_on_from_the_last_checkpoint(many: Path, prefix: str) -> None:
+    whole = pulled(f"{many}{prefix}")
+    rest = pulled(f"{many}{prefix}", resume=whole.resume)
+    assert len(whole.ids) == 2 * FILES_PER_CHECKPOINT + 5
+    assert len(rest.ids) == 5
+    assert [*whole.checkpointed_ids, *rest.ids] == whole.ids
+
+
+def test_a_checkpoint_is_plain_json_and_comes_every_few_hundred_files(many: Path) -> None:
+    items = list(Transcripts(str(many)).pull(WINDOW, None))
+    checkpoints = [json.loads(json.dumps(item.resume)) for item in items if isinstance(item, Checkpoint)]
+    assert [checkpoint["files"] for checkpoint in checkpoints] == [FILES_PER_CHECKPOINT, 2 * FILES_PER_CHECKPOINT]
+
+
+@pytest.mark.parametrize("change", ["came", "changed", "went"])
+def test_a_retry_that_finds_other_files_loses_none(many: Path, change: str) -> None:
+    resume = pulled(many).resume
+    if change == "went":
+        (many / "dt=2026-11-18" / "0003.txt").unlink()
+    else:
+        put(
+            many,
+            f"dt=2026-11-18/000{3 if change == 'changed' else 4}.txt",
+            "It broke before.",
+            NIGHT - timedelta(hours=2),
+        )
+    again = pulled(many, resume=resume)
+    assert again.ids == pulled(many).ids
+
+
+def test_bad_files_never_stop_the_rest(tmp_path: Path) -> None:
+    put(tmp_path, "a.txt", "Hello")
+    put(tmp_path, "b.json", "{")
+    put(tmp_path, "c.txt", b"\x89PNG\x00\x00")
+    put(tmp_path, "d.txt", "")
+    put(tmp_path, "e.txt", "word " * 1_000_000)
+    put(tmp_path, "f.txt", b"A" * (MAX_FILE_BYTES + 1))
+    put(tmp_path, "g.txt.gz", gzip.compress(b"a " * MAX_FILE_BYTES))
+    put(tmp_path, "h.zip", b"PK\x03\x04")
+    put(tmp_path, "i.json", '{"hello": "world"}')
+    put(tmp_path, "j.txt", "caf\xe9 au lait".encode("latin-1"))
+    put(tmp_path, "z.vtt", CAPTIONS)
+    *bad, good = records(tmp_path)
+    assert isinstance(good, Record)
+    assert [row.error_type if isinstance(row, UnreadableRecord) else "record" for row in bad] == [
+        "too_short",
+        "not_json",
+        "not_text",
+        "empty_text",
+        "too_large",
+        "too_large",
+        "too_large",
+        "not_text",
+        "not_transcript",
+        "invalid_utf8",
+    ]
+    assert all(isinstance(row, UnreadableRecord) and len(row.raw) <= 2_000 for row in bad)
+    assert [row.record_id for row in bad][:4] == ["a.txt", "b.json", "c.txt", "d"]
+
+
+def test_a_file_that_goes_away_between_listing_and_reading_is_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "a.txt")
+    second = put(tmp_path, "b.txt")
+    put(tmp_path, "c.txt")
+    rows = Transcripts(str(tmp_path)).pull(WINDOW, None)
+    next(rows)
+    second.unlink()
+    assert [row.place for row in rows if not isinstance(row, Checkpoint)] == ["c.txt"]
+
+
+def test_the_same_window_gives_the_same_records(tmp_path: Path) -> None:
+    put(tmp_path, "b.txt")
+    put(tmp_path, "a/c.vtt", CAPTIONS)
+    put(tmp_path, "d.json", "{")
+    assert records(tmp_path) == records(tmp_path)
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket, and the Airflow connection `aws_default` to its server."""
+    extra = {"endpoint_url": s3_server.environ["AWS_ENDPOINT_URL"], "region_name": "us-east-1"}
     key, secret = s3_server.environ["AWS_ACCESS_KEY_ID"], s3_server.environ["AWS_SECRET_ACCESS_KEY"]
-    connection = {"conn_type": "aws", "login": key, "password": secret, "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_CALLS_STORE", json.dumps(connection))
-    fs = s3_server.file_system()
-    fs.mkdir("calls")
-    yield "calls"
-    fs.rm("calls", recursive=True)
+    connection = {"conn_type": "aws", "login": key, "password": secret, "extra": json.dumps(extra)}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
+    name = f"calls-{uuid.uuid4().hex}"
+    s3_server.file_system().mkdir(name)
+    return name
 
 
-def test_a_bucket_is_read_through_its_airflow_connection(bucket: str, s3_server: S3Server) -> None:
-    fs = s3_server.file_system()
-    fs.pipe_file(f"{bucket}/eu/one.vtt", VTT.encode())
-    fs.pipe_file(f"{bucket}/eu/two.json", json.dumps(CALL_ANALYTICS).encode())
+@pytest.fixture
+def today() -> Window:
     now = datetime.now(UTC)
-    window = Window(now - timedelta(hours=1), now + timedelta(hours=1))
-    found = records(pulled(f"s3://calls_store@{bucket}/eu", window))
-    assert [record.record_id for record in found] == ["one", "two"]
-    assert all(isinstance(record, Record) for record in found)
-    assert pulled(f"s3://calls_store@{bucket}/eu", Window(now + timedelta(hours=1), now + timedelta(hours=2))) == []
+    return Window(now - timedelta(hours=1), now + timedelta(hours=1))
+
+
+def test_a_bucket_is_read_through_its_airflow_connection(bucket: str, s3_server: S3Server, today: Window) -> None:
+    day = f"{datetime.now(UTC):%Y/%m/%d}"
+    s3_server.file_system().pipe(
+        {
+            f"{bucket}/eu/{day}/one.vtt": CAPTIONS.encode(),
+            f"{bucket}/eu/{day}/two.txt": gzip.compress(b"Agent: Hello.\nCustomer: Hi."),
+            f"{bucket}/eu/{day}/empty.txt": b"",
+            f"{bucket}/eu/2020/01/01/old.vtt": CAPTIONS.encode(),
+        }
+    )
+    for place in (f"s3://aws_default@{bucket}/eu/{{date:%Y/%m/%d}}/", f"s3://aws_default@{bucket}/eu"):
+        found = {call.record_id: call for call in records(place, today)}
+        assert {f"{day}/one", f"{day}/two", f"{day}/empty"} == found.keys() - {"2020/01/01/old"}
+        one, empty = found[f"{day}/one"], found[f"{day}/empty"]
+        assert isinstance(one, Record) and one.source_url == f"s3://{bucket}/eu/{day}/one.vtt"
+        assert isinstance(empty, UnreadableRecord) and empty.error_type == "empty_text"
+    assert ids(f"s3://aws_default@{bucket}/eu", Window(today.end, today.end + timedelta(hours=1))) == []
+
+
+def test_an_object_that_goes_away_between_listing_and_reading_is_left_out(
+    bucket: str, s3_server: S3Server, today: Window
+) -> None:
+    fs = s3_server.file_system()
+    fs.pipe({f"{bucket}/{name}.txt": b"It broke again." for name in "abc"})
+    rows = Transcripts(f"s3://aws_default@{bucket}").pull(today, None)
+    next(rows)
+    fs.rm(f"{bucket}/b.txt")
+    assert [row.place for row in rows if not isinstance(row, Checkpoint)] == ["c.txt"]
+
+
+@pytest.mark.parametrize("prefix", ["", "/{{date:%Y/%m/%d}}"])
+@pytest.mark.parametrize(
+    "place",
+    ["s3://aws_default@no-such-bucket/calls", "s3://aws_default@{}/missing", "s3://no_such_connection@{}/calls"],
+)
+def test_a_wrong_bucket_prefix_or_connection_says_what_to_check(
+    bucket: str, today: Window, place: str, prefix: str
+) -> None:
+    error = pulled(f"{place}{prefix}".format(bucket), today).error
+    assert isinstance(error, ConfigurationError)
+    assert "CALL_TRANSCRIPTS_PREFIX" in str(error) and "connection" in str(error)
+
+
+def test_refused_credentials_say_what_to_check(bucket: str, monkeypatch: pytest.MonkeyPatch, today: Window) -> None:
+    connection = json.loads(os.environ["AIRFLOW_CONN_AWS_DEFAULT"]) | {"password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_REFUSED", json.dumps(connection))
+    error = pulled(f"s3://aws_refused@{bucket}", today).error
+    assert isinstance(error, ConfigurationError) and "connection" in str(error)
+
+
+@pytest.mark.slow
+def test_a_store_that_is_away_is_tried_again_later(monkeypatch: pytest.MonkeyPatch, today: Window) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        extra = {"endpoint_url": f"http://127.0.0.1:{closed.getsockname()[1]}", "region_name": "us-east-1"}
+        connection = {"conn_type": "aws", "login": "key", "password": "secret", "extra": json.dumps(extra)}
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_AWAY", json.dumps(connection))
+        assert isinstance(pulled("s3://aws_away@calls/eu", today).error, RetryLater)
+
+
+def test_a_storage_without_its_provider_says_what_to_install() -> None:
+    error = pulled("gs://bucket/calls").error
+    assert isinstance(error, ConfigurationError) and "Install the Airflow provider" in str(error)
 
 
 def test_the_pipeline_reads_the_prefix_that_is_set() -> None:

@@ -1,0 +1,79 @@
+"""List the files below a folder or an object-storage prefix, in flat memory."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import fsspec
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFile:
+    """One file as the listing knows it.
+
+    Args:
+        path: within its file system.
+        size: bytes.
+        modified: UTC; None where the storage does not say.
+    """
+
+    path: str
+    size: int
+    modified: datetime | None
+
+
+def list_files(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
+    """All files below a folder, in all folders in it, each once.
+
+    `find()` of fsspec holds the whole listing at once. S3 is asked for one page of a thousand keys after another
+    instead; of other storages one folder is held at a time, with the folders above it, and sorted by name. The order
+    of S3 is that of the store: by key at AWS, but not in its directory buckets nor in every store that speaks S3.
+
+    Args:
+        fs: S3 or any other file system of fsspec.
+        folder: path within it.
+
+    Raises:
+        OSError: as the file system raises it; FileNotFoundError if there is no such folder or bucket.
+    """
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    yield from (_s3_objects if "s3" in protocols else _walked)(fs, folder.rstrip("/"))
+
+
+def _s3_objects(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
+    bucket, _, prefix = folder.partition("/")
+    position: dict[str, str] = {}
+    while True:
+        page = fs.call_s3("list_objects_v2", Bucket=bucket, Prefix=f"{prefix}/" if prefix else "", **position)
+        for each in page.get("Contents", ()):
+            # What ends with a slash marks a folder.
+            if not each["Key"].endswith("/"):
+                yield ListedFile(f"{bucket}/{each['Key']}", each["Size"], _modified(each))
+        if not page.get("IsTruncated"):
+            return
+        position = {"ContinuationToken": page["NextContinuationToken"]}
+
+
+def _walked(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
+    fs.invalidate_cache(folder)
+    for info in sorted(fs.ls(folder or "/", detail=True), key=lambda info: str(info["name"])):
+        path = str(info["name"]).rstrip("/")
+        if info["type"] == "directory":
+            try:
+                yield from _walked(fs, path)
+            except FileNotFoundError:
+                # It went away after its parent was listed.
+                continue
+        elif info["type"] == "file" or fs.isfile(path):
+            yield ListedFile(path, info["size"] or 0, _modified(info))
+
+
+def _modified(info: Mapping[str, Any]) -> datetime | None:
+    """Under the names that S3, Google Cloud Storage, Azure and local folders use."""
+    value = next((info[name] for name in ("LastModified", "updated", "last_modified", "mtime") if info.get(name)), None)
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value.astimezone(UTC) if isinstance(value, datetime) else None

@@ -1,0 +1,112 @@
+"""One file with the transcript of a call: from its bytes to a row."""
+
+import codecs
+import gzip
+import io
+import json
+import re
+import zlib
+from typing import Any
+
+from include.sources.clean import is_blank
+from include.sources.record import content_version
+from include.sources.row import MAX_LINE_BYTES, BadRow
+from include.sources.transcript import Transcript
+from include.sources.transcript_cues import transcript_of_cues
+from include.sources.transcript_json import KNOWN_SHAPES, transcript_of_json
+from include.sources.transcript_text import transcript_of_text
+
+ENDINGS = (".txt", ".vtt", ".srt", ".json")
+# Amazon Transcribe writes about 220 bytes a word, so this is a call of eight hours. A text of that size is too long to
+# be a record, and its own cap says so.
+MAX_FILE_BYTES = MAX_LINE_BYTES
+HEAD_BYTES = 8_192
+# Longer than any word; what has no spaces is a sentence in a language that writes none.
+LONGEST_WORD_CHARACTERS = 40
+_WORD = re.compile(r"[^\W_][\w'’-]*")
+_GZIP = b"\x1f\x8b"
+
+
+def is_transcript(name: str) -> bool:
+    """Whether the name says that the file holds a call: it ends in one of `ENDINGS`, or in that and `.gz`."""
+    return _parts(name)[1] in ENDINGS
+
+
+def call_name(name: str) -> str:
+    """A file's name without what says its format: `eu/call-17` for `eu/call-17.vtt.gz`."""
+    return _parts(name)[0]
+
+
+def read_transcript(name: str, data: bytes) -> dict[str, Any] | BadRow:
+    """One call as a row without an id: `turns` or `text`, `record_version`, and what the file says of the call.
+
+    Gzip is known by its first bytes, whatever the name, because object storage keeps files packed under plain names.
+    A file of one word is no call: the line was cut, or the recording is silent. An empty one is left to the
+    normaliser, which has a name for it.
+
+    Args:
+        name: of the file; its ending says the format.
+        data: the file, at most `MAX_FILE_BYTES` of it and one more.
+    """
+    unpacked = _unpacked(name, data)
+    text = unpacked if isinstance(unpacked, BadRow) else _decoded(unpacked)
+    if isinstance(text, BadRow):
+        return text
+    transcript = _parsed(_parts(name)[1], text)
+    if isinstance(transcript, BadRow):
+        return transcript
+    said = transcript.said
+    if len(said) <= LONGEST_WORD_CHARACTERS and not is_blank(said) and len(_WORD.findall(said)) < 2:
+        return _bad("too_short", "one word is no conversation", text)
+    # Of the text, not of the bytes: packed or in another encoding it is the same call.
+    return {"record_version": content_version(text), **transcript.row()}
+
+
+def _parts(name: str) -> tuple[str, str]:
+    whole = name[:-3] if name.lower().endswith(".gz") else name
+    stem, dot, ending = whole.rpartition(".")
+    return (stem, dot + ending.lower()) if dot else (whole, "")
+
+
+def _unpacked(name: str, data: bytes) -> bytes | BadRow:
+    if len(data) <= MAX_FILE_BYTES and (data.startswith(_GZIP) or (data and name.lower().endswith(".gz"))):
+        try:
+            # No further than the cap, however much it would unpack to.
+            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_FILE_BYTES + 1)
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            return BadRow("damaged_file", "the file is damaged or not gzip", data[:HEAD_BYTES])
+    if len(data) > MAX_FILE_BYTES:
+        return BadRow("too_large", f"the file has more than {MAX_FILE_BYTES:,} bytes", data[:HEAD_BYTES])
+    return data
+
+
+def _decoded(data: bytes) -> str | BadRow:
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    # Pictures, recordings, archives and old documents all have it in their first bytes; no text has.
+    is_binary = encoding != "utf-16" and b"\x00" in data[:HEAD_BYTES]
+    try:
+        text = "" if is_binary else data.decode(encoding)
+    except UnicodeDecodeError:
+        message = "the file is neither UTF-8 nor UTF-16 with a byte order mark"
+        return BadRow("invalid_utf8", message, data[:HEAD_BYTES])
+    if is_binary:
+        return BadRow("not_text", "the file is binary, whatever its name says", data[:HEAD_BYTES])
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _parsed(ending: str, text: str) -> Transcript | BadRow:
+    if ending == ".json" and text.strip():
+        try:
+            document = json.loads(text, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
+            return _bad("not_json", "the file is not valid JSON", text)
+        return transcript_of_json(document) or _bad("not_transcript", f"the JSON is none of: {KNOWN_SHAPES}", text)
+    if ending in (".vtt", ".srt") or text.startswith("WEBVTT"):
+        is_empty = text.removeprefix("WEBVTT").strip() == ""
+        found = Transcript() if is_empty else transcript_of_cues(text)
+        return found or _bad("not_transcript", "there is no caption with its times (00:01.000 --> 00:04.000)", text)
+    return transcript_of_text(text)
+
+
+def _bad(error_type: str, message: str, text: str) -> BadRow:
+    return BadRow(error_type, message, text[:HEAD_BYTES].encode())
