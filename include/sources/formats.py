@@ -4,7 +4,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from typing import cast
+from typing import IO, Any, cast
 
 import fsspec
 
@@ -19,6 +19,13 @@ JSON_ENDINGS = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.
 ENDINGS = (*JSON_ENDINGS, *CSV_ENDINGS, *PARQUET_ENDINGS)
 
 BUFFER_BYTES = 1 << 18
+# Text packs to a tenth, the same line over and over to a thousandth; the first is never judged.
+FREE_UNPACKED_BYTES = 256 * 1024 * 1024
+MAX_UNPACKED_RATIO = 200
+# A file most of whose lines are none is a picture, an archive or another format under a wrong name. Each of its lines
+# in quarantine would help nobody, and two kilobytes of gzip hold a million of them.
+LINES_BEFORE_JUDGEMENT = 1_000
+MAX_BAD_SHARE = 0.9
 
 
 def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
@@ -29,18 +36,53 @@ def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
     """
     if fs.size(path) == 0:
         return
-    name = path.lower()
     with fs.open(path, "rb") as file:
-        if name.endswith(PARQUET_ENDINGS):
-            yield from parquet_rows(file)
+        yield from _while_readable(_rows(file, path.lower(), fs.size(path)))
+
+
+def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
+    if name.endswith(PARQUET_ENDINGS):
+        yield from parquet_rows(file)
+        return
+    rows = csv_rows if name.endswith(CSV_ENDINGS) else json_rows
+    if name.endswith(".gz"):
+        unpacked = cast(io.RawIOBase, _BoundedGzip(file, max(FREE_UNPACKED_BYTES, MAX_UNPACKED_RATIO * size)))
+        yield from _until_damage(rows(io.BufferedReader(unpacked, BUFFER_BYTES)))
+    else:
+        # Files of fsspec cannot read a line with a limit; a buffered reader can.
+        yield from rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES))
+
+
+def _while_readable(rows: Iterator[Row]) -> Iterator[Row]:
+    bad = 0
+    for count, (number, row) in enumerate(rows, start=1):
+        yield number, row
+        bad += isinstance(row, BadRow)
+        if bad >= LINES_BEFORE_JUDGEMENT and bad > MAX_BAD_SHARE * count:
+            message = (
+                f"{bad:,} of {count:,} rows cannot be read, so the file is of another format; the rest is not read"
+            )
+            yield number + 1, BadRow("wrong_format", message)
             return
-        rows = csv_rows if name.endswith(CSV_ENDINGS) else json_rows
-        if name.endswith(".gz"):
-            unpacked = cast(io.RawIOBase, gzip.GzipFile(fileobj=file))
-            yield from _until_damage(rows(io.BufferedReader(unpacked, BUFFER_BYTES)))
-        else:
-            # Files of fsspec cannot read a line with a limit; a buffered reader can.
-            yield from rows(io.BufferedReader(file, BUFFER_BYTES))
+
+
+class _TooMuchError(Exception):
+    pass
+
+
+class _BoundedGzip(gzip.GzipFile):
+    """Unpacks no more than a cap."""
+
+    def __init__(self, file: IO[bytes], max_bytes: int) -> None:
+        super().__init__(fileobj=file)
+        self._left = max_bytes
+
+    def readinto(self, buffer: Any) -> int:
+        count = super().readinto(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise _TooMuchError
+        return count
 
 
 def _until_damage(rows: Iterator[Row]) -> Iterator[Row]:
@@ -51,3 +93,8 @@ def _until_damage(rows: Iterator[Row]) -> Iterator[Row]:
     except (EOFError, zlib.error, gzip.BadGzipFile):
         message = f"the file is damaged or not gzip; nothing from line {number + 1} on can be read"
         yield number + 1, BadRow("damaged_file", message)
+    except _TooMuchError:
+        message = (
+            f"the file unpacks to over {MAX_UNPACKED_RATIO} times its size; nothing from line {number + 1} on is read"
+        )
+        yield number + 1, BadRow("too_large", message)

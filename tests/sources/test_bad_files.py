@@ -1,0 +1,101 @@
+"""Files of rows that are damaged, hostile or of another format: each costs itself only, and says why."""
+
+import gzip
+import io
+import random
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from include.sources.csv_file import MAX_ROW_CHARACTERS
+from include.sources.formats import LINES_BEFORE_JUDGEMENT
+from include.sources.record import UnreadableRecord
+from include.sources.row import MAX_LINE_BYTES
+from tests.sources.reading import read_all, reasons
+
+NOISE = random.Random(1)
+RAW_CHARACTERS = 2_000
+
+
+def image() -> bytes:
+    return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + NOISE.randbytes(2_000_000)
+
+
+def archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("rows.jsonl", NOISE.randbytes(2_000_000).hex())
+    return buffer.getvalue()
+
+
+def bad_rows(folder: Path, name: str, data: bytes) -> list[UnreadableRecord]:
+    """What a file becomes of which nothing can be read, while the file behind it is."""
+    (folder / name).write_bytes(data)
+    (folder / "z.jsonl").write_bytes(b'{"id": "after", "text": "Good"}\n')
+    *bad, after = read_all(folder)
+    assert after.record_id == "after" and not isinstance(after, UnreadableRecord)
+    unreadable = [row for row in bad if isinstance(row, UnreadableRecord)]
+    assert unreadable == bad
+    assert all(len(row.raw) <= RAW_CHARACTERS for row in unreadable)
+    return unreadable
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.tsv", "a.jsonl.gz", "a.parquet"])
+@pytest.mark.parametrize("content", [image(), archive()], ids=["image", "archive"])
+def test_a_binary_file_under_a_wrong_name_fills_no_quarantine(tmp_path: Path, name: str, content: bytes) -> None:
+    rows = bad_rows(tmp_path, name, content)
+    assert 0 < len(rows) <= 2 * LINES_BEFORE_JUDGEMENT
+
+
+def test_a_file_most_of_whose_lines_are_none_is_given_up_and_says_so(tmp_path: Path) -> None:
+    rows = bad_rows(tmp_path, "a.jsonl", b"x\n" * 100_000)
+    assert [row.error_type for row in rows] == ["not_json"] * LINES_BEFORE_JUDGEMENT + ["wrong_format"]
+    assert "1,000 of 1,000 rows cannot be read" in rows[-1].error_message
+
+
+def test_many_bad_lines_among_good_ones_cost_themselves_only(tmp_path: Path) -> None:
+    lines = b"".join(b'{"id": "%d", "text": "Good"}\nx\n' % number for number in range(2 * LINES_BEFORE_JUDGEMENT))
+    (tmp_path / "a.jsonl").write_bytes(lines)
+    assert reasons(read_all(tmp_path / "a.jsonl")) == ["record", "not_json"] * (2 * LINES_BEFORE_JUDGEMENT)
+
+
+def test_json_lines_in_utf16_are_one_bad_row_that_says_what_to_do(tmp_path: Path) -> None:
+    (row,) = bad_rows(tmp_path, "a.jsonl", '{"id": "a", "text": "Größe"}\n{"id": "b", "text": "x"}\n'.encode("utf-16"))
+    assert row.error_type == "invalid_utf8"
+    assert "UTF-16" in row.error_message
+
+
+@pytest.mark.parametrize("created_at", ["9999-12-31", "0001-01-01", "2026-02-30", "31/12/2026", "99999999999999999999"])
+def test_an_absurd_date_costs_its_own_row_only(tmp_path: Path, created_at: str) -> None:
+    (tmp_path / "a.csv").write_text(f"id,text,created_at\na,Late,{created_at}\nb,Good,2026-11-01\n")
+    (tmp_path / "b.jsonl").write_text(
+        f'{{"id": "a", "text": "Late", "created_at": "{created_at}"}}\n{{"id": "b", "text": "Good"}}\n'
+    )
+    assert reasons(read_all(tmp_path)) == ["bad_timestamp", "record"] * 2
+
+
+@pytest.mark.parametrize("characters", [1_000_001, MAX_ROW_CHARACTERS + 1, 5_000_000])
+def test_a_text_of_megabytes_costs_its_own_row_only(tmp_path: Path, characters: int) -> None:
+    text = "A" * characters
+    (tmp_path / "a.csv").write_text(f"id,text\na,{text}\nb,Good\n")
+    (tmp_path / "b.jsonl").write_text(f'{{"id": "a", "text": "{text}"}}\n{{"id": "b", "text": "Good"}}\n')
+    rows = read_all(tmp_path)
+    assert reasons(rows) == ["too_large", "record"] * 2
+    assert all(len(row.raw) <= RAW_CHARACTERS for row in rows if isinstance(row, UnreadableRecord))
+
+
+def test_a_gzip_bomb_of_many_lines_is_unpacked_no_further_than_its_cap(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.jsonl.gz", "wb", compresslevel=1) as file:
+        for _ in range(40):
+            file.write(b"A" * MAX_LINE_BYTES + b"\n")
+    tracemalloc.start()
+    rows = read_all(tmp_path / "a.jsonl.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert set(reasons(rows)) == {"too_large"}
+    assert len(rows) < 40
+    assert isinstance(rows[-1], UnreadableRecord)
+    assert "times its size" in rows[-1].error_message
+    assert peak < 4 * MAX_LINE_BYTES
