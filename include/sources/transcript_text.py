@@ -5,18 +5,20 @@ from collections.abc import Sequence
 
 from include.sources.transcript import Transcript, Turn, joined, seconds
 
-# `Agent: Hello`, `[00:01:02] Anna Smith: Hello`. A name is short and begins with a letter, so a time of day is none.
+# `Agent: Hello`, `[00:01:02] Anna Smith: Hello`, `**Anna (Agent):** Hello`. A name is short and begins
+# with a letter, so a time of day is none.
 # Every repetition is bounded: a line of a megabyte of spaces must not take an hour.
 _TIME = r"(?:(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?)"
+_TIME_ALONE = re.compile(rf"[\[(]?{_TIME}[\])]?")
 _SPOKEN = re.compile(
     rf"(?:[\[(]?(?P<at>{_TIME})[\])]?[ \t]{{0,4}}(?:[-–—][ \t]{{0,4}})?)?"
-    r"(?P<role>[^\W\d_][\w .'’()&/#-]{0,40})(?::(?=\s|$)|：)"
+    r"[*_]{0,3}(?P<role>[^\W\d_][\w .'’()&/#-]{0,40})[*_]{0,3}(?::[*_]{0,3}(?=\s|$)|：)"
 )
 
 
 def transcript_of_text(text: str) -> Transcript:
     """Turns where at least half of the lines name a speaker, else the text as it is."""
-    lines = [stripped for line in text.split("\n") if (stripped := line.strip())]
+    lines = _lines(text)
     spoken = spoken_lines(lines)
     if not spoken:
         return Transcript(text=text)
@@ -31,6 +33,17 @@ def transcript_of_text(text: str) -> Transcript:
     return Transcript(joined(Turn(turn.role, " ".join(parts).strip(), turn.start) for turn, parts in turns))
 
 
+def _lines(text: str) -> list[str]:
+    """All lines but empty ones; a time on a line of its own is put before the next."""
+    lines: list[str] = []
+    for line in filter(None, map(str.strip, text.split("\n"))):
+        if lines and _TIME_ALONE.fullmatch(lines[-1]):
+            lines[-1] += f" {line}"
+        else:
+            lines.append(line)
+    return lines
+
+
 def spoken_lines(lines: Sequence[str]) -> list[Turn | None]:
     """For each line what its speaker says, or None where it names none; nothing at all if most lines name none.
 
@@ -43,7 +56,7 @@ def spoken_lines(lines: Sequence[str]) -> list[Turn | None]:
         None
         if match is None
         else Turn(
-            match["role"].strip(), line[match.end() :].strip(), clock_seconds(match["at"]) if match["at"] else None
+            match["role"].strip(" _"), line[match.end() :].strip(), clock_seconds(match["at"]) if match["at"] else None
         )
         for line, match in zip(lines, matches, strict=True)
     ]

@@ -52,10 +52,15 @@ def test_lines_of_one_speaker_in_a_row_are_one_turn() -> None:
         ("[00:01:02] Anna: Hello", 62.0),
         ("00:01:02.500 - Anna: Hello", 62.5),
         ("(1:02) Anna: Hello", 62.0),
+        ("00:01:02\n\nAnna: Hello", 62.0),
+        ("[1:02]\nAnna: Hello", 62.0),
+        ("**Anna:** Hello", None),
+        ("**Anna**: Hello", None),
+        ("__Anna:__ Hello", None),
         ("Anna: Hello", None),
     ],
 )
-def test_a_line_may_begin_with_its_time(line: str, seconds: float | None) -> None:
+def test_a_line_may_begin_with_its_time_and_marks_of_bold_letters(line: str, seconds: float | None) -> None:
     assert turns(transcript_of_text(f"{line}\nBert: Hi"))[0] == ("Anna", "Hello", seconds)
 
 

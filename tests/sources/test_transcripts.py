@@ -123,6 +123,14 @@ def test_personal_data_in_a_name_is_nowhere_in_what_becomes_of_it(tmp_path: Path
     assert "jo.smith" not in repr(found) and "447911" not in repr(found)
 
 
+def test_a_file_name_that_is_no_utf8_does_no_harm(tmp_path: Path) -> None:
+    put(tmp_path, os.fsdecode(b"caf\xe9.txt"))
+    put(tmp_path, os.fsdecode(b"th\xe9.txt"), "Hello")
+    found = records(tmp_path)
+    assert [row.record_id for row in found] == ["caf\ufffd", "th\ufffd.txt"]
+    repr(found).encode()
+
+
 def test_unfinished_files_and_recordings_are_left_out(tmp_path: Path) -> None:
     for name in ("_temporary/a.txt", ".hidden.txt", "call.txt.tmp", "call.wav", "README", "call.vtt"):
         put(tmp_path, name, CAPTIONS)
