@@ -12,7 +12,7 @@ from include.pipelines.registry import load_pipeline, pipeline_names
 from include.stages.pool import POOL
 
 ROOT = Path(__file__).parents[2]
-NAMES = ["app_store_reviews", "call_transcripts", "support_tickets"]
+NAMES = ["app_store_reviews", "call_transcripts", "support_tickets", "survey_answers"]
 FORM = {
     "since", "until", "limit", "model", "prompt_version", "mode", "budget_usd", "read_from", "reprocess", "dry_run",
     "promote",

@@ -12,10 +12,9 @@ import pytest
 
 from include.errors import ConfigurationError
 from include.local.model_server import running_model
-from include.local.run import chosen_pipelines
+from include.local.run import BY_DEFAULT, chosen_pipelines
 from include.local.summary import progress_line, stage_of
 from include.local.workbench import airflow_home, locked, workbench_environ
-from include.pipelines.registry import pipeline_names
 from tests.fault_server.running import FaultServer
 from tests.local.processes import adopting_orphans, descendants
 
@@ -77,8 +76,8 @@ def test_a_secret_that_was_never_written_is_made_anew(tmp_path: Path) -> None:
 
 
 def test_pipelines_are_chosen_by_name_and_a_wrong_name_is_told() -> None:
-    assert chosen_pipelines(None) == pipeline_names()
-    assert chosen_pipelines("support_tickets") == ["support_tickets"]
+    assert chosen_pipelines(None) == list(BY_DEFAULT)
+    assert chosen_pipelines("survey_answers, support_tickets") == ["survey_answers", "support_tickets"]
     with pytest.raises(ConfigurationError, match="tickets_of_support"):
         chosen_pipelines("tickets_of_support")
 
@@ -133,7 +132,7 @@ def test_make_run_once_ends_well_leaves_no_process_and_a_second_one_asks_nothing
     before = descendants()
     first = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
     assert first.returncode == 0, first.stdout + first.stderr
-    for name in pipeline_names():
+    for name in BY_DEFAULT:
         assert f"Parquet  {tmp_path}/lake/current/{name}" in first.stdout
         for table in ("current", "results", "quarantine", "runs", "reports"):
             assert list((tmp_path / "lake" / table / name).rglob("*.*")), (table, name)
