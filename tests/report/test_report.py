@@ -15,7 +15,9 @@ from include.report.notify import slack_text
 from include.report.outcome import EarlierRun, RunOutcome
 from include.report.page import render_page
 
-REVIEWS, TICKETS, CALLS = (load_pipeline(name) for name in ("app_store_reviews", "support_tickets", "call_transcripts"))
+REVIEWS, TICKETS, CALLS, SURVEYS = (
+    load_pipeline(name) for name in ("app_store_reviews", "support_tickets", "call_transcripts", "survey_answers")
+)
 END = datetime(2026, 11, 23, 2, tzinfo=UTC)
 SCRIPT = "<script>alert(1)</script>"
 
@@ -167,6 +169,23 @@ def test_tickets_show_what_customers_ask_for() -> None:
     page = render_page(outcome(pd.DataFrame([row]), pipeline=TICKETS))
     assert "Refund the second charge." in page
     assert "I will call my lawyer tomorrow." in page
+
+
+def test_what_is_broken_is_told_in_other_words_than_what_is_asked_for() -> None:
+    row = {
+        "record_id": "s1",
+        "sentiment": "negative",
+        "kind": "problem",
+        "theme": "facilities",
+        "weight": "medium",
+        "summary": "The pool was cold.",
+        "suggestion": "Heat the pool.",
+        "quote": "Brr.",
+    }
+    page = render_page(outcome(pd.DataFrame([row]), SURVEYS))
+    asked, broken = page.split("What they ask for")[1].split("What is broken")
+    assert "Heat the pool." in asked and "The pool was cold." not in asked
+    assert "The pool was cold." in broken and "Heat the pool." not in broken
 
 
 def test_calls_show_the_actions() -> None:
