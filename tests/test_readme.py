@@ -40,9 +40,9 @@ def test_the_lake_reads_as_the_readme_says(snippet: str, folder: Path) -> None:
 
 
 def test_every_make_command_in_the_readme_is_a_recipe() -> None:
-    targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
     code = "\n".join(re.findall(r"```sh\n.*?```|`[^`\n]+`", README, re.DOTALL))
-    used = set(re.findall(r"\bmake ([a-z]+)\b", code))
+    used = set(re.findall(r"\bmake ([a-z-]+)\b", code))
     assert used <= targets
     assert {"run", "test", "try"} <= used
 

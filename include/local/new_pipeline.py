@@ -1,7 +1,7 @@
 """`make new-pipeline`: a new text source, ready to run on a small sample of its own.
 
-make new-pipeline NAME=survey_answers           texts from files
-make new-pipeline NAME=survey_answers SQL=1     texts from a SQL table, with a `query.sql`
+make new-pipeline NAME=product_returns           texts from files
+make new-pipeline NAME=product_returns SQL=1     texts from a SQL table, with a `query.sql`
 
 It copies `include/local/pipeline_template/`, a tree like the project's own: what it makes is what stands there.
 """
@@ -42,7 +42,7 @@ def new_pipeline(name: str, *, sql: bool, project: Path = PROJECT) -> list[Path]
     if not NAME.fullmatch(name) or keyword.iskeyword(name):
         raise ConfigurationError(
             f"NAME={name!r} cannot name a pipeline. Take lower-case letters, digits and underscores, a letter first, "
-            "at most 40 of them, and no word of Python's own: make new-pipeline NAME=survey_answers"
+            "at most 40 of them, and no word of Python's own: make new-pipeline NAME=product_returns"
         )
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATE),
