@@ -14,7 +14,8 @@ from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
 from include.llm.usage import Price, Usage, cost_usd
-from include.sources.redact import redact_output
+from include.privacy.policy import RedactionPolicy
+from include.privacy.redact import redact_output
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class FanOut:
         reporter: shows them.
         price: of the model; None when unknown.
         in_flight: number of workers.
+        redaction: what is taken out of raw outputs that are kept.
         purse: what may be spent; None when nothing bounds it.
         now: wall clock, for tests.
     """
@@ -58,6 +60,7 @@ class FanOut:
     reporter: ProgressReporter
     price: Price | None
     in_flight: int
+    redaction: RedactionPolicy = RedactionPolicy()
     purse: Purse | None = None
     now: Callable[[], datetime] = _utc_now
 
@@ -142,7 +145,7 @@ class FanOut:
             answer=answer,
             error_type=problem.error_type if problem else None,
             error_message=problem.message if problem else None,
-            raw_output=redact_output(problem.raw_output) if problem and problem.raw_output else None,
+            raw_output=redact_output(problem.raw_output, self.redaction) if problem and problem.raw_output else None,
             usage=effort.usage,
             cost_usd=cost_usd(self.price, effort.usage),
             attempts=effort.attempts,

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from include.errors import ConfigurationError
 from include.lake.columns import RESULT_SYSTEM_COLUMNS
 from include.llm.structured_output import quote_paths
+from include.privacy.policy import RedactionPolicy
 from include.sources.source import Source
 
 PIPELINES_FOLDER = Path(__file__).parent
@@ -80,6 +81,7 @@ class Pipeline:
         lookback: late arrivals of so long ago are still caught by the next run.
         first_window: how far back the first manual run goes.
         attributes: the source's own columns that have a type, by name without `attr_`; all others are kept as text.
+        redaction: which personal data is taken out of the texts before they are stored or sent.
         schedule: cron expression of the nightly run, read in `timezone`.
         model: default model at a real provider (the bundled local model has its own name).
         prompt_version: production prompt, a file `prompts/<version>.md`.
@@ -105,6 +107,7 @@ class Pipeline:
     lookback: timedelta = timedelta(days=2)
     first_window: timedelta = timedelta(days=30)
     attributes: Mapping[str, type[str] | type[int] | type[float] | type[bool]] = field(default_factory=dict)
+    redaction: RedactionPolicy = RedactionPolicy()
     timezone: str = "UTC"
     model: str = "gpt-4.1-mini"
     prompt_version: str = "v1"

@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from include.privacy.redact import redact_name
 from include.sources.clean import clean_text
-from include.sources.redact import Redactor
 
 # A day that lies further ahead of the upload is no day on which the call was held.
 CLOCKS_DIFFER = timedelta(days=1)
@@ -12,12 +12,6 @@ CLOCKS_DIFFER = timedelta(days=1)
 _DAY = re.compile(
     r"(?<!\d)(20\d\d)(?:([-_/])(\d\d)\2(\d\d)|(\d\d)(\d\d)(?=T\d))(?:[T_ ](\d\d)[:_-]?(\d\d)(?:[:_-]?(\d\d))?Z?)?(?!\d)"
 )
-
-
-def redacted_name(name: str) -> str:
-    """A name as it may be stored, redacted between underscores: to the searches one is a letter that hides a number."""
-    redactor = Redactor()
-    return "_".join(redactor.redact(part) for part in clean_text(name).split("_"))
 
 
 def call_id(name: str, version: str) -> str:
@@ -31,7 +25,7 @@ def call_id(name: str, version: str) -> str:
         The name; with personal data in it redacted and the version behind it, because two callers' numbers leave the
         same placeholder, and a hash of the number itself could be turned back by trying all numbers.
     """
-    redacted = redacted_name(name)
+    redacted = redact_name(name)
     return redacted if redacted == clean_text(name) else f"{redacted}-{version}"
 
 

@@ -1,11 +1,14 @@
 """Any JSONL, CSV or Parquet files as a source, on any file system that fsspec knows."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from include.errors import RetryLater
+from include.privacy.customer_key import CustomerKeys
+from include.privacy.policy import RedactionPolicy
 from include.settings import source_setting
 from include.sources.formats import read_rows
 from include.sources.location import find_files, reading_error
@@ -91,7 +94,22 @@ def normaliser_of(
     pulled_at: datetime,
     max_text_characters: int = MAX_TEXT_CHARACTERS,
     clock: Callable[[], datetime] = _now,
+    redaction: RedactionPolicy | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Normaliser:
-    """What turns the rows of a pull into records; see `read_files`."""
+    """What turns the rows of a pull into records; see `read_files`.
+
+    Args:
+        redaction: of the pipeline; None: all kinds.
+        environ: gives the secret of the customer keys.
+    """
     latest = max(pulled_at, clock()) + FUTURE_ALLOWED
-    return Normaliser(source, attributes, pulled_at, latest, max_text_characters)
+    return Normaliser(
+        source,
+        attributes,
+        pulled_at,
+        latest,
+        max_text_characters,
+        redaction or RedactionPolicy(),
+        CustomerKeys.of_environ(environ),
+    )

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from include.privacy.customer_key import CustomerKeys
+from include.privacy.policy import RedactionPolicy
+from include.privacy.redact import Redactor, redact_name
 from include.sources.clean import clean_text
 from include.sources.fields import (
     OWN_COLUMNS,
@@ -20,7 +23,6 @@ from include.sources.fields import (
     time_of,
 )
 from include.sources.record import Record, UnreadableRecord, content_version
-from include.sources.redact import Redactor
 from include.sources.row import BadRow
 
 # The lake has a column for each.
@@ -43,6 +45,8 @@ class Normaliser:
         pulled_at: UTC; when a record without a time is taken to have occurred.
         latest: UTC; a later time is no time.
         max_text_characters: a longer text or attribute is too large.
+        redaction: what is taken out of texts, attributes and addresses.
+        customer_keys: what customers' ids become.
     """
 
     source: str
@@ -50,6 +54,8 @@ class Normaliser:
     pulled_at: datetime
     latest: datetime
     max_text_characters: int
+    redaction: RedactionPolicy
+    customer_keys: CustomerKeys
 
     def record(self, row: Mapping[str, Any] | BadRow, place: str) -> Record | UnreadableRecord:
         """One row as a record, or as an unreadable one that says why.
@@ -59,7 +65,7 @@ class Normaliser:
             place: `<file name>#L<line>`, the id of a row without one.
         """
         if isinstance(row, BadRow):
-            return self._bad_row(row, place)
+            return self._bad_row(row, redact_name(place))
         if len(row) > MAX_COLUMNS:
             message = f"{place}: the row has {len(row):,} columns, more than {MAX_COLUMNS}"
             return self._unreadable(row, place, "too_large", message)
@@ -70,20 +76,23 @@ class Normaliser:
         except ValueError as error:
             occurred_at, time_error = None, str(error)
         if record_id is None:
+            place = redact_name(place)
             message = f"{place}: there is no id or record_id"
             return self._unreadable(row, place, "missing_id", message, occurred_at)
         text = text_of(columns)
         if not text:
             return self._unreadable(row, record_id, "empty_text", f"{place}: there is no text", occurred_at)
-        others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS}
+        ids = self.redaction.customer_id_columns
+        others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS and name not in ids}
         for name, value in (("text", text), *others.items()):
             if isinstance(value, str) and len(value) > self.max_text_characters:
                 message = f"{place}: {name} has {len(value):,} characters, more than {self.max_text_characters:,}"
                 return self._unreadable(row, record_id, "too_large", message, occurred_at)
         if time_error:
             return self._unreadable(row, record_id, "bad_timestamp", f"{place}: {time_error}")
-        redactor = Redactor()
+        redactor = Redactor(self.redaction)
         redacted = redactor.redact(text)
+        customer_key = self.customer_keys.of(columns.get(name) for name in ids)
         url = columns.get("source_url")
         return Record(
             record_id=record_id,
@@ -95,7 +104,8 @@ class Normaliser:
             attributes={
                 name: attribute_of(value, self.attributes.get(name, str), _clean_redact(redactor, name))
                 for name, value in others.items()
-            },
+            }
+            | ({"customer_key": customer_key} if customer_key else {}),
             is_dated=occurred_at is not None,
         )
 
@@ -115,7 +125,7 @@ class Normaliser:
             occurred_at=None,
             error_type=row.error_type,
             error_message=f"{place}: {row.error_message}",
-            raw=Redactor().redact(head)[:RAW_CHARACTERS],
+            raw=Redactor(self.redaction).redact(head)[:RAW_CHARACTERS],
         )
 
     def _unreadable(
@@ -126,13 +136,13 @@ class Normaliser:
         message: str,
         occurred_at: datetime | None = None,
     ) -> UnreadableRecord:
-        redactor = Redactor()
+        redactor = Redactor(self.redaction)
         head = {
             _clean_redact(redactor, "")(name)[:100]: redacted_text(
                 value[:RAW_READ_CHARACTERS] if isinstance(value, str) else value, _clean_redact(redactor, name)
             )
             for name, value in list(row.items())[:MAX_COLUMNS]
-            if value is not None
+            if value is not None and name not in self.redaction.customer_id_columns
         }
         return UnreadableRecord(
             record_id=record_id,

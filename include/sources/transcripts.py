@@ -15,10 +15,10 @@ from itertools import islice
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.call_names import call_id, call_time, redacted_name
+from include.privacy.redact import redact, redact_name
+from include.sources.call_names import call_id, call_time
 from include.sources.listing import ListedFile, list_files
 from include.sources.location import is_unfinished
-from include.sources.redact import redact
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.transcript_file import HEAD_BYTES, MAX_FILE_BYTES, call_name, is_transcript, read_transcript
@@ -155,7 +155,7 @@ class Transcripts:
             )
 
     def _row(self, fs: Any, file: ListedFile, name: str) -> SourceRow | None:
-        place = redacted_name(name)
+        place = redact_name(name)
         if not is_transcript(name):
             message = "archives are not opened: upload one file a call (.gz is fine)"
             return SourceRow(place, BadRow("not_text", message), file.modified)

@@ -84,6 +84,7 @@ class Zendesk:
             "id": ticket["id"],
             "record_version": f"{changed}-{content_version(said)}",
             "turns": turns,
+            "requester_id": ticket.get("requester_id"),
             "created_at": ticket.get("created_at"),
             "source_url": f"{host}/agent/tickets/{ticket['id']}",
             "subject": subject,

@@ -1,6 +1,5 @@
 """What left the house: one row for each text that a run sent to the provider."""
 
-import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +9,7 @@ import pyarrow as pa
 from include.lake.schemas import UTC_TIME
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry
-from include.sources.redact import KINDS
+from include.privacy.policy import kinds_in
 from include.stages.run_context import RunContext
 
 AUDIT_SCHEMA = pa.schema(
@@ -27,7 +26,6 @@ AUDIT_SCHEMA = pa.schema(
         pa.field("run_id", pa.string(), nullable=False),
     ]
 )
-_PLACEHOLDER = re.compile(rf"<({'|'.join(KINDS)})_\d+>")
 
 
 def audit_table(
@@ -61,7 +59,7 @@ def audit_table(
                 "model": run.model,
                 "characters": len(record["text"]),
                 "requests": entry.requests,
-                "kinds_redacted": sorted(set(_PLACEHOLDER.findall(record["text"]))),
+                "kinds_redacted": list(kinds_in(record["text"])),
                 "answered_at": datetime.fromisoformat(entry.processed_at),
                 "run_id": run.run_id,
             }

@@ -34,7 +34,7 @@ def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source
     else:
         window = Window(run.window_start, run.window_end) if reads_files else source_window(lake, pipeline, run)
     takes_all = reads_files and not run.is_bounded
-    normaliser = normaliser_of(pipeline.name, pipeline.attributes, run.window_end)
+    normaliser = normaliser_of(pipeline.name, pipeline.attributes, run.window_end, redaction=pipeline.redaction)
     for item in source.pull(window, pulled.resume):
         if isinstance(item, Checkpoint):
             pulled.commit(item.resume, window.start)

@@ -7,7 +7,7 @@ length of the text.
 import re
 from collections.abc import Iterator
 
-from include.sources.personal_data import Finding, is_part_of_code, words_before
+from include.privacy.finding import Finding, Searched, is_named_otherwise, is_part_of_code
 
 # Sizes of the groups of numbers that begin with neither `+` nor 0, and who writes them so. Longer ones first.
 _SHAPES = (
@@ -61,34 +61,21 @@ EPOCH_DIGITS = 10
 # With and without the country's code it is the same number.
 SAME_LAST_DIGITS = 9
 
-# What stands right before a number that is no telephone number.
-_NAMED_OTHERWISE = re.compile(
-    r"(?:\b|_)(?:order|bestell\w*|auftrag\w*|commande|pedido|ticket|invoice|rechnung\w*|case|ref(?:erence)?|tracking"
-    r"|serial|sku|model|transaction|confirmation|booking|reservation|isbn|imei|v(?:er(?:sion)?)?|build|id)"
-    r"(?:[ _]*(?:number|num|nr|no|id|code))?[\s.:=#\"']{0,4}$"
-    r"|(?:[$€£¥₹]|\b(?:usd|eur|gbp|inr|idr|rp|rs|vnd)\.?)[ \u00a0]?$",
-    re.IGNORECASE,
-)
 _CURRENCY_AFTER = re.compile(
     r"[ \u00a0]?(?:[$€£¥₹%]|(?:usd|eur|gbp|inr|idr|vnd|euros?|dollars?|pounds|rupees|million|bytes)\b)", re.IGNORECASE
 )
 
 
-def find_phone_numbers(text: str, label: str) -> Iterator[Finding]:
-    """Telephone numbers in the forms above.
-
-    Args:
-        text: searched.
-        label: name of the column, which says as much about a number as a word before it does.
-    """
-    position = 0
+def find_phone_numbers(searched: Searched) -> Iterator[Finding]:
+    """Telephone numbers in the forms above."""
+    text, position = searched.text, 0
     for region in _MANY_DIGITS.finditer(text):
         position = max(position, region.start() - 2)
         # Two characters more, because what follows a number says whether it is one.
         while match := _CANDIDATE.search(text, position, region.end() + 2):
             position, digits = _whole_number(text, match)
             has_plus = text[match.start()] in "+＋"
-            if digits and (has_plus or not _is_something_else(text, match, position, digits, label)):
+            if digits and (has_plus or not _is_something_else(text, match, position, digits)):
                 yield Finding(match.start(), position, "PHONE", digits[-SAME_LAST_DIGITS:])
 
 
@@ -115,7 +102,7 @@ def _whole_number(text: str, match: re.Match[str]) -> tuple[int, str]:
     return end, digits if fewest <= len(digits) - prefix <= most else ""
 
 
-def _is_something_else(text: str, match: re.Match[str], end: int, digits: str, label: str) -> bool:
+def _is_something_else(text: str, match: re.Match[str], end: int, digits: str) -> bool:
     start = match.start()
     if match.lastgroup == "plain" and len(digits) == EPOCH_DIGITS and digits[0] == "1":
         return True
@@ -123,4 +110,4 @@ def _is_something_else(text: str, match: re.Match[str], end: int, digits: str, l
     is_sum = digits[0] != "0" and text[end - 3 : end] == "000" and "-" not in match.group()
     if is_sum or is_part_of_code(text, start, end):
         return True
-    return bool(_NAMED_OTHERWISE.search(words_before(text, start, label)) or _CURRENCY_AFTER.match(text, end))
+    return bool(is_named_otherwise(text, start) or _CURRENCY_AFTER.match(text, end))

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from include.sources.redact import Redactor, redact
+from include.privacy.redact import Redactor, redact
 
 
 @pytest.mark.parametrize(

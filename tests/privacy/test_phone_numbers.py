@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.sources.redact import Redactor, redact
+from include.privacy.redact import Redactor, redact
 
 
 @pytest.mark.parametrize(

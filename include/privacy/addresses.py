@@ -1,0 +1,114 @@
+"""Find postal addresses: a street with a house number, and what follows it; post office boxes.
+
+A street alone, a town or a postcode alone stays: it says where something was, not where somebody lives. The forms are
+those of English, German, Dutch, French, Spanish, Italian and Portuguese addresses.
+"""
+
+import re
+from collections.abc import Iterator
+
+from include.privacy.finding import Finding, Searched
+
+# English street names end in one of these.
+_ENGLISH = (
+    *("street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "way", "court"),
+    *("ct", "place", "parkway", "pkwy", "square", "terrace", "close", "crescent", "highway", "grove", "gardens", "row"),
+)
+# Romance ones begin with one of these.
+_ROMANCE = (
+    *("rue", "avenue", "av", "boulevard", "bd", "place", "chemin", "impasse", "allée", "quai", "route", "cours"),
+    *("calle", "avenida", "avda", "plaza", "paseo", "carrera", "camino", "via", "viale", "corso", "piazza", "vicolo"),
+    *("rua", "praça", "travessa", "alameda", "estrada", "largo"),
+)
+_GERMANIC_ENDINGS = ("straße", "strasse", "str", "weg", "platz", "allee", "gasse", "damm", "ufer", "ring") + (
+    *("straat", "gracht", "laan", "plein", "kade", "singel", "dijk", "gatan", "vägen"),
+)
+# In the tables of words, by the search that they concern.
+STREET_WORDS = tuple(dict.fromkeys((*_ENGLISH, *_ROMANCE, "box")))
+STREET_ENDINGS = tuple(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3) + ("str",)
+
+_CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]*"
+_UK_POSTCODE = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
+_UNIT = r"(?:[, ]{1,2}(?i:apt|apartment|flat|unit|suite|ste|floor)\.? ?#?\w{1,6})"
+_ENGLISH_TAIL = re.compile(
+    rf"{_UNIT}?(?:,? {_CAP}(?: {_CAP}){{0,2}}(?=,? (?:[A-Z]{{2}} \d{{5}}|{_UK_POSTCODE})))?"
+    rf"(?:,? (?:[A-Z]{{2}} \d{{5}}(?:-\d{{4}})?|{_UK_POSTCODE}))?(?!\w)"
+)
+# Between the house number and the word for the street: one to four words of a name.
+_ENGLISH_HEAD = re.compile(
+    rf"(?<![\w.,#/-])\d{{1,5}}[A-Za-z]?,? (?P<name>(?:(?:[NSEW]\.? )?(?:{_CAP} ){{1,4}}|(?:\d{{1,3}}(?:st|nd|rd|th) )))$"
+)
+_NO_STREET = frozenset(
+    [
+        "hour",
+        "minute",
+        "day",
+        "mile",
+        "step",
+        "star",
+        "year",
+        "level",
+        "point",
+        "week",
+        "month",
+        "second",
+        "person",
+        "player",
+        "man",
+        "way",
+    ]
+)
+_TOWN_WORD = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
+_TOWN = rf"{_TOWN_WORD}(?: (?:de |la |am |an der )?{_TOWN_WORD}){{0,2}}"
+_POSTCODE_AND_TOWN = rf"(?:,? ?\n?(?:[A-Z]-)?\d{{4,5}}(?:-\d{{3}})?(?: [A-Z]{{2}})?(?: {_TOWN})?)"
+_GERMANIC_TAIL = re.compile(rf"\.? \d{{1,4}} ?[a-zA-Z]?(?![\w.,:/]\d)(?!\w){_POSTCODE_AND_TOWN}?")
+_SMALL = r"(?:de|da|do|das|dos|del|della|delle|dei|di|la|las|los|le|les|l'|d'|des|du|e|y|et|von|van)"
+_STREET_NAME = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?: (?:{_SMALL} ){{0,2}}{_CAP}){{0,4}}"
+_NUMBER_FIRST = re.compile(r"(?<![\w.,#/-])\d{1,4}(?: ?(?:bis|ter|quater|[A-D]))?,? $", re.IGNORECASE)
+_NAME_AFTER = re.compile(rf"[^\W\d_]+\.? {_STREET_NAME}{_POSTCODE_AND_TOWN}?")
+_NUMBER_AFTER = re.compile(
+    rf"[^\W\d_]+\.? {_STREET_NAME},? (?:n[.º°]{{1,2}} ?|nº |número |num\. ?)?\d{{1,4}}(?: ?[A-Za-z])?(?![\w.:/]){_POSTCODE_AND_TOWN}?"
+)
+_POST_BOX = re.compile(r"box:? \d{1,6}(?:, [^\W\d_][\w .'-]{1,30}, [A-Z]{2} \d{5}(?:-\d{4})?)?(?!\w)", re.IGNORECASE)
+_POST_OFFICE_BEFORE = re.compile(r"\bP\.? ?O\.? $", re.IGNORECASE)
+LONGEST_NAME = 60
+
+
+def find_addresses(searched: Searched) -> Iterator[Finding]:
+    """Postal addresses: the street with its number, and the flat, postcode and town that follow it."""
+    text = searched.text
+    for anchor in searched.anchors.get("street", ()):
+        before = text[max(anchor.start - LONGEST_NAME, 0) : anchor.start]
+        span = _post_box(text, anchor.start, before) if anchor.word == "box" else None
+        if span is None and anchor.word in _ROMANCE:
+            span = _romance(text, anchor.start, before)
+        if span is None and anchor.word in _ENGLISH and text[anchor.start].isupper():
+            span = _english(text, anchor.start, anchor.end, before)
+        if span is None and anchor.word.endswith(STREET_ENDINGS):
+            tail = _GERMANIC_TAIL.match(text, anchor.end)
+            span = (anchor.start, tail.end()) if tail and text[anchor.start].isupper() else None
+        if span is not None:
+            yield Finding(*span, "ADDRESS", "".join(filter(str.isalnum, text[slice(*span)])).casefold())
+
+
+def _english(text: str, start: int, end: int, before: str) -> tuple[int, int] | None:
+    head = _ENGLISH_HEAD.search(before)
+    if head is None or any(word.casefold() in _NO_STREET for word in head["name"].split()):
+        return None
+    end += text[end : end + 1] == "."
+    tail = _ENGLISH_TAIL.match(text, end)
+    return start - len(before) + head.start(), tail.end() if tail else end
+
+
+def _romance(text: str, start: int, before: str) -> tuple[int, int] | None:
+    number = _NUMBER_FIRST.search(before)
+    if number:
+        found = _NAME_AFTER.match(text, start)
+        return (start - len(before) + number.start(), found.end()) if found else None
+    found = _NUMBER_AFTER.match(text, start)
+    return found.span() if found and text[start].isupper() else None
+
+
+def _post_box(text: str, start: int, before: str) -> tuple[int, int] | None:
+    office, box = _POST_OFFICE_BEFORE.search(before), _POST_BOX.match(text, start)
+    return (start - len(before) + office.start(), box.end()) if office and box else None

@@ -1,0 +1,52 @@
+"""Find the words that personal data stands beside, all in one pass over a text."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from include.privacy.addresses import STREET_ENDINGS, STREET_WORDS
+from include.privacy.emails import AT_WORDS
+from include.privacy.finding import Anchor
+from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
+from include.privacy.name_lists import given_names
+from include.privacy.people import NAME_WORDS
+from include.privacy.spoken_numbers import DIGIT_WORDS
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+
+
+def _searches_by_word() -> dict[str, tuple[str, ...]]:
+    searches: dict[str, tuple[str, ...]] = defaultdict(tuple)
+    for name, words in (
+        ("account", ACCOUNT_WORDS),
+        ("secret", SECRET_WORDS),
+        ("birth", BIRTH_WORDS),
+        ("spoken_email", AT_WORDS),
+        ("spoken_number", DIGIT_WORDS),
+        ("street", STREET_WORDS),
+    ):
+        for word in dict.fromkeys(words):
+            searches[word] += (name,)
+    for word, name in NAME_WORDS.items():
+        searches[word] += (name,)
+    return dict(searches)
+
+
+_SEARCHES = _searches_by_word()
+
+
+def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
+    """Anchors by the name of the search that they concern, in the order of the text."""
+    anchors: dict[str, list[Anchor]] = {}
+    names = given_names()
+    for match in _WORD.finditer(text):
+        said = match.group()
+        word = said.lower()
+        for search in _SEARCHES.get(word, ()):
+            anchors.setdefault(search, []).append(Anchor(*match.span(), word))
+        if said[0] < "a" or said[0] > "z":
+            if said in names:
+                anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
+            if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
+                anchors.setdefault("street", []).append(Anchor(*match.span(), word))
+    return anchors

@@ -1,0 +1,118 @@
+"""Find e-mail addresses, written and spoken."""
+
+import re
+from collections.abc import Iterator
+
+from include.privacy.finding import Finding, Searched
+
+LONGEST_LOCAL_PART = 64
+_AT = re.compile(r"[@＠]|%40")
+_DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})")
+
+
+def find_emails(searched: Searched) -> Iterator[Finding]:
+    """E-mail addresses, also with `%40` as in a URL."""
+    text, last_end = searched.text, 0
+    for at in _AT.finditer(text):
+        start = at.start()
+        while start > max(last_end, at.start() - LONGEST_LOCAL_PART) and _is_local(text[start - 1]):
+            start -= 1
+        domain = _DOMAIN.match(text, at.end())
+        if start < at.start() and domain:
+            last_end = domain.end()
+            yield Finding(start, domain.end(), "EMAIL", f"{text[start : at.start()]}@{domain.group()}".casefold())
+
+
+def _is_local(character: str) -> bool:
+    return character.isalnum() or character in "._+-'"
+
+
+# How people of the bundled samples' languages say the signs of an address.
+AT_WORDS = ("at", "ät", "arroba", "arobase", "chiocciola", "apenstaartje", "małpa")
+_SIGNS = {
+    **dict.fromkeys(("dot", "punkt", "punto", "point", "ponto", "punt", "kropka"), "."),
+    **dict.fromkeys(("underscore", "unterstrich", "guion bajo", "guión bajo", "underline", "tiret bas"), "_"),
+    **dict.fromkeys(("dash", "hyphen", "minus", "bindestrich", "guion", "guión", "tiret", "trattino", "hífen"), "-"),
+    "plus": "+",
+}
+_SIGN = "|".join(sorted(_SIGNS, key=len, reverse=True))
+_DOT = "dot|punkt|punto|point|ponto|punt|kropka"
+# A word, or one spelt out: `t o m`.
+_PART = r"(?:[^\W_](?: [^\W_]){1,20}(?!\w)|[\w-]{1,40})"
+_SPOKEN_LOCAL = re.compile(rf"(?<!\w){_PART}(?:(?: (?:{_SIGN}) |[._+-]){_PART}){{0,5}}[ (\[]{{1,2}}$", re.IGNORECASE)
+_SPOKEN_DOMAIN = re.compile(
+    rf"[)\]]?[ ,]{{0,2}}([\w-]{{2,40}}(?:(?: ?[(\[]? ?(?:{_DOT}) ?[)\]]? ?|\.)[^\W\d_]{{2,20}}){{1,3}})(?!\w)",
+    re.IGNORECASE,
+)
+_SPOKEN_DOT = re.compile(rf" ?[(\[]? ?(?:{_DOT}) ?[)\]]? ?", re.IGNORECASE)
+_SPOKEN_SIGN = re.compile(rf" ?\b({_SIGN})\b ?", re.IGNORECASE)
+# `it at amazon dot com` is where it was bought; `tom at gmail dot com` is an address.
+_MAIL_HOSTS = frozenset(
+    [
+        "gmail",
+        "googlemail",
+        "hotmail",
+        "outlook",
+        "live",
+        "msn",
+        "yahoo",
+        "ymail",
+        "icloud",
+        "aol",
+        "proton",
+        "protonmail",
+        "gmx",
+        "web",
+        "mail",
+        "fastmail",
+        "zoho",
+        "comcast",
+        "verizon",
+        "btinternet",
+        "orange",
+        "wanadoo",
+        "laposte",
+        "sfr",
+        "free",
+        "libero",
+        "uol",
+        "bol",
+        "terra",
+        "qq",
+        "naver",
+        "interia",
+        "wp",
+        "seznam",
+        "ziggo",
+        "kpn",
+        "bluewin",
+    ]
+)
+_NO_LOCAL = frozenset(
+    ["us", "me", "it", "him", "her", "you", "them", "look", "buy", "bought", "here", "there", "was", "is", "are"]
+)
+_MAIL_BEFORE = re.compile(r"mail|correo|address|adresse|dirección|posta|courriel", re.IGNORECASE)
+_SPOKEN_CHARACTERS = 80
+
+
+def find_spoken_emails(searched: Searched) -> Iterator[Finding]:
+    """Addresses as they are said, `john dot smith at gmail dot com`, or hidden, `john (at) gmail.com`."""
+    text = searched.text
+    for at in searched.anchors.get("spoken_email", ()):
+        domain = _SPOKEN_DOMAIN.match(text, at.end)
+        window = text[max(at.start - _SPOKEN_CHARACTERS, 0) : at.start]
+        local = _SPOKEN_LOCAL.search(window) if domain else None
+        if domain is None or local is None:
+            continue
+        host = _SPOKEN_DOT.sub(".", domain.group(1)).casefold()
+        said = local.group().rstrip(" ([")
+        start = at.start - len(window) + local.start()
+        is_address = (
+            _SPOKEN_SIGN.search(said)
+            or re.search(r"[\d._+-]|\w \w\b", said)
+            or host.partition(".")[0] in _MAIL_HOSTS
+            or _MAIL_BEFORE.search(text, max(start - _SPOKEN_CHARACTERS, 0), start)
+        )
+        if is_address and said.casefold() not in _NO_LOCAL:
+            name = _SPOKEN_SIGN.sub(lambda sign: _SIGNS[sign.group(1).casefold()], said).replace(" ", "").casefold()
+            yield Finding(start, domain.end(1), "EMAIL", f"{name}@{host}")

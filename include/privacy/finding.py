@@ -1,0 +1,95 @@
+"""What a search gives, and what all searches look at."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+# What was found already; cleaned texts do not contain it.
+TAKEN = "\x00"
+WORDS_BEFORE = 40
+LETTERS_OF_CODE = 9
+# What stands right before a number that a business gave to a thing, not to a person.
+_NAMED_OTHERWISE = re.compile(
+    r"(?:\b|_)(?:orders?|bestell\w*|auftrag\w*|commande|pedidos?|ordine|ordern?|zam[oó]wieni\w*|sipariş|pesanan|заказ"
+    r"|注文番号|ticket|invoice|rechnung\w*|facture|factura|fattura|factuur|case|ref(?:erence)?|tracking|sendung\w*"
+    r"|colis|protocolo|serial|sku|model|transaction|confirmation|booking|reservation|isbn|imei|dhl|ups|fedex|hermes"
+    r"|v(?:er(?:sion)?)?|build|id)"
+    r"(?:[ _]*(?:number|num|nr|no|id|code))?(?:[ _]+(?:is|was|ist|est|es|è|é))?[\s.:=#\"']{0,4}$"
+    r"|(?:[$€£¥₹]|\b(?:usd|eur|gbp|inr|idr|rp|rs|vnd)\.?)[ \u00a0]?$",
+    re.IGNORECASE,
+)
+_DIGIT_AND_LETTERS = re.compile(r"\d[^\W\d_]+$")
+_LETTERS_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
+
+
+class Finding(NamedTuple):
+    """Characters `start` to `end` are personal data of a kind; `key` is the same for the same value spelt otherwise."""
+
+    start: int
+    end: int
+    kind: str
+    key: str
+
+
+class Anchor(NamedTuple):
+    """A word that personal data may stand beside, such as `account` or `Street`; in lower case."""
+
+    start: int
+    end: int
+    word: str
+
+
+class Searched(NamedTuple):
+    """A text that is searched.
+
+    Args:
+        text: with `TAKEN` for what was found already; before the value of a column stands the column's name.
+        anchors: by the name of the search that they concern, in the order of the text.
+        people: parts of the names that the record has shown so far, and the key of the person; added to.
+    """
+
+    text: str
+    anchors: Mapping[str, Sequence[Anchor]]
+    people: dict[str, str]
+
+
+Search = Callable[[Searched], Iterable[Finding]]
+
+
+def words_before(text: str, start: int) -> str:
+    """What stands right before a place in a text."""
+    return text[max(start - WORDS_BEFORE, 0) : start]
+
+
+def is_named_otherwise(text: str, start: int) -> bool:
+    """Whether the words before a number say that it is no personal one: an order's, a parcel's, a sum of money."""
+    return bool(_NAMED_OTHERWISE.search(words_before(text, start)))
+
+
+def is_part_of_code(text: str, start: int, end: int) -> bool:
+    """Whether digits stand in the midst of letters and other digits, as in a hash."""
+    before, after = text[max(start - LETTERS_OF_CODE, 0) : start], text[end : end + LETTERS_OF_CODE]
+    is_between_letters = before[-1:].isalpha() and after[:1].isalpha()
+    return bool(is_between_letters or _DIGIT_AND_LETTERS.search(before) or _LETTERS_AND_DIGIT.match(after))
+
+
+def blanked(text: str, findings: Sequence[Finding]) -> str:
+    """The text of the same length without what was found.
+
+    Args:
+        findings: sorted; none overlaps another.
+    """
+    parts, position = [], 0
+    for finding in findings:
+        parts += [text[position : finding.start], TAKEN * (finding.end - finding.start)]
+        position = finding.end
+    return "".join([*parts, text[position:]])
+
+
+def without_overlaps(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings in order; of two that overlap the earlier, and the longer of two that begin together."""
+    end = -1
+    for finding in sorted(findings, key=lambda finding: (finding.start, -finding.end)):
+        if finding.start >= end and finding.end > finding.start:
+            end = finding.end
+            yield finding

@@ -1,0 +1,168 @@
+"""Find what is personal only because of the words before it: account numbers, secrets, dates of birth."""
+
+import re
+from collections.abc import Iterator
+
+from include.privacy.finding import Finding, Searched
+
+# Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
+_FILLER = (
+    r"(?:is|it'?s|its|it|are|was|the|number|num|nr|no|yes|sure|ok|okay|yeah|um|uh|well|and|that'?s|that|my|here|please|bitte"
+    r"|ja|also|ist|lautet|die|der|das|es|el|la|sí|si|est|le|c'est|oui|è|il|lo|é|o|sim|het|de|to|jest|är|holder)"
+)
+_GAP = (
+    rf"[\s:#=.\-–\"'(]{{0,4}}(?:{_FILLER}\b[\s:#=,.\-–\"'(]{{1,3}}){{0,4}}"
+    rf"(?:[^\n]{{0,30}}(?:[?.]|please|bitte)\s{{0,3}}\n\s{{0,3}}(?:[\w ]{{1,20}}: ?)?(?:{_FILLER}\b[\s:#,.\-…]{{1,3}}){{0,5}})?"
+)
+
+# Numbers of persons, in the words of the languages of the bundled samples. Numbers of orders, tickets, parcels,
+# invoices and bookings are not among them: they are what an analyst looks a case up by.
+ACCOUNT_WORDS = (
+    *("account", "acct", "a/c", "customer", "client", "policy", "member", "membership", "subscriber", "loyalty"),
+    *("routing", "sort", "passport", "licence", "license", "patient", "contract", "iban", "meter", "roll"),
+    *("kundennummer", "kundennr", "kontonummer", "kontonr", "konto", "vertragsnummer", "vertragsnr"),
+    *(
+        "versicherungsnummer",
+        "policennummer",
+        "mitgliedsnummer",
+        "reisepassnummer",
+        "personalausweisnummer",
+        "bankleitzahl",
+    ),
+    *("numéro", "número", "numero", "cuenta", "conta", "compte", "conto", "codice", "código", "cliente", "póliza"),
+    *("klantnummer", "rekeningnummer", "polisnummer", "klantnr", "kundnummer", "kontonummer", "numer"),
+)
+_NUMBER = r"(?:number|num|nr|no|id|code|#)"
+_ACCOUNT_LABEL = (
+    rf"(?:(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?|(?:customer|client|member(?:ship)?|subscriber"
+    rf"|loyalty|policy|patient|contract|routing|roll|meter point)[ _]{_NUMBER}|policy|sort code|passport(?: {_NUMBER})?"
+    rf"|(?:driv\w+ )?licen[cs]e(?: {_NUMBER})?"
+    r"|(?:kunden|konto|vertrags|versicherungs|policen|mitglieds|reisepass|personalausweis)(?:nummer|nr)|konto|bankleitzahl"
+    r"|num[ée]ro de (?:client|compte|contrat|police|passeport|carte d'identité)|compte n[°o]"
+    r"|n[uú]mero de (?:cliente|cuenta|p[oó]liza|contrato|socio|pasaporte|conta|apólice|ag[eê]ncia)|(?:cuenta|conta)(?: n[°º])?"
+    r"|codice cliente|numero (?:cliente|di conto|polizza|contratto|del passaporto)|c[oó]digo (?:de )?cliente"
+    r"|(?:klant|rekening|polis|kund)(?:nummer|nr)|numer (?:klienta|konta|umowy|polisy))"
+)
+_DATE = r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./](?!00)\d{1,2}[-./](?:19|20)?\d\d)(?!\d)"
+_ACCOUNT = re.compile(
+    rf"{_ACCOUNT_LABEL}\b{_GAP}(?P<value>(?!{_DATE})(?:[A-Za-z]{{1,4}}[- ]?)?\d[\dA-Za-z]{{0,24}}(?:[-/. ]\d[\dA-Za-z]{{0,24}}(?![\w:,.]\d)){{0,6}}"
+    r"|[A-Z0-9]{6,18})(?!\w)",
+    re.IGNORECASE,
+)
+_ACCOUNT_BEFORE = re.compile(rf"\b{_ACCOUNT_LABEL}\b{_GAP}$", re.IGNORECASE)
+FEWEST_DIGITS = 4
+_LETTERS_AND_DIGITS = re.compile(r"(?=[A-Z]*\d)[A-Z0-9]{6,18}")
+
+SECRET_WORDS = (
+    *(
+        "password",
+        "passwort",
+        "passcode",
+        "kennwort",
+        "contraseña",
+        "clave",
+        "senha",
+        "wachtwoord",
+        "hasło",
+        "pin",
+        "cvv",
+    ),
+    *("cvc", "cvv2", "otp", "code", "mot", "parola", "şifre", "pwd"),
+)
+_CODE_LABEL = (
+    r"(?:(?:card |sim |my |your )?pin(?: code| number)?|cvv2?|cvc|otp|(?<=security )code|(?<=verification )code|(?<=access )code"
+    r"|(?<=one-time )code|(?<=one time )code|(?<=login )code|(?<=sms )code|code (?:you|they|that was) (?:sent|texted|gave)(?: me)?)"
+)
+_PASSWORD_LABEL = (
+    r"(?:pass(?:word|wort|code)|pwd|kennwort|contraseña|clave|senha|wachtwoord|hasło|parola|şifre|mot de passe)"
+)
+_CODE = re.compile(rf"{_CODE_LABEL}\b{_GAP}(?P<value>\d{{3,8}})(?![\w%])(?![.,]\d)", re.IGNORECASE)
+_CODE_BEFORE = re.compile(rf"\b{_CODE_LABEL}\b{_GAP}$", re.IGNORECASE)
+# A word after `password` is a secret only if no dictionary has it.
+_PASSWORD = re.compile(
+    rf"{_PASSWORD_LABEL}\b{_GAP}[\"'“‘]?(?P<value>(?=[^\s]{{0,40}}\d)[^\s\"'”’,;\x00]{{4,40}}(?<![.!?)]))",
+    re.IGNORECASE,
+)
+
+BIRTH_WORDS = (
+    *(
+        "birth",
+        "birthdate",
+        "birthday",
+        "dob",
+        "born",
+        "geboren",
+        "geburtsdatum",
+        "né",
+        "née",
+        "naissance",
+        "nacimiento",
+    ),
+    *(
+        "nací",
+        "nacido",
+        "nacida",
+        "nato",
+        "nata",
+        "nascita",
+        "nascimento",
+        "nasci",
+        "nascido",
+        "nascida",
+        "geboortedatum",
+    ),
+    *("urodzenia", "urodzony", "urodzona", "urodziłem", "urodziłam", "födelsedatum", "född", "doğum"),
+)
+_MONTH = r"[^\W\d_]{3,12}\.?"
+_BIRTHDATE = re.compile(
+    r"[^\W\d_]+(?: on| am| le| el| il| em| op| den| tarihi| im| a| o)?"
+    + _GAP
+    + r"(?P<value>(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}"
+    r"|\d{1,2}[-./ ]{1,2}\d{1,2}[-./ ]{1,2}(?:19|20)?\d\d"
+    rf"|\d{{1,2}}(?:st|nd|rd|th|er|º|\.)?(?: of| de| di)? {_MONTH}(?: de| del|,)? (?:19|20)?\d\d"
+    rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)\d\d)(?!\d)",
+    re.IGNORECASE,
+)
+
+
+def account_is_named(text: str, start: int) -> bool:
+    """Whether the words before a place announce an account number."""
+    return bool(_ACCOUNT_BEFORE.search(_before(text, start)))
+
+
+def secret_is_named(text: str, start: int) -> bool:
+    """Whether the words before a place announce a PIN or a security code."""
+    return bool(_CODE_BEFORE.search(_before(text, start)))
+
+
+def _before(text: str, start: int) -> str:
+    return text[max(start - 90, 0) : start]
+
+
+def find_accounts(searched: Searched) -> Iterator[Finding]:
+    """Numbers of accounts, customers, policies, contracts, passports and licences, where they are called so."""
+    for match in _matches(searched, "account", _ACCOUNT):
+        value = match["value"]
+        digits = sum(map(str.isdigit, value))
+        if digits >= FEWEST_DIGITS or _LETTERS_AND_DIGITS.fullmatch(value):
+            yield Finding(*match.span("value"), "ACCOUNT", "".join(filter(str.isalnum, value)).upper())
+
+
+def find_secrets(searched: Searched) -> Iterator[Finding]:
+    """Passwords, PINs, card security codes and one-time codes, where they are called so."""
+    for pattern in (_CODE, _PASSWORD):
+        for match in _matches(searched, "secret", pattern):
+            yield Finding(*match.span("value"), "SECRET", match["value"])
+
+
+def find_birthdates(searched: Searched) -> Iterator[Finding]:
+    """Dates of birth, where they are called so; other dates stay."""
+    for match in _matches(searched, "birth", _BIRTHDATE):
+        yield Finding(*match.span("value"), "BIRTHDATE", "".join(filter(str.isalnum, match["value"])).casefold())
+
+
+def _matches(searched: Searched, name: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+    for anchor in searched.anchors.get(name, ()):
+        match = pattern.match(searched.text, anchor.start)
+        if match:
+            yield match

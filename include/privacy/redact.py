@@ -1,0 +1,136 @@
+"""Take personal data out of the texts of a record before anything is stored or sent. See README.md."""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+
+from include.privacy.addresses import find_addresses
+from include.privacy.anchors import find_anchors
+from include.privacy.emails import find_emails, find_spoken_emails
+from include.privacy.finding import TAKEN, Finding, Search, Searched, blanked, without_overlaps
+from include.privacy.ip_addresses import find_ips
+from include.privacy.labelled_values import find_accounts, find_birthdates, find_secrets
+from include.privacy.national_ids import find_national_ids
+from include.privacy.payment import find_cards, find_ibans
+from include.privacy.people import find_people
+from include.privacy.phone_numbers import find_phone_numbers
+from include.privacy.policy import PLACEHOLDER, RedactionPolicy
+from include.privacy.spoken_numbers import find_spoken_numbers
+from include.sources.clean import clean_text
+
+# What a model says beyond it is not worth keeping.
+MAX_OUTPUT_CHARACTERS = 20_000
+_DIGIT = re.compile(r"\d")
+_AT = re.compile(r"[@＠]|%40")
+_DEFAULT_POLICY = RedactionPolicy()
+
+# Kinds of a search, what its text must have for it to be worth while, and the search: the surest come first, for what
+# is found is hidden from those that follow.
+_SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
+    (frozenset({"EMAIL"}), _AT, find_emails),
+    (frozenset({"EMAIL"}), None, find_spoken_emails),
+    (frozenset({"IBAN"}), _DIGIT, find_ibans),
+    (frozenset({"CARD"}), _DIGIT, find_cards),
+    (frozenset({"NATIONAL_ID"}), _DIGIT, find_national_ids),
+    (frozenset({"IP"}), _DIGIT, find_ips),
+    (frozenset({"CARD", "ACCOUNT", "SECRET", "PHONE"}), None, find_spoken_numbers),
+    (frozenset({"SECRET"}), _DIGIT, find_secrets),
+    (frozenset({"BIRTHDATE"}), _DIGIT, find_birthdates),
+    (frozenset({"ACCOUNT"}), _DIGIT, find_accounts),
+    (frozenset({"ADDRESS"}), _DIGIT, find_addresses),
+    (frozenset({"PHONE"}), _DIGIT, find_phone_numbers),
+    (frozenset({"PERSON"}), None, find_people),
+)
+
+
+def redact(text: str, policy: RedactionPolicy = _DEFAULT_POLICY) -> str:
+    """A text by itself; see `Redactor`."""
+    return Redactor(policy).redact(text)
+
+
+def redact_name(name: str) -> str:
+    """The name of a file as it may be stored, redacted between underscores: to the searches one is a letter."""
+    redactor = Redactor()
+    return "_".join(redactor.redact(part) for part in clean_text(name).split("_"))
+
+
+def redact_output(text: str, policy: RedactionPolicy) -> str:
+    """What a model said, as it is kept for people to look at: cleaned, cut and redacted, for models invent too."""
+    return redact(clean_text(text[:MAX_OUTPUT_CHARACTERS]), policy)
+
+
+class Redactor:
+    """Redacts the texts of one record: the same value gets the same placeholder in all of them.
+
+    The values themselves are forgotten with the redactor; nothing stores which placeholder stands for what.
+    """
+
+    def __init__(self, policy: RedactionPolicy = _DEFAULT_POLICY) -> None:
+        self._policy = policy
+        self._placeholders: dict[tuple[str, str], str] = {}
+        self._count: dict[str, int] = {}
+        self._people: dict[str, str] = {}
+
+    def redact(self, text: str, label: str = "") -> str:
+        """The text with `<EMAIL_1>`, `<PERSON_2>` and so on for what was found.
+
+        Args:
+            text: cleaned by `clean_text`. Redacting twice changes nothing.
+            label: name of the column, if it is not the record's text: digits in `order_id` are no telephone number.
+        """
+        if label and label.casefold() in self._policy.person_columns and text:
+            return self._placeholder(Finding(0, len(text), "PERSON", self._people.get(text, text.casefold())))
+        prefix = f"{label.replace('_', ' ')}: " if label else ""
+        findings = [
+            Finding(max(found.start - len(prefix), 0), found.end - len(prefix), found.kind, found.key)
+            for found in self._find_all(prefix + text)
+            if found.end > len(prefix)
+        ]
+        parts, position = [], 0
+        for finding in sorted(findings):
+            parts += [text[position : finding.start], self._placeholder(finding)]
+            position = finding.end
+        return "".join([*parts, text[position:]])
+
+    def _find_all(self, text: str) -> list[Finding]:
+        """All findings; none overlaps another."""
+        findings: list[Finding] = []
+        if "<" in text:
+            text = self._without_placeholders(text)
+        anchors = find_anchors(text)
+        for kinds, needs, search in _searches(self._policy):
+            if needs is None or needs.search(text):
+                found = list(without_overlaps(search(Searched(text, anchors, self._people))))
+                found = [one for one in found if one.kind in kinds and TAKEN not in text[one.start : one.end]]
+                if found:
+                    findings += found
+                    text = blanked(text, found)
+        return findings
+
+    def _without_placeholders(self, text: str) -> str:
+        """The text with its placeholders hidden; new ones are counted from the highest of them on."""
+        for placeholder in PLACEHOLDER.finditer(text):
+            kind, number = placeholder.groups()
+            self._count[kind] = max(self._count.get(kind, 0), int(number))
+        return PLACEHOLDER.sub(lambda placeholder: TAKEN * len(placeholder.group()), text)
+
+    def _placeholder(self, finding: Finding) -> str:
+        identity = (finding.kind, finding.key)
+        if identity not in self._placeholders:
+            self._count[finding.kind] = self._count.get(finding.kind, 0) + 1
+            self._placeholders[identity] = f"<{finding.kind}_{self._count[finding.kind]}>"
+        return self._placeholders[identity]
+
+
+@cache
+def _searches(policy: RedactionPolicy) -> tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...]:
+    own = tuple((frozenset({kind}), None, _pattern_search(kind, pattern)) for kind, pattern in policy.patterns.items())
+    wanted = frozenset(policy.kinds)
+    return own + tuple((kinds & wanted, needs, search) for kinds, needs, search in _SEARCHES if kinds & wanted)
+
+
+def _pattern_search(kind: str, pattern: str) -> Callable[[Searched], Iterable[Finding]]:
+    compiled = re.compile(pattern)
+    return lambda searched: (
+        Finding(*match.span(), kind, match.group()) for match in compiled.finditer(searched.text) if match.group()
+    )
