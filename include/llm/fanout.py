@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,7 +60,7 @@ class FanOut:
     reporter: ProgressReporter
     price: Price | None
     in_flight: int
-    redaction: RedactionPolicy = RedactionPolicy()
+    redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     purse: Purse | None = None
     now: Callable[[], datetime] = _utc_now
 

@@ -107,7 +107,7 @@ class Pipeline:
     lookback: timedelta = timedelta(days=2)
     first_window: timedelta = timedelta(days=30)
     attributes: Mapping[str, type[str] | type[int] | type[float] | type[bool]] = field(default_factory=dict)
-    redaction: RedactionPolicy = RedactionPolicy()
+    redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     timezone: str = "UTC"
     model: str = "gpt-4.1-mini"
     prompt_version: str = "v1"

@@ -7,7 +7,7 @@ those of English, German, Dutch, French, Spanish, Italian and Portuguese address
 import re
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched
+from include.privacy.finding import Finding, Searched, word_set
 
 # English street names end in one of these.
 _ENGLISH = (
@@ -20,12 +20,13 @@ _ROMANCE = (
     *("calle", "avenida", "avda", "plaza", "paseo", "carrera", "camino", "via", "viale", "corso", "piazza", "vicolo"),
     *("rua", "praça", "travessa", "alameda", "estrada", "largo"),
 )
-_GERMANIC_ENDINGS = ("straße", "strasse", "str", "weg", "platz", "allee", "gasse", "damm", "ufer", "ring") + (
+_GERMANIC_ENDINGS = (
+    *("straße", "strasse", "str", "weg", "platz", "allee", "gasse", "damm", "ufer", "ring"),
     *("straat", "gracht", "laan", "plein", "kade", "singel", "dijk", "gatan", "vägen"),
 )
 # In the tables of words, by the search that they concern.
 STREET_WORDS = tuple(dict.fromkeys((*_ENGLISH, *_ROMANCE, "box")))
-STREET_ENDINGS = tuple(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3) + ("str",)
+STREET_ENDINGS = (*(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3), "str")
 
 _CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]*"
 _UK_POSTCODE = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
@@ -36,27 +37,13 @@ _ENGLISH_TAIL = re.compile(
 )
 # Between the house number and the word for the street: one to four words of a name.
 _ENGLISH_HEAD = re.compile(
-    rf"(?<![\w.,#/-])\d{{1,5}}[A-Za-z]?,? (?P<name>(?:(?:[NSEW]\.? )?(?:{_CAP} ){{1,4}}|(?:\d{{1,3}}(?:st|nd|rd|th) )))$"
+    r"(?<![\w.,#/-])\d{1,5}[A-Za-z]?,? "
+    rf"(?P<name>(?:(?:[NSEW]\.? )?(?:{_CAP} ){{1,4}}|(?:\d{{1,3}}(?:st|nd|rd|th) )))$"
 )
-_NO_STREET = frozenset(
-    [
-        "hour",
-        "minute",
-        "day",
-        "mile",
-        "step",
-        "star",
-        "year",
-        "level",
-        "point",
-        "week",
-        "month",
-        "second",
-        "person",
-        "player",
-        "man",
-        "way",
-    ]
+_NO_STREET = word_set(
+    """
+    hour minute day mile step star year level point week month second person player man way
+    """
 )
 _TOWN_WORD = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
 _TOWN = rf"{_TOWN_WORD}(?: (?:de |la |am |an der )?{_TOWN_WORD}){{0,2}}"
@@ -67,7 +54,8 @@ _STREET_NAME = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?: (?:{_SMALL} ){{0,2}}{_CAP}){{
 _NUMBER_FIRST = re.compile(r"(?<![\w.,#/-])\d{1,4}(?: ?(?:bis|ter|quater|[A-D]))?,? $", re.IGNORECASE)
 _NAME_AFTER = re.compile(rf"[^\W\d_]+\.? {_STREET_NAME}{_POSTCODE_AND_TOWN}?")
 _NUMBER_AFTER = re.compile(
-    rf"[^\W\d_]+\.? {_STREET_NAME},? (?:n[.º°]{{1,2}} ?|nº |número |num\. ?)?\d{{1,4}}(?: ?[A-Za-z])?(?![\w.:/]){_POSTCODE_AND_TOWN}?"
+    rf"[^\W\d_]+\.? {_STREET_NAME},? (?:n[.º°]{{1,2}} ?|nº |número |num\. ?)?"
+    rf"\d{{1,4}}(?: ?[A-Za-z])?(?![\w.:/]){_POSTCODE_AND_TOWN}?"
 )
 _POST_BOX = re.compile(r"box:? \d{1,6}(?:, [^\W\d_][\w .'-]{1,30}, [A-Z]{2} \d{5}(?:-\d{4})?)?(?!\w)", re.IGNORECASE)
 _POST_OFFICE_BEFORE = re.compile(r"\bP\.? ?O\.? $", re.IGNORECASE)

@@ -8,7 +8,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-SECRET_SETTING = "NIGHTSHIFT_CUSTOMER_KEY_SECRET"
+SETTING = "NIGHTSHIFT_CUSTOMER_KEY_SECRET"
 KEY_BYTES = 16
 
 
@@ -29,7 +29,7 @@ class CustomerKeys:
     @classmethod
     def of_environ(cls, environ: Mapping[str, str]) -> "CustomerKeys":
         """With the secret of `NIGHTSHIFT_CUSTOMER_KEY_SECRET`."""
-        return cls(environ.get(SECRET_SETTING, "").encode())
+        return cls(environ.get(SETTING, "").encode())
 
     def of(self, ids: Iterable[Any]) -> str | None:
         """The key of the first id that there is; None without one, and without a secret, which is said once.
@@ -45,7 +45,7 @@ class CustomerKeys:
                 log.warning(
                     "The records have customer ids, which are not kept. Set %s to a long random text to get a "
                     "customer_key by which records of one customer can be joined.",
-                    SECRET_SETTING,
+                    SETTING,
                 )
                 self._has_warned = True
             return None

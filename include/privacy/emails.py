@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched
+from include.privacy.finding import Finding, Searched, word_set
 
 LONGEST_LOCAL_PART = 64
 _AT = re.compile(r"[@＠]|%40")
@@ -47,49 +47,17 @@ _SPOKEN_DOMAIN = re.compile(
 _SPOKEN_DOT = re.compile(rf" ?[(\[]? ?(?:{_DOT}) ?[)\]]? ?", re.IGNORECASE)
 _SPOKEN_SIGN = re.compile(rf" ?\b({_SIGN})\b ?", re.IGNORECASE)
 # `it at amazon dot com` is where it was bought; `tom at gmail dot com` is an address.
-_MAIL_HOSTS = frozenset(
-    [
-        "gmail",
-        "googlemail",
-        "hotmail",
-        "outlook",
-        "live",
-        "msn",
-        "yahoo",
-        "ymail",
-        "icloud",
-        "aol",
-        "proton",
-        "protonmail",
-        "gmx",
-        "web",
-        "mail",
-        "fastmail",
-        "zoho",
-        "comcast",
-        "verizon",
-        "btinternet",
-        "orange",
-        "wanadoo",
-        "laposte",
-        "sfr",
-        "free",
-        "libero",
-        "uol",
-        "bol",
-        "terra",
-        "qq",
-        "naver",
-        "interia",
-        "wp",
-        "seznam",
-        "ziggo",
-        "kpn",
-        "bluewin",
-    ]
+_MAIL_HOSTS = word_set(
+    """
+    gmail googlemail hotmail outlook live msn yahoo ymail icloud aol proton protonmail gmx web mail fastmail zoho
+    comcast verizon btinternet orange wanadoo laposte sfr free libero uol bol terra qq naver interia wp seznam ziggo
+    kpn bluewin
+    """
 )
-_NO_LOCAL = frozenset(
-    ["us", "me", "it", "him", "her", "you", "them", "look", "buy", "bought", "here", "there", "was", "is", "are"]
+_NO_LOCAL = word_set(
+    """
+    us me it him her you them look buy bought here there was is are
+    """
 )
 _MAIL_BEFORE = re.compile(r"mail|correo|address|adresse|dirección|posta|courriel", re.IGNORECASE)
 _SPOKEN_CHARACTERS = 80

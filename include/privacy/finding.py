@@ -56,6 +56,11 @@ class Searched(NamedTuple):
 Search = Callable[[Searched], Iterable[Finding]]
 
 
+def word_set(words: str) -> frozenset[str]:
+    """The words of a text with white space between them."""
+    return frozenset(words.split())
+
+
 def words_before(text: str, start: int) -> str:
     """What stands right before a place in a text."""
     return text[max(start - WORDS_BEFORE, 0) : start]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched
+from include.privacy.finding import Finding, Searched, word_set
 
 # Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
 _FILLER = (
@@ -12,40 +12,40 @@ _FILLER = (
 )
 _GAP = (
     rf"[\s:#=.\-–\"'(]{{0,4}}(?:{_FILLER}\b[\s:#=,.\-–\"'(]{{1,3}}){{0,4}}"
-    rf"(?:[^\n]{{0,30}}(?:[?.]|please|bitte)\s{{0,3}}\n\s{{0,3}}(?:[\w ]{{1,20}}: ?)?(?:{_FILLER}\b[\s:#,.\-…]{{1,3}}){{0,5}})?"
+    r"(?:[^\n]{0,30}(?:[?.]|please|bitte)\s{0,3}\n\s{0,3}(?:[\w ]{1,20}: ?)?"
+    rf"(?:{_FILLER}\b[\s:#,.\-…]{{1,3}}){{0,5}})?"
 )
 
 # Numbers of persons, in the words of the languages of the bundled samples. Numbers of orders, tickets, parcels,
 # invoices and bookings are not among them: they are what an analyst looks a case up by.
-ACCOUNT_WORDS = (
-    *("account", "acct", "a/c", "customer", "client", "policy", "member", "membership", "subscriber", "loyalty"),
-    *("routing", "sort", "passport", "licence", "license", "patient", "contract", "iban", "meter", "roll"),
-    *("kundennummer", "kundennr", "kontonummer", "kontonr", "konto", "vertragsnummer", "vertragsnr"),
-    *(
-        "versicherungsnummer",
-        "policennummer",
-        "mitgliedsnummer",
-        "reisepassnummer",
-        "personalausweisnummer",
-        "bankleitzahl",
-    ),
-    *("numéro", "número", "numero", "cuenta", "conta", "compte", "conto", "codice", "código", "cliente", "póliza"),
-    *("klantnummer", "rekeningnummer", "polisnummer", "klantnr", "kundnummer", "kontonummer", "numer"),
+ACCOUNT_WORDS = word_set(
+    """
+    account acct a/c customer client policy member membership subscriber loyalty routing sort passport licence
+    license patient contract iban meter roll kundennummer kundennr kontonummer kontonr konto vertragsnummer
+    vertragsnr versicherungsnummer policennummer mitgliedsnummer reisepassnummer personalausweisnummer bankleitzahl
+    numéro número numero cuenta conta compte conto codice código cliente póliza klantnummer rekeningnummer
+    polisnummer klantnr kundnummer kontonummer numer
+    """
 )
 _NUMBER = r"(?:number|num|nr|no|id|code|#)"
 _ACCOUNT_LABEL = (
-    rf"(?:(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?|(?:customer|client|member(?:ship)?|subscriber"
-    rf"|loyalty|policy|patient|contract|routing|roll|meter point)[ _]{_NUMBER}|policy|sort code|passport(?: {_NUMBER})?"
+    rf"(?:(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?"
+    rf"|(?:customer|client|member(?:ship)?|subscriber|loyalty|policy|patient|contract|routing|roll"
+    rf"|meter point)[ _]{_NUMBER}"
+    rf"|policy|sort code|passport(?: {_NUMBER})?"
     rf"|(?:driv\w+ )?licen[cs]e(?: {_NUMBER})?"
     r"|(?:kunden|konto|vertrags|versicherungs|policen|mitglieds|reisepass|personalausweis)(?:nummer|nr)|konto|bankleitzahl"
     r"|num[ée]ro de (?:client|compte|contrat|police|passeport|carte d'identité)|compte n[°o]"
-    r"|n[uú]mero de (?:cliente|cuenta|p[oó]liza|contrato|socio|pasaporte|conta|apólice|ag[eê]ncia)|(?:cuenta|conta)(?: n[°º])?"
+    r"|n[uú]mero de (?:cliente|cuenta|p[oó]liza|contrato|socio|pasaporte|conta|apólice|ag[eê]ncia)"
+    r"|(?:cuenta|conta)(?: n[°º])?"
     r"|codice cliente|numero (?:cliente|di conto|polizza|contratto|del passaporto)|c[oó]digo (?:de )?cliente"
     r"|(?:klant|rekening|polis|kund)(?:nummer|nr)|numer (?:klienta|konta|umowy|polisy))"
 )
 _DATE = r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./](?!00)\d{1,2}[-./](?:19|20)?\d\d)(?!\d)"
 _ACCOUNT = re.compile(
-    rf"{_ACCOUNT_LABEL}\b{_GAP}(?P<value>(?!{_DATE})(?:[A-Za-z]{{1,4}}[- ]?)?\d[\dA-Za-z]{{0,24}}(?:[-/. ]\d[\dA-Za-z]{{0,24}}(?![\w:,.]\d)){{0,6}}"
+    rf"{_ACCOUNT_LABEL}\b{_GAP}"
+    rf"(?P<value>(?!{_DATE})(?:[A-Za-z]{{1,4}}[- ]?)?\d[\dA-Za-z]{{0,24}}"
+    r"(?:[-/. ]\d[\dA-Za-z]{0,24}(?![\w:,.]\d)){0,6}"
     r"|[A-Z0-9]{6,18})(?!\w)",
     re.IGNORECASE,
 )
@@ -53,65 +53,34 @@ _ACCOUNT_BEFORE = re.compile(rf"\b{_ACCOUNT_LABEL}\b{_GAP}$", re.IGNORECASE)
 FEWEST_DIGITS = 4
 _LETTERS_AND_DIGITS = re.compile(r"(?=[A-Z]*\d)[A-Z0-9]{6,18}")
 
-SECRET_WORDS = (
-    *(
-        "password",
-        "passwort",
-        "passcode",
-        "kennwort",
-        "contraseña",
-        "clave",
-        "senha",
-        "wachtwoord",
-        "hasło",
-        "pin",
-        "cvv",
-    ),
-    *("cvc", "cvv2", "otp", "code", "mot", "parola", "şifre", "pwd"),
+SECRET_WORDS = word_set(
+    """
+    password passwort passcode kennwort contraseña clave senha wachtwoord hasło pin cvv cvc cvv2 otp code mot parola
+    şifre pwd
+    """
 )
 _CODE_LABEL = (
-    r"(?:(?:card |sim |my |your )?pin(?: code| number)?|cvv2?|cvc|otp|(?<=security )code|(?<=verification )code|(?<=access )code"
-    r"|(?<=one-time )code|(?<=one time )code|(?<=login )code|(?<=sms )code|code (?:you|they|that was) (?:sent|texted|gave)(?: me)?)"
+    r"(?:(?:card |sim |my |your )?pin(?: code| number)?|cvv2?|cvc|otp|(?<=security )code|(?<=verification )code"
+    r"|(?<=access )code|(?<=one-time )code|(?<=one time )code|(?<=login )code|(?<=sms )code"
+    r"|code (?:you|they|that was) (?:sent|texted|gave)(?: me)?)"
 )
-_PASSWORD_LABEL = (
+_WORD_LABEL = (
     r"(?:pass(?:word|wort|code)|pwd|kennwort|contraseña|clave|senha|wachtwoord|hasło|parola|şifre|mot de passe)"
 )
 _CODE = re.compile(rf"{_CODE_LABEL}\b{_GAP}(?P<value>\d{{3,8}})(?![\w%])(?![.,]\d)", re.IGNORECASE)
 _CODE_BEFORE = re.compile(rf"\b{_CODE_LABEL}\b{_GAP}$", re.IGNORECASE)
 # A word after `password` is a secret only if no dictionary has it.
 _PASSWORD = re.compile(
-    rf"{_PASSWORD_LABEL}\b{_GAP}[\"'“‘]?(?P<value>(?=[^\s]{{0,40}}\d)[^\s\"'”’,;\x00]{{4,40}}(?<![.!?)]))",
+    rf"{_WORD_LABEL}\b{_GAP}[\"'“‘]?(?P<value>(?=[^\s]{{0,40}}\d)[^\s\"'”’,;\x00]{{4,40}}(?<![.!?)]))",
     re.IGNORECASE,
 )
 
-BIRTH_WORDS = (
-    *(
-        "birth",
-        "birthdate",
-        "birthday",
-        "dob",
-        "born",
-        "geboren",
-        "geburtsdatum",
-        "né",
-        "née",
-        "naissance",
-        "nacimiento",
-    ),
-    *(
-        "nací",
-        "nacido",
-        "nacida",
-        "nato",
-        "nata",
-        "nascita",
-        "nascimento",
-        "nasci",
-        "nascido",
-        "nascida",
-        "geboortedatum",
-    ),
-    *("urodzenia", "urodzony", "urodzona", "urodziłem", "urodziłam", "födelsedatum", "född", "doğum"),
+BIRTH_WORDS = word_set(
+    """
+    birth birthdate birthday dob born geboren geburtsdatum né née naissance nacimiento nací nacido nacida nato nata
+    nascita nascimento nasci nascido nascida geboortedatum urodzenia urodzony urodzona urodziłem urodziłam
+    födelsedatum född doğum
+    """
 )
 _MONTH = r"[^\W\d_]{3,12}\.?"
 _BIRTHDATE = re.compile(

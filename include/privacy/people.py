@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from include.privacy.finding import Anchor, Finding, Searched
+from include.privacy.finding import Anchor, Finding, Searched, word_set
 from include.privacy.name_lists import ambiguous_given_names, given_names, is_in_a_list, surnames
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
@@ -36,45 +36,17 @@ _INTRODUCTIONS = {
     "зовут": r"зовут ",
 }
 _ANSWERED_BY = re.compile(r"[^\W\d_]+(?= am $)")
-_NEED_OWNER = frozenset({"name", "name's", "name’s", "nombre", "nom", "nome", "naam", "namn", "adım", "chamo", "heet"})
+_NEED_OWNER = word_set("name name's name’s nombre nom nome naam namn adım chamo heet")
 _OWNER = re.compile(
-    r"(?:my|his|her|their|full|mein|ihr|sein|dein|mi|su|mon|son|meu|seu|il mio|mio|mijn|zijn|haar|mera|mitt|benim|me|ik)"
-    r"(?: full| last| first| voller)? $",
+    r"(?:my|his|her|their|full|mein|ihr|sein|dein|mi|su|mon|son|meu|seu|il mio|mio|mijn|zijn|haar|mera|mitt|benim|me"
+    r"|ik)(?: full| last| first| voller)? $",
     re.IGNORECASE,
 )
-_TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "miss",
-        "mx",
-        "dr",
-        "prof",
-        "herr",
-        "herrn",
-        "frau",
-        "señor",
-        "señora",
-        "señorita",
-        "sr",
-        "sra",
-        "srta",
-        "sig",
-        "signor",
-        "signora",
-        "monsieur",
-        "madame",
-        "mme",
-        "mevrouw",
-        "meneer",
-        "dhr",
-        "mevr",
-        "pan",
-        "pani",
-        "bay",
-        "bayan",
-    ]
+_TITLES = word_set(
+    """
+    mr mrs ms miss mx dr prof herr herrn frau señor señora señorita sr sra srta sig signor signora monsieur madame
+    mme mevrouw meneer dhr mevr pan pani bay bayan
+    """
 )
 _LOWER_TITLES = frozenset({"mr", "mrs", "sig", "dott", "mme"})
 # A capitalised word after one of these is a name if a list has it.
@@ -90,54 +62,16 @@ _COMPANIONS = {
         r"[^\W\d_]+,? ",
     ),
 }
-_GREETINGS = frozenset(
-    [
-        "hi",
-        "hello",
-        "dear",
-        "hey",
-        "hallo",
-        "liebe",
-        "lieber",
-        "hola",
-        "bonjour",
-        "ciao",
-        "cher",
-        "chère",
-        "estimado",
-        "estimada",
-        "olá",
-    ]
+_GREETINGS = word_set(
+    """
+    hi hello dear hey hallo liebe lieber hola bonjour ciao cher chère estimado estimada olá
+    """
 )
-_CLOSINGS = frozenset(
-    [
-        "regards",
-        "wishes",
-        "cheers",
-        "thanks",
-        "thank",
-        "sincerely",
-        "faithfully",
-        "yours",
-        "best",
-        "grüße",
-        "grüßen",
-        "gruß",
-        "grüssen",
-        "gruss",
-        "cordialement",
-        "salutations",
-        "saludo",
-        "saludos",
-        "saluti",
-        "groet",
-        "groeten",
-        "atenciosamente",
-        "abraços",
-        "pozdrawiam",
-        "hälsning",
-        "hälsningar",
-    ]
+_CLOSINGS = word_set(
+    """
+    regards wishes cheers thanks thank sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
+    salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
+    """
 )
 NAME_WORDS = {
     **dict.fromkeys(_INTRODUCTIONS, "introduction"),
@@ -155,283 +89,26 @@ _LINE_END = re.compile(r"[.,! ]{0,2}(?:\n|$)")
 _SPEAKER = re.compile(r"^(?P<name>[^\W\d_][^\n:\d<>]{1,40}): ", re.MULTILINE)
 
 # No names, however they are written.
-_NO_NAME = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "i",
-        "we",
-        "you",
-        "he",
-        "she",
-        "it",
-        "they",
-        "my",
-        "our",
-        "your",
-        "his",
-        "her",
-        "their",
-        "this",
-        "that",
-        "these",
-        "those",
-        "and",
-        "or",
-        "but",
-        "not",
-        "no",
-        "yes",
-        "in",
-        "on",
-        "at",
-        "of",
-        "for",
-        "from",
-        "with",
-        "to",
-        "as",
-        "is",
-        "are",
-        "was",
-        "be",
-        "been",
-        "has",
-        "have",
-        "had",
-        "do",
-        "does",
-        "did",
-        "will",
-        "would",
-        "can",
-        "could",
-        "should",
-        "all",
-        "any",
-        "some",
-        "every",
-        "customer",
-        "customers",
-        "client",
-        "service",
-        "support",
-        "team",
-        "sir",
-        "madam",
-        "madame",
-        "monsieur",
-        "ladies",
-        "gentlemen",
-        "gents",
-        "folks",
-        "friends",
-        "guys",
-        "everyone",
-        "everybody",
-        "anyone",
-        "someone",
-        "nobody",
-        "there",
-        "happy",
-        "unhappy",
-        "very",
-        "sorry",
-        "new",
-        "old",
-        "good",
-        "great",
-        "best",
-        "please",
-        "thanks",
-        "thank",
-        "hi",
-        "hello",
-        "hey",
-        "dear",
-        "regards",
-        "developer",
-        "developers",
-        "dev",
-        "devs",
-        "app",
-        "company",
-        "help",
-        "desk",
-        "care",
-        "sales",
-        "billing",
-        "manager",
-        "management",
-        "department",
-        "office",
-        "accounting",
-        "hr",
-        "ceo",
-        "owner",
-        "staff",
-        "agent",
-        "ltd",
-        "inc",
-        "gmbh",
-        "llc",
-        "bv",
-        "sa",
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "misspelled",
-        "spelled",
-        "wrong",
-        "correct",
-        "incorrect",
-        "same",
-        "also",
-        "only",
-        "just",
-        "still",
-        "now",
-        "then",
-        "here",
-        "when",
-        "what",
-        "why",
-        "how",
-        "who",
-        "where",
-        "which",
-        "one",
-        "two",
-        "three",
-        "number",
-        "email",
-        "mail",
-        "phone",
-        "address",
-        "account",
-        "order",
-        "ticket",
-        "sent",
-        "subject",
-        "re",
-        "fw",
-        "fwd",
-        "date",
-        "tel",
-        "mobile",
-        "und",
-        "oder",
-        "aber",
-        "nicht",
-        "der",
-        "die",
-        "das",
-        "ein",
-        "eine",
-        "ich",
-        "wir",
-        "sie",
-        "ihr",
-        "mein",
-        "kundin",
-        "kunde",
-        "kunden",
-        "damen",
-        "herren",
-        "team",
-        "service",
-        "el",
-        "la",
-        "los",
-        "las",
-        "un",
-        "una",
-        "yo",
-        "y",
-        "o",
-        "le",
-        "les",
-        "des",
-        "je",
-        "nous",
-        "vous",
-        "et",
-        "ou",
-        "il",
-        "lo",
-        "gli",
-        "io",
-        "noi",
-        "e",
-        "non",
-        "os",
-        "um",
-        "uma",
-        "eu",
-        "não",
-        "mas",
-        "de",
-        "het",
-        "een",
-        "ik",
-        "wij",
-        "niet",
-        "en",
-        "maar",
-        "si",
-        "se",
-        "que",
-        "hai",
-        "hain",
-        "hoon",
-        "aur",
-        "telefonum",
-        "falsch",
-        "richtig",
-    ]
+_NO_NAME = word_set(
+    """
+    a an the i we you he she it they my our your his her their this that these those and or but not no yes in on at
+    of for from with to as is are was be been has have had do does did will would can could should all any some
+    every customer customers client service support team sir madam madame monsieur ladies gentlemen gents folks
+    friends guys everyone everybody anyone someone nobody there happy unhappy very sorry new old good great best
+    please thanks thank hi hello hey dear regards developer developers dev devs app company help desk care sales
+    billing manager management department office accounting hr ceo owner staff agent ltd inc gmbh llc bv sa monday
+    tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december misspelled spelled wrong correct incorrect same also only just still now then here
+    when what why how who where which one two three number email mail phone address account order ticket sent
+    subject re fw fwd date tel mobile und oder aber nicht der die das ein eine ich wir sie ihr mein kundin kunde
+    kunden damen herren team service el la los las un una yo y o le les des je nous vous et ou il lo gli io noi e
+    non os um uma eu não mas de het een ik wij niet en maar si se que hai hain hoon aur telefonum falsch richtig
+    """
 )
-_PARTICLES = frozenset(
-    [
-        "de",
-        "da",
-        "do",
-        "dos",
-        "das",
-        "del",
-        "della",
-        "di",
-        "la",
-        "le",
-        "van",
-        "von",
-        "der",
-        "den",
-        "ten",
-        "ter",
-        "zu",
-        "zur",
-        "al",
-        "el",
-        "bin",
-        "ibn",
-    ]
+_PARTICLES = word_set(
+    """
+    de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn
+    """
 )
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _INITIAL = re.compile(r"[^\W\d_]\.")
@@ -553,7 +230,8 @@ def _speakers(text: str) -> Iterator[_Name]:
 
 def _name_at(text: str, position: int) -> _Name | None:
     """The capitalised words, initials and particles at a place that can be a name; none if it begins otherwise."""
-    start, end, words = position, position, []
+    start, end = position, position
+    words: list[str] = []
     waiting: list[str] = []
     while len(words) + len(waiting) < MOST_WORDS + 1:
         initial = _INITIAL.match(text, position)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from include.privacy.finding import Anchor, Finding, Searched, is_named_otherwise
 from include.privacy.labelled_values import account_is_named, secret_is_named
@@ -32,7 +33,7 @@ MOST_TOKENS = 60
 
 
 def find_spoken_numbers(searched: Searched) -> Iterator[Finding]:
-    """Payment cards (with a right check digit), account numbers and secrets (where they are named), telephone numbers."""
+    """Payment cards (with a right check digit), account numbers and secrets where they are named, telephone numbers."""
     position = 0
     anchors = searched.anchors.get("spoken_number", ())
     if len(anchors) < FEWEST_WORDS:
@@ -95,5 +96,5 @@ def _kind(searched: Searched, start: int, digits: str) -> str | None:
 
 def _is_count(digits: str) -> bool:
     """Whether somebody counts up or down, or says the same again and again."""
-    steps = {int(after) - int(before) for before, after in zip(digits, digits[1:], strict=False)}
+    steps = {int(after) - int(before) for before, after in pairwise(digits)}
     return len(steps) == 1 and steps <= {-1, 0, 1}

@@ -107,6 +107,7 @@ async def infer_shard(
                     reporter=ProgressReporter(lake, work.progress(shard), progress),
                     price=price,
                     in_flight=endpoint.in_flight,
+                    redaction=pipeline.redaction,
                     purse=purse,
                 )
                 await fan_out.run(_texts(texts))
