@@ -70,7 +70,7 @@ def test_an_ip_address_is_taken_out(text: str, redacted: str) -> None:
 
 
 def test_a_social_security_number_of_the_united_states_is_taken_out() -> None:
-    assert redact("My number is 123-45-6789.") == "My number is <SSN_1>."
+    assert redact("My number is 123-45-6789.") == "My number is <NATIONAL_ID_1>."
     assert redact("order 9123-45-6789-1") == "order 9123-45-6789-1"
 
 

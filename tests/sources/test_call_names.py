@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from include.sources.call_names import call_id, call_time, redacted_name
+from include.privacy.redact import redact_name
+from include.sources.call_names import call_id, call_time
 
 MODIFIED = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 
@@ -23,7 +24,7 @@ def test_personal_data_in_a_name_is_redacted_and_calls_stay_apart() -> None:
 
 
 def test_a_number_between_underscores_is_redacted_too() -> None:
-    assert redacted_name("agent7_+447911123456_2.txt") == "agent7_<PHONE_1>_2.txt"
+    assert redact_name("agent7_+447911123456_2.txt") == "agent7_<PHONE_1>_2.txt"
 
 
 @pytest.mark.parametrize(
