@@ -5,7 +5,7 @@ everywhere in it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from include.privacy.finding import Anchor, Finding, Searched, word_set
@@ -134,9 +134,24 @@ def find_people(searched: Searched) -> Iterator[Finding]:
         return
     for name in names:
         yield Finding(name.start, name.end, "PERSON", _key(searched.people, name.words))
+    yield from _known(text, searched.people)
+
+
+def _known(text: str, people: Mapping[str, str]) -> Iterator[Finding]:
+    """Words of known names; those of one person that stand side by side are one finding."""
+    last: Finding | None = None
     for word in _WORD.finditer(text):
-        if word.group() in searched.people:
-            yield Finding(*word.span(), "PERSON", searched.people[word.group()])
+        key = people.get(word.group())
+        if key is None:
+            continue
+        if last and last.key == key and text[last.end : word.start()] == " ":
+            last = last._replace(end=word.end())
+            continue
+        if last:
+            yield last
+        last = Finding(*word.span(), "PERSON", key)
+    if last:
+        yield last
 
 
 def _remember(people: dict[str, str], words: tuple[str, ...]) -> None:

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.sources.reading import read_lines, read_record, read_unreadable
+from include.privacy.customer_key import SETTING, CustomerKeys
+from include.privacy.policy import RedactionPolicy
+from include.sources.files import normaliser_of
+from include.sources.normalise import Normaliser
+from include.sources.record import Record
+from tests.sources.reading import PULLED_AT, read_lines, read_record, read_unreadable
 
 PERSONAL = ["jo.smith@example.com", "+44 7911 123456", "4111 1111 1111 1111", "DE89370400440532013000", "192.168.10.25"]
 EVERYWHERE = " and ".join(PERSONAL)
@@ -35,6 +40,61 @@ def test_nested_attributes_are_redacted_and_stay_json(tmp_path: Path) -> None:
         "note": "call\n<PHONE_1>",
         "<EMAIL_1>": ["<PHONE_1>", "<EMAIL_1>", 5, True, None],
     }
+
+
+def keyed(redaction: RedactionPolicy | None = None, secret: str = "long and random") -> Normaliser:
+    environ = {SETTING: secret}
+    return normaliser_of("demo", {}, PULLED_AT, redaction=redaction or RedactionPolicy(), environ=environ)
+
+
+def record_of(normaliser: Normaliser, **columns: Any) -> Record:
+    record = normaliser.record({"id": "1", "text": "Parcel is late", **columns}, "rows.jsonl#L1")
+    assert isinstance(record, Record)
+    return record
+
+
+def test_a_customers_id_becomes_a_key_and_is_not_kept() -> None:
+    record = record_of(keyed(), customer_id=4711, plan="gold")
+    assert {**record.attributes} == {"plan": "gold", "customer_key": CustomerKeys(b"long and random").of(["4711"])}
+    assert "4711" not in repr(record)
+
+
+def test_records_of_one_customer_join_across_pipelines() -> None:
+    first, second = record_of(keyed(), user_id="u-9", id="1"), record_of(keyed(), customer_id="u-9", id="2")
+    assert first.attributes["customer_key"] == second.attributes["customer_key"]
+
+
+def test_without_a_secret_a_customers_id_is_left_out() -> None:
+    assert record_of(keyed(secret=""), customer_id=4711).attributes == {}
+
+
+def test_a_pipeline_names_the_columns_of_its_customers_ids() -> None:
+    record = record_of(keyed(RedactionPolicy(customer_id_columns=("shopper",))), shopper="s1", customer_id="c1")
+    assert record.attributes["customer_key"] == CustomerKeys(b"long and random").of(["s1"])
+    assert record.attributes["customer_id"] == "c1"
+
+
+def test_an_unreadable_row_keeps_no_customer_id(tmp_path: Path) -> None:
+    row = {"id": "T-1", "text": "", "customer_id": "cust-4711-x", "user_id": "user-4712-x"}
+    assert "471" not in read_unreadable(tmp_path, row).raw
+
+
+def test_a_name_column_becomes_a_placeholder_whole() -> None:
+    record = record_of(keyed(), author="xX the quiet one Xx", text="Thanks from Ann Miller")
+    assert record.attributes["author"] == "<PERSON_2>"
+
+
+def test_the_developers_reply_speaks_of_the_same_person() -> None:
+    record = record_of(keyed(), text="My name is Ann Miller, call me.", developer_reply="Dear Ann, we did.")
+    assert record.text == "My name is <PERSON_1>, call me."
+    assert record.attributes["developer_reply"] == "Dear <PERSON_1>, we did."
+
+
+def test_a_pipelines_own_patterns_hold_for_attributes_too() -> None:
+    policy = RedactionPolicy(kinds=("EMAIL",), patterns={"MEMBER": r"\bM-\d{6}\b"})
+    record = record_of(keyed(policy), text="I am M-123456, ring +44 20 7946 0018", note="M-123456")
+    assert record.text == "I am <MEMBER_1>, ring +44 20 7946 0018"
+    assert record.attributes["note"] == "<MEMBER_1>"
 
 
 def test_the_message_about_a_bad_time_does_not_repeat_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from include.errors import ConfigurationError, RetryLater
 from include.pipelines.support_tickets.source import source
+from include.privacy.customer_key import SETTING, CustomerKeys
 from include.sources.files import normaliser_of
 from include.sources.record import Record
 from include.sources.source import Checkpoint, SourceRow, Window
@@ -105,6 +106,16 @@ def test_a_ticket_is_its_whole_public_conversation(desk: HelpDesk, provider: Pro
         "satisfaction": "good",
         "replies": 1,
     }
+
+
+def test_the_requester_becomes_a_customer_key(desk: HelpDesk, provider: Provider) -> None:
+    desk.open(1, (CUSTOMER, "It burns."))
+    (row,) = rows()
+    normaliser = normaliser_of("support_tickets", {}, NIGHT, environ={SETTING: "long and random"})
+    record = normaliser.record(row.row, row.place)
+    assert isinstance(record, Record)
+    assert record.attributes["customer_key"] == CustomerKeys(b"long and random").of([CUSTOMER])
+    assert str(CUSTOMER) not in repr(record)
 
 
 def test_the_export_is_asked_for_what_changed_since_the_window_began(desk: HelpDesk, provider: Provider) -> None:
