@@ -26,7 +26,7 @@ _GERMANIC_ENDINGS = (
 )
 # In the tables of words, by the search that they concern.
 STREET_WORDS = tuple(dict.fromkeys((*_ENGLISH, *_ROMANCE, "box")))
-STREET_ENDINGS = (*(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3), "str")
+STREET_ENDINGS = (*(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3), "str", "weg")
 
 _CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]*"
 _UK_POSTCODE = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
@@ -47,7 +47,7 @@ _NO_STREET = word_set(
 )
 _TOWN_WORD = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
 _TOWN = rf"{_TOWN_WORD}(?: (?:de |la |am |an der )?{_TOWN_WORD}){{0,2}}"
-_POSTCODE_AND_TOWN = rf"(?:,? ?\n?(?:[A-Z]-)?\d{{4,5}}(?:-\d{{3}})?(?: [A-Z]{{2}})?(?: {_TOWN})?)"
+_POSTCODE_AND_TOWN = rf"(?:,? ?\n?(?:[A-Z]-)?(?:\d{{3}} \d\d|\d{{4,5}}(?:-\d{{3}})?)(?: [A-Z]{{2}})?(?: {_TOWN})?)"
 _GERMANIC_TAIL = re.compile(rf"\.? \d{{1,4}} ?[a-zA-Z]?(?![\w.,:/]\d)(?!\w){_POSTCODE_AND_TOWN}?")
 _SMALL = r"(?:de|da|do|das|dos|del|della|delle|dei|di|la|las|los|le|les|l'|d'|des|du|e|y|et|von|van)"
 _STREET_NAME = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?: (?:{_SMALL} ){{0,2}}{_CAP}){{0,4}}"

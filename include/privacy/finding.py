@@ -14,7 +14,7 @@ _NAMED_OTHERWISE = re.compile(
     r"|注文番号|ticket|invoice|rechnung\w*|facture|factura|fattura|factuur|case|ref(?:erence)?|tracking|sendung\w*"
     r"|colis|protocolo|serial|sku|model|transaction|confirmation|booking|reservation|isbn|imei|dhl|ups|fedex|hermes"
     r"|v(?:er(?:sion)?)?|build|id)"
-    r"(?:[ _]*(?:number|num|nr|no|id|code))?(?:[ _]+(?:is|was|ist|est|es|è|é))?[\s.:=#\"']{0,4}$"
+    r"(?:[ _]*(?:number|num|nr|no|n[°º]|id|code))?(?:[ _]+(?:is|was|ist|est|es|è|é))?[\s.:=#\"']{0,4}$"
     r"|(?:[$€£¥₹]|\b(?:usd|eur|gbp|inr|idr|rp|rs|vnd)\.?)[ \u00a0]?$",
     re.IGNORECASE,
 )

@@ -14,6 +14,9 @@ _VERSION_BEFORE = re.compile(
     r"(?:\bv|ver|version|build|release|firmware|update|app|software)[\s.:=\"']{0,4}$", re.IGNORECASE
 )
 COLONS_OF_FULL_V6 = 7
+# A number of four small parts is a version, unless it is called an address.
+LARGEST_VERSION_PART = 19
+_ADDRESS_BEFORE = re.compile(r"\bip\b|address|adresse|dirección|indirizzo|endereço|adres", re.IGNORECASE)
 
 
 def find_ips(searched: Searched) -> Iterator[Finding]:
@@ -26,8 +29,14 @@ def find_ips(searched: Searched) -> Iterator[Finding]:
         for match in pattern.finditer(text):
             before = words_before(text, match.start())
             address = None if glued.search(before) else _address(match.group())
-            if address and not _VERSION_BEFORE.search(before):
+            if address and not _VERSION_BEFORE.search(before) and not _is_version(address, before):
                 yield Finding(match.start(), match.end(), "IP", address)
+
+
+def _is_version(address: str, before: str) -> bool:
+    parts = address.split(".")
+    is_small = len(parts) == 4 and all(int(part) <= LARGEST_VERSION_PART for part in parts)
+    return is_small and not _ADDRESS_BEFORE.search(before)
 
 
 def _address(found: str) -> str | None:

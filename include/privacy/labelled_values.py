@@ -8,11 +8,11 @@ from include.privacy.finding import Finding, Searched, word_set
 # Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
 _FILLER = (
     r"(?:is|it'?s|its|it|are|was|the|number|num|nr|no|yes|sure|ok|okay|yeah|um|uh|well|and|that'?s|that|my|here|please|bitte"
-    r"|ja|also|ist|lautet|die|der|das|es|el|la|sí|si|est|le|c'est|oui|è|il|lo|é|o|sim|het|de|to|jest|är|holder)"
+    r"|ja|also|ist|lautet|die|der|das|es|el|la|sí|si|est|le|c'est|oui|è|il|lo|é|o|sim|het|de|to|jest|är|holder|they|you|gave|sent|me|now|jetzt|ahora|adesso)"
 )
 _GAP = (
     rf"[\s:#=.\-–\"'(]{{0,4}}(?:{_FILLER}\b[\s:#=,.\-–\"'(]{{1,3}}){{0,4}}"
-    r"(?:[^\n]{0,30}(?:[?.]|please|bitte)\s{0,3}\n\s{0,3}(?:[\w ]{1,20}: ?)?"
+    r"(?:(?:[^\n\d]{0,30}\n[^\W\d][\w ]{0,20}: ?|[^\n]{0,30}(?:[?.]|please|bitte)\s{0,3}\n\s{0,3}(?:[\w ]{1,20}: ?)?)"
     rf"(?:{_FILLER}\b[\s:#,.\-…]{{1,3}}){{0,5}})?"
 )
 
@@ -44,12 +44,22 @@ _ACCOUNT_LABEL = (
 _DATE = r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./](?!00)\d{1,2}[-./](?:19|20)?\d\d)(?!\d)"
 _ACCOUNT = re.compile(
     rf"{_ACCOUNT_LABEL}\b{_GAP}"
-    rf"(?P<value>(?!{_DATE})(?:[A-Za-z]{{1,4}}[- ]?)?\d[\dA-Za-z]{{0,24}}"
+    rf"(?P<value>(?!{_DATE})(?:[A-Za-z]{{1,4}}[-/ ]?)?\d[\dA-Za-z]{{0,24}}"
     r"(?:[-/. ]\d[\dA-Za-z]{0,24}(?![\w:,.]\d)){0,6}"
     r"|[A-Z0-9]{6,18})(?!\w)",
     re.IGNORECASE,
 )
 _ACCOUNT_BEFORE = re.compile(rf"\b{_ACCOUNT_LABEL}\b{_GAP}$", re.IGNORECASE)
+_NATIONAL_ID_BEFORE = re.compile(
+    r"\b(?:(?:social )?security number|social|ssn|nhs number|national insurance(?: number)?|bsn|pesel|cpf"
+    rf"|aadhaar|aadhar|steuer-?(?:id|nummer)|codice fiscale)\b{_GAP}$",
+    re.IGNORECASE,
+)
+_THING_BEFORE = re.compile(
+    r"\b(?:order|serial|ticket|tracking|booking|reference|invoice|case|model|confirmation|flight|parcel|imei)"
+    rf"(?: (?:number|code|id))?\b{_GAP}$",
+    re.IGNORECASE,
+)
 FEWEST_DIGITS = 4
 _LETTERS_AND_DIGITS = re.compile(r"(?=[A-Z]*\d)[A-Z0-9]{6,18}")
 
@@ -60,7 +70,8 @@ SECRET_WORDS = word_set(
     """
 )
 _CODE_LABEL = (
-    r"(?:(?:card |sim |my |your )?pin(?: code| number)?|cvv2?|cvc|otp|(?<=security )code|(?<=verification )code"
+    r"(?:digits on the (?:back|strip|card)"
+    r"|(?:card |sim |my |your )?pin(?: code| number)?|cvv2?|cvc|otp|(?<=security )code|(?<=verification )code"
     r"|(?<=access )code|(?<=one-time )code|(?<=one time )code|(?<=login )code|(?<=sms )code"
     r"|code (?:you|they|that was) (?:sent|texted|gave)(?: me)?)"
 )
@@ -93,6 +104,18 @@ _BIRTHDATE = re.compile(
     re.IGNORECASE,
 )
 
+_UNITS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
+_DAY = rf"(?:(?:(?:twenty|thirty)[- ])?(?:{_UNITS})|tenth|eleventh|twelfth|\w{{3,5}}teenth|twentieth|thirtieth)"
+_YEAR_WORD = (
+    r"(?:oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen|(?:twen|thir|for|fif|six|seven|eigh"
+    r"|nine)ty|hundred|and)"
+)
+_SPOKEN_BIRTHDATE = re.compile(
+    rf"[^\W\d_]+(?: on)?{_GAP}(?P<value>{_DAY}(?: of)? [^\W\d_]{{3,9}},? (?:nineteen|twenty|two thousand)"
+    rf"(?:[ -]{_YEAR_WORD}){{1,4}})\b",
+    re.IGNORECASE,
+)
+
 
 def account_is_named(text: str, start: int) -> bool:
     """Whether the words before a place announce an account number."""
@@ -102,6 +125,16 @@ def account_is_named(text: str, start: int) -> bool:
 def secret_is_named(text: str, start: int) -> bool:
     """Whether the words before a place announce a PIN or a security code."""
     return bool(_CODE_BEFORE.search(_before(text, start)))
+
+
+def national_id_is_named(text: str, start: int) -> bool:
+    """Whether the words before a place announce a national identity number."""
+    return bool(_NATIONAL_ID_BEFORE.search(_before(text, start)))
+
+
+def thing_is_named(text: str, start: int) -> bool:
+    """Whether the words before a place, or the question before the answer, announce the number of a thing."""
+    return bool(_THING_BEFORE.search(_before(text, start)))
 
 
 def _before(text: str, start: int) -> str:
@@ -126,8 +159,9 @@ def find_secrets(searched: Searched) -> Iterator[Finding]:
 
 def find_birthdates(searched: Searched) -> Iterator[Finding]:
     """Dates of birth, where they are called so; other dates stay."""
-    for match in _matches(searched, "birth", _BIRTHDATE):
-        yield Finding(*match.span("value"), "BIRTHDATE", "".join(filter(str.isalnum, match["value"])).casefold())
+    for pattern in (_BIRTHDATE, _SPOKEN_BIRTHDATE):
+        for match in _matches(searched, "birth", pattern):
+            yield Finding(*match.span("value"), "BIRTHDATE", "".join(filter(str.isalnum, match["value"])).casefold())
 
 
 def _matches(searched: Searched, name: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:

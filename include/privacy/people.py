@@ -6,9 +6,9 @@ everywhere in it.
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 from include.privacy.finding import Anchor, Finding, Searched, word_set
+from include.privacy.name_forms import FEWEST_LETTERS, PARTICLES, WORD, Name, name_at, titled_name_at, word_at
 from include.privacy.name_lists import ambiguous_given_names, given_names, is_in_a_list, surnames
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
@@ -17,8 +17,8 @@ _INTRODUCTIONS = {
     "name's": r"name's ",
     "name’s": r"name’s ",
     "nombre": r"nombre (?:es )",
-    "nom": r"nom (?:est |c'est )",
-    "nome": r"nome (?:é |è |e' )",
+    "nom": r"nom (?:est |c'est |de )",
+    "nome": r"nome (?:é |è |e' |de |di )",
     "naam": r"naam (?:is )?",
     "namn": r"namn är ",
     "nama": r"nama saya (?:adalah )?",
@@ -34,7 +34,29 @@ _INTRODUCTIONS = {
     "heter": r"heter ",
     "nazywam": r"nazywam się ",
     "зовут": r"зовут ",
+    "holder": r"holder(?: is|:)? ",
+    "behalf": r"behalf of ",
 }
+# The question for a name, and what comes before it in the next speaker's answer.
+_ANSWER = (
+    r"[^\n?.]{0,30}[?.]?[ ]?\n[^\n:]{1,24}: ?"
+    r"(?:(?:yes|yeah|yep|sure|hi|hello|okay|ok|um|uh|it's|it’s|it is|this is|that's|my name is|the name is|i'm|i am|ja"
+    r"|sí|oui|sì|sim|c'est|es|soy|sono|ist|ich bin|hier ist|is)[,.]? ){0,4}"
+)
+_NAME_ASKED = re.compile(r"(?:name|nombre|nom|nome|naam)" + _ANSWER, re.IGNORECASE)
+_SPEAKER_ASKED = re.compile(r"(?:speaking|talking)(?: with| to)?" + _ANSWER, re.IGNORECASE)
+_ANSWER_END = re.compile(r"[.,!?]|\s*\n|$")
+# Whoever says one of these may go on with the own name.
+_SELF = {
+    **dict.fromkeys(("i'm", "i’m", "sono", "soy", "sou", "suis", "bin", "ben", "it's", "it’s"), r"\S+ "),
+    "am": r"(?<=i )am ",
+    "main": r"main ",
+    "this": r"this is ",
+}
+_SAID_SELF = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _SELF.items()}
+_SELF_END = re.compile(r"[.!]? ?(?:\n|$)|,? (?:here|speaking|calling|from|again)\b|[.,] ")
+_LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")
+_TURN_BEFORE = re.compile(r"(?:^|\n)[^\n:]{1,24}: [^\n]{0,30}$")
 _ANSWERED_BY = re.compile(r"[^\W\d_]+(?= am $)")
 _NEED_OWNER = word_set("name name's name’s nombre nom nome naam namn adım chamo heet")
 _OWNER = re.compile(
@@ -45,14 +67,29 @@ _OWNER = re.compile(
 _TITLES = word_set(
     """
     mr mrs ms miss mx dr prof herr herrn frau señor señora señorita sr sra srta sig signor signora monsieur madame
-    mme mevrouw meneer dhr mevr pan pani bay bayan
+    mme mevrouw meneer dhr mevr pan pani bay bayan mister missus senhor senhora
     """
 )
-_LOWER_TITLES = frozenset({"mr", "mrs", "sig", "dott", "mme"})
+# These are titles in small letters too.
+_LOWER_TITLES = word_set(
+    "mr mrs mister missus sig dott mme monsieur madame mevrouw meneer señor señora senhor senhora signora"
+)
+# After these a name may begin with a small letter, as in speech that a machine wrote down.
+_SPOKEN_TITLES = word_set("mr mrs ms mister missus mevrouw meneer dhr")
+_RELATIVES = word_set("son daughter wife husband mother father brother sister colleague partner femme mari fille fils")
+_OWNER_BEFORE = re.compile(r"\b(?:my|his|her|our|your|mon|ma) $", re.IGNORECASE)
 # A capitalised word after one of these is a name if a list has it.
 _COMPANIONS = {
     **dict.fromkeys(("speaking", "spoke", "spoken", "talked", "talking", "chatted"), r"[^\W\d_]+ (?:to|with) "),
     "ask": r"ask for ",
+    **dict.fromkeys(
+        (
+            *("driver", "courier", "technician", "engineer", "advisor", "adviser", "representative", "rep", "agent"),
+            *("fahrer", "mitarbeiter", "mitarbeiterin", "livreur", "conseiller", "conseillère", "repartidor"),
+            *("entregador", "motorista", "corriere", "bezorger", "kurier"),
+        ),
+        r"[^\W\d_]+ ",
+    ),
     **dict.fromkeys(
         (
             *("son", "daughter", "wife", "husband", "mother", "father", "brother", "sister", "colleague", "partner"),
@@ -71,9 +108,11 @@ _CLOSINGS = word_set(
     """
     regards wishes cheers thanks thank sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
     salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
+    merci danke gracias grazie obrigado obrigada dziękuję bedankt tack mvh mfg dhanyavaad dhanyavad shukriya
     """
 )
 NAME_WORDS = {
+    **dict.fromkeys(_SELF, "self"),
     **dict.fromkeys(_INTRODUCTIONS, "introduction"),
     **dict.fromkeys(_TITLES, "title"),
     **dict.fromkeys(_COMPANIONS, "companion"),
@@ -84,48 +123,22 @@ NAME_WORDS = {
 _INTRODUCED = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _INTRODUCTIONS.items()}
 _ACCOMPANIED = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _COMPANIONS.items()}
 _AFTER_TITLE = re.compile(r"[^\W\d_]+\.? (?:(?:Dr|Prof)\. )?")
-_AFTER_CLOSING = re.compile(r"[^\W\d_]+(?P<gap>[,.!\-–— ]{0,3}\s{0,4})")
+_AFTER_CLOSING = re.compile(
+    r"[^\W\d_]+(?: you| again| in advance| very much| a lot){0,2}(?P<gap>[,.!\-–— ]{0,3}\s{0,4})"
+)
 _LINE_END = re.compile(r"[.,! ]{0,2}(?:\n|$)")
+_ADDRESS_IN_BRACKETS = re.compile(r" ?[<(\[]\x00")
+_MAIL_HEAD = re.compile(
+    r"^[> ]{0,6}(?:From|To|Cc|Von|An|De|Da|Para|Van|Aan|Od|Name|Contact|Patient|Guest|Passenger|Recipient): ",
+    re.MULTILINE,
+)
 _SPEAKER = re.compile(r"^(?P<name>[^\W\d_][^\n:\d<>]{1,40}): ", re.MULTILINE)
-
-# No names, however they are written.
-_NO_NAME = word_set(
-    """
-    a an the i we you he she it they my our your his her their this that these those and or but not no yes in on at
-    of for from with to as is are was be been has have had do does did will would can could should all any some
-    every customer customers client service support team sir madam madame monsieur ladies gentlemen gents folks
-    friends guys everyone everybody anyone someone nobody there happy unhappy very sorry new old good great best
-    please thanks thank hi hello hey dear regards developer developers dev devs app company help desk care sales
-    billing manager management department office accounting hr ceo owner staff agent ltd inc gmbh llc bv sa monday
-    tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-    october november december misspelled spelled wrong correct incorrect same also only just still now then here
-    when what why how who where which one two three number email mail phone address account order ticket sent
-    subject re fw fwd date tel mobile und oder aber nicht der die das ein eine ich wir sie ihr mein kundin kunde
-    kunden damen herren team service el la los las un una yo y o le les des je nous vous et ou il lo gli io noi e
-    non os um uma eu não mas de het een ik wij niet en maar si se que hai hain hoon aur telefonum falsch richtig
-    """
-)
-_PARTICLES = word_set(
-    """
-    de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn
-    """
-)
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_INITIAL = re.compile(r"[^\W\d_]\.")
-MOST_WORDS = 4
-FEWEST_LETTERS = 3
-
-
-class _Name(NamedTuple):
-    start: int
-    end: int
-    words: tuple[str, ...]
 
 
 def find_people(searched: Searched) -> Iterator[Finding]:
     """Names of persons; those that the record has shown before are found again wherever they stand."""
     text = searched.text
-    names = list(_speakers(text))
+    names = [*_speakers(text), *_addressed(text)]
     for anchor_name, find in _FINDERS.items():
         names += filter(None, (find(text, anchor) for anchor in searched.anchors.get(anchor_name, ())))
     for name in sorted(names, key=lambda name: -len(name.words)):
@@ -140,7 +153,7 @@ def find_people(searched: Searched) -> Iterator[Finding]:
 def _known(text: str, people: Mapping[str, str]) -> Iterator[Finding]:
     """Words of known names; those of one person that stand side by side are one finding."""
     last: Finding | None = None
-    for word in _WORD.finditer(text):
+    for word in WORD.finditer(text):
         key = people.get(word.group())
         if key is None:
             continue
@@ -157,7 +170,7 @@ def _known(text: str, people: Mapping[str, str]) -> Iterator[Finding]:
 def _remember(people: dict[str, str], words: tuple[str, ...]) -> None:
     key = _key(people, words)
     for word in words:
-        if len(word) >= FEWEST_LETTERS and word.casefold() not in _PARTICLES:
+        if len(word) >= FEWEST_LETTERS and word.casefold() not in PARTICLES:
             people.setdefault(word, key)
 
 
@@ -166,63 +179,101 @@ def _key(people: dict[str, str], words: tuple[str, ...]) -> str:
     return (people.get(words[0]) if len(words) == 1 else None) or " ".join(words).casefold()
 
 
-def _introduced(text: str, anchor: Anchor) -> _Name | None:
+def _introduced(text: str, anchor: Anchor) -> Name | None:
+    answer = _answer(text, _NAME_ASKED.match(text, anchor.start))
+    if answer is not None:
+        return answer
     if anchor.word in _NEED_OWNER and not _OWNER.search(text, max(anchor.start - 20, 0), anchor.start):
         return None
     said = _INTRODUCED[anchor.word].match(text, anchor.start)
+    return name_at(text, said.end()) or word_at(text, said.end()) if said else None
+
+
+def _answer(text: str, asked: re.Match[str] | None) -> Name | None:
+    """A name that is the whole answer to the question for it, in any case of letters."""
+    if asked is None:
+        return None
+    name, end = name_at(text, asked.end()), asked.end()
+    words: list[Name] = []
+    if name is not None:
+        return name
+    while len(words) < 3 and (word := word_at(text, end)):
+        words.append(word)
+        end = word.end + 1
+        if not text.startswith(" ", word.end):
+            break
+    if not words or not _ANSWER_END.match(text, words[-1].end):
+        return None
+    return Name(words[0].start, words[-1].end, tuple(word.words[0] for word in words))
+
+
+def _said_of_self(text: str, anchor: Anchor) -> Name | None:
+    """`i'm jamal` by the lists, in any case of letters; `It's Farida Hosseinzadeh.` at the beginning of a turn."""
+    said = _SAID_SELF[anchor.word].match(text, anchor.start)
     if said is None:
         return None
-    name = _name_at(text, said.end())
-    if name is None:
-        word = _WORD.match(text, said.end())
-        if word and len(word.group()) >= FEWEST_LETTERS and word.group().casefold() not in _NO_NAME:
-            name = _Name(*word.span(), (word.group(),))
-    return name
+    word = word_at(text, said.end())
+    if word and not word.words[0][0].isupper():
+        return word if word.words[0].capitalize() in given_names() else None
+    name = name_at(text, said.end())
+    is_turn = _TURN_BEFORE.search(text, max(anchor.start - 60, 0), anchor.start)
+    return name if name and is_turn and len(name.words) > 1 and _SELF_END.match(text, name.end) else None
 
 
-def _titled(text: str, anchor: Anchor) -> _Name | None:
+def _titled(text: str, anchor: Anchor) -> Name | None:
     if not text[anchor.start].isupper() and anchor.word not in _LOWER_TITLES:
         return None
     title = _AFTER_TITLE.match(text, anchor.start)
-    return _name_at(text, title.end()) if title else None
+    if title is None:
+        return None
+    name = titled_name_at(text, title.end())
+    return name or (word_at(text, title.end()) if anchor.word in _SPOKEN_TITLES else None)
 
 
-def _accompanied(text: str, anchor: Anchor) -> _Name | None:
+def _accompanied(text: str, anchor: Anchor) -> Name | None:
+    answer = _answer(text, _SPEAKER_ASKED.match(text, anchor.start))
     said = _ACCOMPANIED[anchor.word].match(text, anchor.start)
-    name = _name_at(text, said.end()) if said else None
-    return name if name and is_in_a_list(name.words[0]) else None
+    name = name_at(text, said.end()) if said else None
+    if answer is not None or name is None:
+        return answer
+    is_relative = anchor.word in _RELATIVES and _OWNER_BEFORE.search(text, max(anchor.start - 6, 0), anchor.start)
+    return name if is_relative or is_in_a_list(name.words[0]) else None
 
 
-def _answering(text: str, anchor: Anchor) -> _Name | None:
+def _answering(text: str, anchor: Anchor) -> Name | None:
     """Who answers a German telephone: `Schneider am Apparat`."""
     said = _ANSWERED_BY.search(text, max(anchor.start - 30, 0), anchor.start)
-    return _name_at(text, said.start()) if said else None
+    return name_at(text, said.start()) if said else None
 
 
-def _greeted(text: str, anchor: Anchor) -> _Name | None:
-    word = _WORD.match(text, anchor.end + 1)
-    if word is None or word.group() not in ambiguous_given_names() or text[word.end() : word.end() + 1] not in ",!\n":
-        return None
-    return _Name(*word.span(), (word.group(),))
+def _greeted(text: str, anchor: Anchor) -> Name | None:
+    """A greeting that is a line by itself may greet anybody; within a line, a name of the lists."""
+    name = name_at(text, anchor.end + 1)
+    if name and _LINE_BEFORE.search(text, max(anchor.start - 30, 0), anchor.start) and "\n" in text[name.end :][:3]:
+        return name
+    word = word_at(text, anchor.end + 1)
+    is_greeted = word and word.words[0] in ambiguous_given_names() and text[word.end : word.end + 1] in ",!\n"
+    return word if is_greeted else None
 
 
-def _signed(text: str, anchor: Anchor) -> _Name | None:
+def _signed(text: str, anchor: Anchor) -> Name | None:
     """A name that is all there is on the line after a closing, or behind its comma at the end of the line."""
     closing = _AFTER_CLOSING.match(text, anchor.start)
-    name = _name_at(text, closing.end()) if closing else None
+    name = name_at(text, closing.end()) if closing else None
     if closing is None or name is None or not _LINE_END.match(text, name.end):
         return None
     is_on_own_line = "\n" in closing["gap"]
     return name if is_on_own_line or ("," in closing["gap"] and any(map(is_in_a_list, name.words))) else None
 
 
-def _given(text: str, anchor: Anchor) -> _Name | None:
-    return _name_at(text, anchor.start)
+def _given(text: str, anchor: Anchor) -> Name | None:
+    return name_at(text, anchor.start)
 
 
 _FINDERS = {
     "introduction": _introduced,
     "title": _titled,
+    "self": _said_of_self,
     "companion": _accompanied,
     "answering": _answering,
     "greeting": _greeted,
@@ -231,38 +282,28 @@ _FINDERS = {
 }
 
 
-def _speakers(text: str) -> Iterator[_Name]:
+def _addressed(text: str) -> Iterator[Name]:
+    """Names right before an e-mail address in brackets, and in the head of a quoted mail."""
+    for address in _ADDRESS_IN_BRACKETS.finditer(text):
+        line = text.rfind("\n", max(address.start() - 60, 0), address.start()) + 1 or max(address.start() - 60, 0)
+        for word in WORD.finditer(text, line, address.start()):
+            name = name_at(text, word.start())
+            if name and name.end == address.start():
+                yield name
+                break
+    for head in _MAIL_HEAD.finditer(text):
+        name = name_at(text, head.end())
+        if name and _LINE_END.match(text, name.end):
+            yield name
+
+
+def _speakers(text: str) -> Iterator[Name]:
     """Names before a colon at the beginning of a line, as transcripts have them."""
     if ":" not in text:
         return
     for line in _SPEAKER.finditer(text):
-        name = _name_at(text, line.start("name"))
+        name = name_at(text, line.start("name"))
         if name and name.end == line.end("name") and len(name.words) > 1:
             first, last = name.words[0], name.words[-1]
             if first in given_names() or first in ambiguous_given_names() or last in surnames():
                 yield name
-
-
-def _name_at(text: str, position: int) -> _Name | None:
-    """The capitalised words, initials and particles at a place that can be a name; none if it begins otherwise."""
-    start, end = position, position
-    words: list[str] = []
-    waiting: list[str] = []
-    while len(words) + len(waiting) < MOST_WORDS + 1:
-        initial = _INITIAL.match(text, position)
-        word = initial or _WORD.match(text, position)
-        if word is None:
-            break
-        said = word.group()
-        if said.casefold() in _PARTICLES and words and not said[0].isupper():
-            waiting.append(said)
-        elif said[0].isupper() and said.casefold() not in _NO_NAME and not text.startswith(("_", "@"), word.end()):
-            words += [*waiting, said]
-            waiting, end = [], word.end()
-        else:
-            break
-        if not text.startswith(" ", word.end()):
-            break
-        position = word.end() + 1
-    is_name = any(len(word.rstrip(".")) > 1 for word in words)
-    return _Name(start, end, tuple(words)) if is_name else None

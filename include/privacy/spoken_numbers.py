@@ -5,7 +5,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from include.privacy.finding import Anchor, Finding, Searched, is_named_otherwise
-from include.privacy.labelled_values import account_is_named, secret_is_named
+from include.privacy.labelled_values import (
+    account_is_named,
+    national_id_is_named,
+    secret_is_named,
+    thing_is_named,
+)
 from include.privacy.payment import has_luhn_digit
 
 _BY_LANGUAGE = (
@@ -19,6 +24,8 @@ _BY_LANGUAGE = (
 )
 _DIGITS = {word: str(digit) for line in _BY_LANGUAGE for digit, word in enumerate(line.split())}
 _DIGITS |= {"oh": "0", "o": "0", "zwo": "2", "één": "1", "meia": "6"}
+# `nine hundred` said digit by digit.
+_ZEROS = {"hundred": "00", "thousand": "000"}
 _TIMES = {"double": 2, "triple": 3, "doppel": 2}
 # These begin no number, because they say something else more often.
 _BEGIN_NONE = frozenset({"o", "oh", "un", "um", "een", "sei", "meia"})
@@ -63,7 +70,12 @@ def _run(text: str, first: Anchor) -> list[Anchor]:
         if token is None:
             break
         word = token.group().casefold()
-        if word not in _DIGITS and word not in _TIMES and not (word.isdecimal() and len(word) <= 4):
+        if (
+            word not in _DIGITS
+            and word not in _TIMES
+            and word not in _ZEROS
+            and not (word.isdecimal() and len(word) <= 4)
+        ):
             break
         tokens.append(Anchor(token.start(), token.end(), word))
     while tokens[-1].word in _TIMES and len(tokens) > 1:
@@ -77,14 +89,16 @@ def _digits(tokens: Sequence[Anchor]) -> str:
         if token.word in _TIMES:
             times = _TIMES[token.word]
         else:
-            digits += _DIGITS.get(token.word, token.word) * times
+            digits += (_ZEROS.get(token.word) or _DIGITS.get(token.word, token.word)) * times
             times = 1
     return digits
 
 
 def _kind(searched: Searched, start: int, digits: str) -> str | None:
-    if is_named_otherwise(searched.text, start) or _is_count(digits):
+    if is_named_otherwise(searched.text, start) or thing_is_named(searched.text, start) or _is_count(digits):
         return None
+    if national_id_is_named(searched.text, start):
+        return "NATIONAL_ID" if len(digits) >= FEWEST_PHONE_DIGITS else None
     if secret_is_named(searched.text, start):
         return "SECRET"
     if account_is_named(searched.text, start):

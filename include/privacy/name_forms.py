@@ -1,0 +1,97 @@
+"""What a name looks like: capitalised words, initials and particles in a row, none of them a word of no name."""
+
+import re
+from typing import NamedTuple
+
+from include.privacy.finding import word_set
+
+# No names, however they are written.
+NO_NAME = word_set(
+    """
+    a an the i we you he she it they my our your his her their this that these those and or but not no yes in on at
+    of for from with to as is are was be been has have had do does did will would can could should all any some
+    every customer customers client service support team sir madam madame monsieur ladies gentlemen gents folks
+    friends guys everyone everybody anyone someone nobody there happy unhappy very sorry new old good great best
+    please thanks thank hi hello hey dear regards developer developers dev devs app company help desk care sales
+    billing manager management department office accounting hr ceo owner staff agent ltd inc gmbh llc bv sa monday
+    tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+    october november december misspelled spelled wrong correct incorrect same also only just still now then here
+    when what why how who where which one two three number email mail phone address account order ticket sent
+    subject re fw fwd date tel mobile und oder aber nicht der die das ein eine ich wir sie ihr mein kundin kunde
+    kunden damen herren team service el la los las un una yo y o le les des je nous vous et ou il lo gli io noi e
+    non os um uma eu não mas de het een ik wij niet en maar si se que hai hain hoon aur telefonum morning evening
+    afternoon night me mr mrs ms mister madam herr frau information data protection
+    officer commissioner privacy complaints accounts board falsch richtig
+    """
+)
+PARTICLES = word_set(
+    """
+    de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn
+    """
+)
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_INITIAL = re.compile(r"[^\W\d_]\.")
+MOST_WORDS = 4
+FEWEST_LETTERS = 3
+
+
+# Brands and figures that are called like persons.
+_NOBODY = word_set(
+    """
+    harry_potter hermione_granger lara_croft leroy_merlin tommy_hilfiger calvin_klein hugo_boss ralph_lauren
+    michael_kors kate_spade jack_daniels jack_wolfskin paul_smith laura_ashley peppa_pig mickey_mouse donald_duck
+    peter_pan james_bond sherlock_holmes charlie_brown max_mara marc_jacobs yves_rocher louis_vuitton charles_schwab
+    morgan_stanley edward_jones fannie_mae freddie_mac
+    """
+)
+# `Dr. Martens` and `Mr. Robot` are no persons.
+_NOBODY_WITH_TITLE = word_set("martens oetker pepper scholl who dre strange robot bean clean men potato muscle kipling")
+
+
+class Name(NamedTuple):
+    """Where a name stands, and its words."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+
+
+def name_at(text: str, position: int) -> Name | None:
+    """The capitalised words, initials and particles at a place that can be a name; none if it begins otherwise."""
+    start, end = position, position
+    words: list[str] = []
+    waiting: list[str] = []
+    while len(words) + len(waiting) < MOST_WORDS + 1:
+        initial = _INITIAL.match(text, position)
+        word = initial or WORD.match(text, position)
+        if word is None:
+            break
+        said = word.group()
+        if said.casefold() in PARTICLES and words and not said[0].isupper():
+            waiting.append(said)
+        elif said[0].isupper() and said.casefold() not in NO_NAME and not text.startswith(("_", "@"), word.end()):
+            words += [*waiting, said]
+            waiting, end = [], word.end()
+        else:
+            break
+        if not text.startswith(" ", word.end()):
+            break
+        position = word.end() + 1
+    is_name = any(len(word.rstrip(".")) > 1 for word in words)
+    if not is_name or "_".join(words).casefold() in _NOBODY:
+        return None
+    return Name(start, end, tuple(words))
+
+
+def titled_name_at(text: str, position: int) -> Name | None:
+    """The same after a title such as `Dr.`."""
+    name = name_at(text, position)
+    return None if name and name.words[0].casefold() in _NOBODY_WITH_TITLE else name
+
+
+def word_at(text: str, position: int) -> Name | None:
+    """One word in any case of letters that can be a name, for speech is written down without capitals."""
+    word = WORD.match(text, position)
+    if word is None or len(word.group()) < FEWEST_LETTERS or word.group().casefold() in NO_NAME:
+        return None
+    return Name(*word.span(), (word.group(),))
