@@ -14,7 +14,7 @@ _VERSION_BEFORE = re.compile(
     r"(?:\bv|ver|version|build|release|firmware|update|app|software)[\s.:=\"']{0,4}$", re.IGNORECASE
 )
 COLONS_OF_FULL_V6 = 7
-# A number of four small parts is a version, unless it is called an address.
+# A number of four small parts is a version, unless it is called an address or lies in a private network.
 LARGEST_VERSION_PART = 19
 _ADDRESS_BEFORE = re.compile(r"\bip\b|address|adresse|dirección|indirizzo|endereço|adres", re.IGNORECASE)
 
@@ -34,6 +34,8 @@ def find_ips(searched: Searched) -> Iterator[Finding]:
 
 
 def _is_version(address: str, before: str) -> bool:
+    if ipaddress.ip_address(address).is_private:
+        return False
     parts = address.split(".")
     is_small = len(parts) == 4 and all(int(part) <= LARGEST_VERSION_PART for part in parts)
     return is_small and not _ADDRESS_BEFORE.search(before)
