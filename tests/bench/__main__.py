@@ -8,7 +8,7 @@ python -m tests.bench limiter --cases 30000-4      those cases of the limiter wh
 import argparse
 import json
 
-from tests.bench import fanout, gauntlet, limiter, memory, reuse, tokens
+from tests.bench import fanout, gauntlet, limiter, memory, reuse, sources, tokens
 from tests.bench.measuring import Options, tell
 
 BENCHES = {
@@ -17,6 +17,7 @@ BENCHES = {
     "limiter": limiter.run,
     "gauntlet": gauntlet.run,
     "reuse": reuse.run,
+    "sources": sources.run,
     "tokens": tokens.run,
 }
 

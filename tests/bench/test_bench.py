@@ -20,6 +20,7 @@ METRICS = {
     "limiter": {"utilisation", "rejected"},
     "gauntlet": {"delivered", "rejected", "seconds"},
     "reuse": {"lookup_seconds", "first_lookup_seconds", "lookup_bytes"},
+    "sources": {"records_per_second", "peak_mb", "peak_ratio"},
     "tokens": {"tokens_per_record", "cacheable_share", "openai_cacheable_share"},
 }
 Lines = list[dict[str, Any]]
