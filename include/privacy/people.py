@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from include.privacy.finding import Anchor, Finding, Searched, word_set
 from include.privacy.name_forms import FEWEST_LETTERS, PARTICLES, WORD, Name, name_at, titled_name_at, word_at
-from include.privacy.name_lists import ambiguous_given_names, given_names, is_in_a_list, surnames
+from include.privacy.name_lists import ambiguous_given_names, given_names, is_in_a_list
+from include.privacy.name_places import LINE_END, correspondents, speakers
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
 _INTRODUCTIONS = {
@@ -126,19 +127,12 @@ _AFTER_TITLE = re.compile(r"[^\W\d_]+\.? (?:(?:Dr|Prof)\. )?")
 _AFTER_CLOSING = re.compile(
     r"[^\W\d_]+(?: you| again| in advance| very much| a lot){0,2}(?P<gap>[,.!\-–— ]{0,3}\s{0,4})"
 )
-_LINE_END = re.compile(r"[.,! ]{0,2}(?:\n|$)")
-_ADDRESS_IN_BRACKETS = re.compile(r" ?[<(\[]\x00")
-_MAIL_HEAD = re.compile(
-    r"^[> ]{0,6}(?:From|To|Cc|Von|An|De|Da|Para|Van|Aan|Od|Name|Contact|Patient|Guest|Passenger|Recipient): ",
-    re.MULTILINE,
-)
-_SPEAKER = re.compile(r"^(?P<name>[^\W\d_][^\n:\d<>]{1,40}): ", re.MULTILINE)
 
 
 def find_people(searched: Searched) -> Iterator[Finding]:
     """Names of persons; those that the record has shown before are found again wherever they stand."""
     text = searched.text
-    names = [*_speakers(text), *_addressed(text)]
+    names = [*speakers(text), *correspondents(text)]
     for anchor_name, find in _FINDERS.items():
         names += filter(None, (find(text, anchor) for anchor in searched.anchors.get(anchor_name, ())))
     for name in sorted(names, key=lambda name: -len(name.words)):
@@ -260,7 +254,7 @@ def _signed(text: str, anchor: Anchor) -> Name | None:
     """A name that is all there is on the line after a closing, or behind its comma at the end of the line."""
     closing = _AFTER_CLOSING.match(text, anchor.start)
     name = name_at(text, closing.end()) if closing else None
-    if closing is None or name is None or not _LINE_END.match(text, name.end):
+    if closing is None or name is None or not LINE_END.match(text, name.end):
         return None
     is_on_own_line = "\n" in closing["gap"]
     return name if is_on_own_line or ("," in closing["gap"] and any(map(is_in_a_list, name.words))) else None
@@ -280,30 +274,3 @@ _FINDERS = {
     "closing": _signed,
     "given_name": _given,
 }
-
-
-def _addressed(text: str) -> Iterator[Name]:
-    """Names right before an e-mail address in brackets, and in the head of a quoted mail."""
-    for address in _ADDRESS_IN_BRACKETS.finditer(text):
-        line = text.rfind("\n", max(address.start() - 60, 0), address.start()) + 1 or max(address.start() - 60, 0)
-        for word in WORD.finditer(text, line, address.start()):
-            name = name_at(text, word.start())
-            if name and name.end == address.start():
-                yield name
-                break
-    for head in _MAIL_HEAD.finditer(text):
-        name = name_at(text, head.end())
-        if name and _LINE_END.match(text, name.end):
-            yield name
-
-
-def _speakers(text: str) -> Iterator[Name]:
-    """Names before a colon at the beginning of a line, as transcripts have them."""
-    if ":" not in text:
-        return
-    for line in _SPEAKER.finditer(text):
-        name = name_at(text, line.start("name"))
-        if name and name.end == line.end("name") and len(name.words) > 1:
-            first, last = name.words[0], name.words[-1]
-            if first in given_names() or first in ambiguous_given_names() or last in surnames():
-                yield name
