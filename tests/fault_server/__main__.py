@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -122,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.until_stdin_ends:
             threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
 
+    # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         asyncio.run(serve(application, options.port, ready))
     except KeyboardInterrupt:
