@@ -48,8 +48,8 @@ def extract_records(
 ) -> dict[str, Any]:
     """Pull the window's records, add those that are due, write `raw/` and the run's work files.
 
-    Texts go from file to file in parts of some megabytes. What grows with the number of records is about 60 bytes of
-    each that is pulled and of each that is in `raw/`.
+    Texts go from file to file in parts of some megabytes. What grows with the number of records is some 80 bytes of
+    each that is pulled, and as much of each that is in `raw/`.
 
     Returns:
         Counts: `extracted`, and of these `unreadable` and `skipped` by reason.

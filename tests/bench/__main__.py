@@ -7,6 +7,8 @@ python -m tests.bench limiter --cases 30000-4      those cases of the limiter wh
 
 import argparse
 import json
+import os
+import sys
 
 from tests.bench import fanout, gauntlet, limiter, memory, reuse, sources, tokens
 from tests.bench.measuring import Options, tell
@@ -35,10 +37,13 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BENCHES)}")
     options = Options(given.quick, given.peers, given.profile, given.cases)
+    # Airflow's log, the servers and some libraries write to standard output too, where only figures belong.
+    figures = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for name in given.names or BENCHES:
         tell(f"{name} ...")
         for line in BENCHES[name](options):
-            print(json.dumps(line), flush=True)
+            print(json.dumps(line), file=figures, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,10 @@
 
 import csv
 import json
-import logging
 import os
 import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -216,9 +214,6 @@ Served = tuple[list[str], dict[str, str], int]
 def _postgres(folder: Path, count: int) -> Iterator[Served]:
     query = folder / "query.sql"
     query.write_text("SELECT * FROM answers WHERE created_at >= :window_start AND created_at < :window_end ORDER BY id")
-    # The server says on standard output what it does, where the figures go.
-    logging.disable(logging.WARNING)
-    warnings.filterwarnings("ignore", "XDG_RUNTIME_DIR")
     with running_postgres(folder / "postgres") as uri:
         connection = psycopg2.connect(uri)
         with connection.cursor() as cursor:
@@ -229,7 +224,6 @@ def _postgres(folder: Path, count: int) -> Iterator[Served]:
         connection.commit()
         connection.close()
         yield [str(query)], {f"AIRFLOW_CONN_{CONNECTION.upper()}": uri}, count
-    logging.disable(logging.NOTSET)
 
 
 @contextmanager
