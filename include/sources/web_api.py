@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from include.errors import ConfigurationError, RetryLater
 from include.llm.client import retry_after_seconds
@@ -26,7 +26,9 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 # A source that asks for a longer pause is asked again by the task's retry, not by a sleeping worker.
 MAX_RETRY_AFTER_SECONDS = 300.0
-RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+# A service that signs its own tokens is known to refuse a good one now and then (microsoft/asconnect#8).
+MAX_REFUSALS = 3
+RETRYABLE_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _PIECE_BYTES = 64 * 1024
 _SAID_CHARACTERS = 300
 # Google and others say so with a 403 too.
@@ -47,6 +49,10 @@ class _Passing(Exception):
         self.wait_seconds = wait_seconds
 
 
+class _TokenRefused(_Passing):
+    pass
+
+
 class WebApi:
     """One API of one provider.
 
@@ -54,6 +60,8 @@ class WebApi:
         name: for messages, such as `Zendesk (connection zendesk_default)`.
         base_url: that all paths are below.
         headers: sent with each request; a function is called anew for each, for tokens that expire.
+        renew: called at a 401, so that `headers` makes a new token; the request is then made again, up to
+            `MAX_REFUSALS` times in all. None: a 401 is final.
         auth: user and password for HTTP basic authentication.
         refused: what to check when the provider answers 401 or 403; None: it asks for no credentials, so these say
             that it was asked too often.
@@ -68,6 +76,7 @@ class WebApi:
         base_url: str,
         *,
         headers: Callable[[], Mapping[str, str]] = dict,
+        renew: Callable[[], None] | None = None,
         auth: tuple[str, str] | None = None,
         refused: str | None,
         missing: str,
@@ -77,7 +86,7 @@ class WebApi:
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
-        self._headers = headers
+        self._headers, self._renew = headers, renew
         self._refused, self._missing = refused, missing
         self._asked_pause = asked_pause
         self._sleep, self._clock = sleep, clock
@@ -98,12 +107,14 @@ class WebApi:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=_wait,
-            stop=stop_after_attempt(MAX_ATTEMPTS),
+            stop=_stop,
             sleep=self._sleep,
             reraise=True,
         )
         try:
             return retrying(self._ask, self._url(path), parameters)
+        except _TokenRefused as error:
+            raise ConfigurationError(str(error)) from error
         except _Passing as error:
             raise RetryLater(f"{self.name}: {error}. The task's retry goes on from the last page.") from error
 
@@ -134,7 +145,8 @@ class WebApi:
             raise _Passing(f"no answer ({type(error).__name__})") from error
         self._check_status(response, body)
         try:
-            return json.loads(body)
+            # One damaged letter in one review must not hold back the whole page, and all pages after it, for ever.
+            return json.loads(body.decode(json.detect_encoding(body), "replace"), strict=False)
         except (ValueError, RecursionError) as error:
             raise _Passing("the answer is no JSON") from error
 
@@ -160,7 +172,11 @@ class WebApi:
                 raise RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
             raise _Passing(f"it answered {status}{_said(body)}", wait)
         if is_refusal:
-            raise ConfigurationError(f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}")
+            message = f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}"
+            if status == 401 and self._renew is not None:
+                self._renew()
+                raise _TokenRefused(message)
+            raise ConfigurationError(message)
         if status == 404:
             raise NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
         message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
@@ -175,6 +191,11 @@ def _said(body: bytes) -> str:
     """The provider's own reason, where it gives one as JSON: most are more to the point than any guess of ours."""
     said = " ".join(clean_text(body[: 4 * _SAID_CHARACTERS].decode("utf-8", "replace")).split())
     return f" It says: {said[:_SAID_CHARACTERS]}" if said.startswith("{") else ""
+
+
+def _stop(state: RetryCallState) -> bool:
+    error = state.outcome.exception() if state.outcome else None
+    return state.attempt_number >= (MAX_REFUSALS if isinstance(error, _TokenRefused) else MAX_ATTEMPTS)
 
 
 def _wait(state: RetryCallState) -> float:
