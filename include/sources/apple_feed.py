@@ -60,7 +60,8 @@ class AppleFeed:
         if not rows:
             if number == 1:
                 self._check_app_exists(api)
-            return [], None
+            # One that is empty by mistake may have others behind it.
+            return [], number + 1 if number < LAST_PAGE and _has_page(feed, number + 1) else None
         if number < LAST_PAGE:
             return rows, number + 1
         oldest = min((row.changed_at for row in rows if row.changed_at is not None), default=None)
@@ -98,7 +99,7 @@ class AppleFeed:
                 f"There is no app {self._app_id} in the App Store of {self._country!r}. "
                 "Check APP_STORE_APP_ID and APP_STORE_COUNTRIES, or whether the app was withdrawn there."
             )
-        log.info("%s: the app has no reviews there.", api.name)
+        log.info("%s: the first page has no reviews.", api.name)
 
     def _row(self, entry: Any) -> SourceRow | None:
         if not isinstance(entry, Mapping):

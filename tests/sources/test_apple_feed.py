@@ -236,6 +236,40 @@ def test_an_empty_page_that_should_not_be_is_reported(
     assert "no reviews on page 2" in caplog.text
 
 
+def test_pages_behind_one_that_is_empty_by_mistake_are_pulled(feed: Feed, provider: Provider) -> None:
+    feed.pages = [[entry(0), entry(1)], [entry(2), entry(3)], [entry(4)]]
+    for number in (1, 2):
+        empty = Answer(body=feed.document(f"page={number}", []))
+        provider.fail(empty, EMPTY_PAGE_TRIES, when=lambda asked, number=number: f"/page={number}/" in asked.path)
+    assert numbers(pull(source(provider))) == [4]
+
+
+def test_reviews_that_arrive_between_two_tries_push_none_out(feed: Feed, provider: Provider) -> None:
+    before = [entry(number) for number in range(8)]
+    feed.pages = [before[0:2], before[2:4], before[4:6], before[6:8]]
+    provider.fail(Answer(500), times=MAX_ATTEMPTS, when=lambda asked: "/page=3/" in asked.path)
+    failed = pull(source(provider))
+    after = [entry(-3), entry(-2), entry(-1), *before]
+    feed.pages = [after[start : start + 2] for start in range(0, len(after), 2)]
+    rows = failed.rows[: failed.rows_before_resume] + pull(source(provider), resume=failed.resume).rows
+    versions = {(row.row["id"], row.row["record_version"]) for row in rows}
+    assert versions == {(row.row["id"], row.row["record_version"]) for row in pull(source(provider)).rows[3:]}
+
+
+def test_a_review_that_two_countries_show_is_one_record(feed: Feed, provider: Provider) -> None:
+    feed.pages = [[entry(0)]]
+    (here,), (there,) = (pull(source(provider, country)).rows for country in ("us", "de"))
+    assert [here.row[name] == there.row[name] for name in ("id", "record_version", "country")] == [True, True, False]
+    assert here.place == there.place
+
+
+def test_reviews_without_a_time_are_all_taken_whatever_the_window(feed: Feed, provider: Provider) -> None:
+    """Answers that were recorded in 2020 have none."""
+    feed.pages = [[entry(0, updated=None), entry(1, updated=None)], [entry(2, updated=None)]]
+    rows = pull(source(provider), window("2026-11-20", "2026-11-21")).rows
+    assert [(record(row).is_dated, row.changed_at) for row in rows] == [(False, None)] * 3
+
+
 def test_an_answer_that_is_no_feed_is_asked_for_later(feed: Feed, provider: Provider) -> None:
     provider.fail(Answer(body={"error": "try again"}))
     assert isinstance(pull(source(provider)).error, RetryLater)
