@@ -15,7 +15,7 @@ from google.oauth2 import service_account
 from include.errors import ConfigurationError, RetryLater
 from include.sources.json_parts import as_list, part
 from include.sources.newest_first import Cursor, newest_first
-from include.sources.review import moment_of, place_of, review_row
+from include.sources.review import place_of, review_row
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import WebApi
@@ -60,10 +60,12 @@ class GooglePlay:
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews of the window, as far as they are from the last week; see `Source`."""
+        tokens = _Tokens(self._key_file)
         api = WebApi(
             f"Google Play (app {self._package})",
             self._base_url,
-            headers=_Tokens(self._key_file).headers,
+            headers=tokens.headers,
+            renew=tokens.renew,
             refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account the "
             "permission to reply to reviews of the app.",
             missing="Check GOOGLE_PLAY_PACKAGE.",
@@ -96,8 +98,9 @@ class GooglePlay:
         if not users:
             message = "the review has no comment of a user"
             return SourceRow(place, BadRow("empty_text", message, str(review).encode("utf-8", "replace")))
-        comment = max(users, key=lambda user: _seconds(user) or 0.0)
+        comment = max(users, key=lambda user: _milliseconds(user) or 0)
         title, text = _title_and_text(comment.get("text"))
+        modified = _milliseconds(comment) or part(comment, "lastModified", "seconds")
         replies = [part(comment, "developerComment", "text") for comment in comments]
         return review_row(
             place,
@@ -106,8 +109,8 @@ class GooglePlay:
             review_id=review_id,
             title=title,
             text=text,
-            written_at=part(comment, "lastModified", "seconds"),
-            updated_at=part(comment, "lastModified", "seconds"),
+            written_at=modified,
+            updated_at=modified,
             rating=comment.get("starRating"),
             url=_address(self._package, review_id),
             app_version=comment.get("appVersionName"),
@@ -149,10 +152,17 @@ class _Tokens:
             ) from None
         return headers
 
+    def renew(self) -> None:
+        self._credentials = None
 
-def _seconds(comment: Mapping[str, Any]) -> float | None:
-    moment = moment_of(part(comment, "lastModified", "seconds"))
-    return moment.timestamp() if moment else None
+
+def _milliseconds(comment: Mapping[str, Any]) -> int | None:
+    """When it was last edited, since 1970, as fine as the exports write it: of two equal times the later row counts."""
+    try:
+        seconds, nanos = (int(part(comment, "lastModified", name) or 0) for name in ("seconds", "nanos"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return seconds * 1_000 + nanos // 1_000_000 if seconds > 0 else None
 
 
 def _title_and_text(text: Any) -> tuple[Any, Any]:
