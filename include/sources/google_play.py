@@ -7,12 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import google.auth.exceptions
-import google.auth.transport.requests
-import requests
-from google.oauth2 import service_account
-
-from include.errors import ConfigurationError, RetryLater
+from include.errors import RetryLater
+from include.sources.google_token import GoogleTokens
 from include.sources.json_parts import as_list, part
 from include.sources.newest_first import Cursor, newest_first
 from include.sources.review import place_of, review_row
@@ -60,7 +56,7 @@ class GooglePlay:
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews of the window, as far as they are from the last week; see `Source`."""
-        tokens = _Tokens(self._key_file)
+        tokens = GoogleTokens(self._key_file, SCOPE)
         api = WebApi(
             f"Google Play (app {self._package})",
             self._base_url,
@@ -118,42 +114,6 @@ class GooglePlay:
             device=comment.get("device"),
             developer_reply=next((reply for reply in reversed(replies) if reply), None),
         )
-
-
-class _Tokens:
-    def __init__(self, key_file: str) -> None:
-        self._key_file = key_file
-        self._credentials: service_account.Credentials | None = None
-        session = requests.Session()
-        session.trust_env = False
-        self._transport = google.auth.transport.requests.Request(session)
-
-    def headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        try:
-            if self._credentials is None:
-                self._credentials = service_account.Credentials.from_service_account_file(
-                    self._key_file, scopes=[SCOPE]
-                )
-            # Makes a new token when there is none or it is about to expire.
-            self._credentials.before_request(self._transport, "GET", "", headers)
-        except (google.auth.exceptions.TransportError, google.auth.exceptions.RefreshError) as error:
-            if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
-                raise RetryLater(f"Google gives no access token ({type(error).__name__}).") from error
-            raise ConfigurationError(
-                f"Google refuses the service account of GOOGLE_PLAY_SERVICE_ACCOUNT_FILE={self._key_file!r} "
-                f"({error.args[0] if error.args else 'no reason given'}). Make a new key for it, and set its path."
-            ) from error
-        except (OSError, ValueError) as error:
-            # Without the error's text, which may quote the key.
-            raise ConfigurationError(
-                f"GOOGLE_PLAY_SERVICE_ACCOUNT_FILE={self._key_file!r} cannot be used as a key of a service account "
-                f"({type(error).__name__}). Set it to the path of its JSON key."
-            ) from None
-        return headers
-
-    def renew(self) -> None:
-        self._credentials = None
 
 
 def _milliseconds(comment: Mapping[str, Any]) -> int | None:

@@ -3,7 +3,8 @@
 import logging
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,8 @@ import fsspec
 from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.sources.clean import is_blank
 from include.sources.formats import read_rows
+from include.sources.google_storage import BASE_URL as STORAGE_URL
+from include.sources.google_storage import PROTOCOLS, GoogleStorage
 from include.sources.location import SourceFile
 from include.sources.review import review_row
 from include.sources.row import BadRow
@@ -57,12 +60,21 @@ class PlayConsoleExports:
     Args:
         location: folder or URI, such as `gs://pubsite_prod_rev_0123456789/reviews`.
         packages: names of the apps' packages; none: all in the folder.
-        key_file: JSON key of a service account, for `gs://`; without one the machine's own credentials are used.
+        key_file: JSON key of a service account, for `gs://`; without one the machine's own identity is used.
+        storage_url, sleep: for tests.
     """
 
-    def __init__(self, location: str, packages: tuple[str, ...] = (), key_file: str | None = None) -> None:
-        self._location, self._packages = location, packages
-        self._options = {"token": key_file} if key_file and location.startswith(("gs://", "gcs://")) else {}
+    def __init__(
+        self,
+        location: str,
+        packages: tuple[str, ...] = (),
+        key_file: str | None = None,
+        *,
+        storage_url: str = STORAGE_URL,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._location, self._packages, self._key_file = location, packages, key_file
+        self._storage_url, self._sleep = storage_url, sleep
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews whose last update lies in the window; see `Source`."""
@@ -77,9 +89,11 @@ class PlayConsoleExports:
 
     def _exports(self) -> tuple[fsspec.AbstractFileSystem, list[_Export]]:
         try:
-            fs, folder = fsspec.url_to_fs(self._location, **self._options)
+            fs, folder = self._file_system()
             fs.invalidate_cache()
             paths = [str(path) for path in fs.ls(folder, detail=False)]
+        except NightshiftError:
+            raise
         except Exception as error:  # every file system has errors of its own
             raise self._error(error, self._location) from error
         exports = []
@@ -95,6 +109,20 @@ class PlayConsoleExports:
                 "Check GOOGLE_PLAY_EXPORTS (the folder `reviews` of the Play Console's bucket) and GOOGLE_PLAY_PACKAGE."
             )
         return fs, sorted(exports)
+
+    def _file_system(self) -> tuple[fsspec.AbstractFileSystem, str]:
+        if not self._location.startswith(PROTOCOLS):
+            found: tuple[fsspec.AbstractFileSystem, str] = fsspec.url_to_fs(self._location)
+            return found
+        fs = GoogleStorage(
+            self._key_file,
+            refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account the "
+            "permission to download bulk reports.",
+            missing="Check GOOGLE_PLAY_EXPORTS: the Play Console shows the address under Download reports, Reviews.",
+            base_url=self._storage_url,
+            sleep=self._sleep,
+        )
+        return fs, self._location.partition("://")[2].rstrip("/")
 
     def _rows(self, fs: fsspec.AbstractFileSystem, export: _Export, window: Window) -> Iterator[SourceRow]:
         without_text = 0
@@ -119,7 +147,10 @@ class PlayConsoleExports:
 
     def _error(self, error: Exception, place: str) -> NightshiftError:
         message = f"{place!r} of GOOGLE_PLAY_EXPORTS cannot be read ({type(error).__name__}: {error})."
-        if isinstance(error, ValueError | ImportError | PermissionError | FileNotFoundError | NotADirectoryError):
+        is_setting = isinstance(
+            error, ValueError | ImportError | PermissionError | FileNotFoundError | NotADirectoryError
+        )
+        if is_setting or "Credentials" in type(error).__name__:
             return ConfigurationError(f"{message} Check the address and that the credentials may read it.")
         return RetryLater(message)
 

@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import IO, Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -19,6 +19,8 @@ CONNECT_SECONDS = 15.0
 # Between two pieces of an answer, and for the whole of it: a server that drips never runs into the first.
 READ_SECONDS = 60.0
 ANSWER_SECONDS = 300.0
+# A year of a large app's reviews has some hundred megabytes.
+DOWNLOAD_SECONDS = 1_800.0
 # Pages of hundreds of texts have a few megabytes; packed, a small answer may become a huge one.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ATTEMPTS = 6
@@ -31,6 +33,7 @@ MAX_REFUSALS = 3
 RETRYABLE_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _PIECE_BYTES = 64 * 1024
 _SAID_CHARACTERS = 300
+_Taken = TypeVar("_Taken")
 # Google and others say so with a 403 too.
 _QUOTA = re.compile(rb"rate.?limit|quota", re.IGNORECASE)
 
@@ -104,6 +107,18 @@ class WebApi:
             RequestRefused: the request itself is refused, such as a cursor that has expired.
             RetryLater: the provider failed, or asks for a longer pause than a worker should sleep.
         """
+        return self._retried(lambda: self._document(self._url(path), parameters))
+
+    def download(self, path: str, parameters: Mapping[str, Any], file: IO[bytes]) -> None:
+        """The bytes at a path, written to a file; what a broken connection left in it is written over.
+
+        Raises:
+            ConfigurationError, RetryLater: as `get_json` does.
+            OSError: the file cannot be written.
+        """
+        self._retried(lambda: self._ask(self._url(path), parameters, lambda response: self._copy(response, file)))
+
+    def _retried(self, ask: Callable[[], Any]) -> Any:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=_wait,
@@ -112,7 +127,7 @@ class WebApi:
             reraise=True,
         )
         try:
-            return retrying(self._ask, self._url(path), parameters)
+            return retrying(ask)
         except _TokenRefused as error:
             raise ConfigurationError(str(error)) from error
         except _Passing as error:
@@ -129,7 +144,17 @@ class WebApi:
             )
         return f"{self._base_url}/{path.lstrip('/')}"
 
-    def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
+    def _document(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
+        body = self._ask(url, parameters, self._body)
+        try:
+            # One damaged letter in one review must not hold back the whole page, and all pages after it, for ever.
+            return json.loads(body.decode(json.detect_encoding(body), "replace"), strict=False)
+        except (ValueError, RecursionError) as error:
+            raise _Passing("the answer is no JSON") from error
+
+    def _ask(
+        self, url: str, parameters: Mapping[str, Any] | None, take: Callable[[requests.Response], _Taken]
+    ) -> _Taken:
         headers = self._headers()
         try:
             with self._session.get(
@@ -140,15 +165,21 @@ class WebApi:
                 allow_redirects=False,
                 stream=True,
             ) as response:
+                if response.status_code == 200:
+                    return take(response)
                 body = self._body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _Passing(f"no answer ({type(error).__name__})") from error
-        self._check_status(response, body)
-        try:
-            # One damaged letter in one review must not hold back the whole page, and all pages after it, for ever.
-            return json.loads(body.decode(json.detect_encoding(body), "replace"), strict=False)
-        except (ValueError, RecursionError) as error:
-            raise _Passing("the answer is no JSON") from error
+        raise self._failure(response, body)
+
+    def _copy(self, response: requests.Response, file: IO[bytes]) -> None:
+        file.seek(0)
+        file.truncate()
+        deadline = self._clock() + DOWNLOAD_SECONDS
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=False):
+            file.write(piece)
+            if self._clock() > deadline:
+                raise _Passing(f"the file took longer than {DOWNLOAD_SECONDS:.0f} s")
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -161,26 +192,25 @@ class WebApi:
                 raise _Passing(f"the answer took longer than {ANSWER_SECONDS:.0f} s")
         return bytes(body)
 
-    def _check_status(self, response: requests.Response, body: bytes) -> None:
+    def _failure(self, response: requests.Response, body: bytes) -> Exception:
+        """What an answer other than 200 means."""
         status, place = response.status_code, urlsplit(response.url).path
-        if status == 200:
-            return
         is_refusal = status in (401, 403) and self._refused is not None
         if status in RETRYABLE_STATUS or (status in (401, 403) and not is_refusal) or _is_over_quota(status, body):
             wait = self._asked_pause(response.headers)
             if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
-                raise RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
-            raise _Passing(f"it answered {status}{_said(body)}", wait)
+                return RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
+            return _Passing(f"it answered {status}{_said(body)}", wait)
         if is_refusal:
             message = f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}"
             if status == 401 and self._renew is not None:
                 self._renew()
-                raise _TokenRefused(message)
-            raise ConfigurationError(message)
+                return _TokenRefused(message)
+            return ConfigurationError(message)
         if status == 404:
-            raise NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
+            return NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
         message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
-        raise RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
+        return RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
 
 
 def _is_over_quota(status: int, body: bytes) -> bool:
