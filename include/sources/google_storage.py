@@ -16,6 +16,8 @@ from include.sources.web_api import WebApi
 BASE_URL = "https://storage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
 PAGE_SIZE = 1_000
+# A month of the most reviewed apps has some hundred megabytes; more would fill the worker's disk.
+MAX_BYTES = 2 * 1024**3
 PROTOCOLS = ("gs://", "gcs://")
 
 
@@ -84,7 +86,7 @@ class GoogleStorage(fsspec.AbstractFileSystem):
             raise ValueError("buckets are only read")
         with contextlib.ExitStack() as stack:
             file = stack.enter_context(tempfile.TemporaryFile())
-            self._api.download(_place(path), {"alt": "media"}, file)
+            self._api.download(_place(path), {"alt": "media"}, file, MAX_BYTES)
             file.seek(0)
             stack.pop_all()
             return file

@@ -116,8 +116,8 @@ class PlayConsoleExports:
             return found
         fs = GoogleStorage(
             self._key_file,
-            refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account the "
-            "permission to download bulk reports.",
+            refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account, for "
+            "all apps, the permission to view app information and download bulk reports.",
             missing="Check GOOGLE_PLAY_EXPORTS: the Play Console shows the address under Download reports, Reviews.",
             base_url=self._storage_url,
             sleep=self._sleep,
@@ -151,7 +151,10 @@ class PlayConsoleExports:
             error, ValueError | ImportError | PermissionError | FileNotFoundError | NotADirectoryError
         )
         if is_setting or "Credentials" in type(error).__name__:
-            return ConfigurationError(f"{message} Check the address and that the credentials may read it.")
+            example = "gs://pubsite_prod_rev_0123456789/reviews"
+            return ConfigurationError(
+                f"{message} Check the address, such as {example}, and that the credentials may read it."
+            )
         return RetryLater(message)
 
 

@@ -109,14 +109,20 @@ class WebApi:
         """
         return self._retried(lambda: self._document(self._url(path), parameters))
 
-    def download(self, path: str, parameters: Mapping[str, Any], file: IO[bytes]) -> None:
+    def download(self, path: str, parameters: Mapping[str, Any], file: IO[bytes], max_bytes: int) -> None:
         """The bytes at a path, written to a file; what a broken connection left in it is written over.
+
+        Args:
+            file: empty; its position is at the end of the bytes afterwards.
+            max_bytes: more than that is refused.
 
         Raises:
             ConfigurationError, RetryLater: as `get_json` does.
             OSError: the file cannot be written.
         """
-        self._retried(lambda: self._ask(self._url(path), parameters, lambda response: self._copy(response, file)))
+        self._retried(
+            lambda: self._ask(self._url(path), parameters, lambda response: self._copy(response, file, max_bytes))
+        )
 
     def _retried(self, ask: Callable[[], Any]) -> Any:
         retrying = Retrying(
@@ -172,12 +178,14 @@ class WebApi:
             raise _Passing(f"no answer ({type(error).__name__})") from error
         raise self._failure(response, body)
 
-    def _copy(self, response: requests.Response, file: IO[bytes]) -> None:
+    def _copy(self, response: requests.Response, file: IO[bytes], max_bytes: int) -> None:
         file.seek(0)
         file.truncate()
         deadline = self._clock() + DOWNLOAD_SECONDS
-        while piece := response.raw.read1(_PIECE_BYTES, decode_content=False):
+        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
             file.write(piece)
+            if file.tell() > max_bytes:
+                raise RetryLater(f"{self.name} sent a file of more than {max_bytes:,} bytes.")
             if self._clock() > deadline:
                 raise _Passing(f"the file took longer than {DOWNLOAD_SECONDS:.0f} s")
 
