@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from include.errors import ConfigurationError, RetryLater
 from include.llm.client import retry_after_seconds
@@ -52,10 +52,6 @@ class _Passing(Exception):
         self.wait_seconds = wait_seconds
 
 
-class _TokenRefused(_Passing):
-    pass
-
-
 class WebApi:
     """One API of one provider.
 
@@ -64,7 +60,7 @@ class WebApi:
         base_url: that all paths are below.
         headers: sent with each request; a function is called anew for each, for tokens that expire.
         renew: called at a 401, so that `headers` makes a new token; the request is then made again, up to
-            `MAX_REFUSALS` times in all. None: a 401 is final.
+            `MAX_REFUSALS` times in a row. None: a 401 is final.
         auth: user and password for HTTP basic authentication.
         refused: what to check when the provider answers 401 or 403; None: it asks for no credentials, so these say
             that it was asked too often.
@@ -89,7 +85,7 @@ class WebApi:
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
-        self._headers, self._renew = headers, renew
+        self._headers, self._renew, self._refusals = headers, renew, 0
         self._refused, self._missing = refused, missing
         self._asked_pause = asked_pause
         self._sleep, self._clock = sleep, clock
@@ -128,14 +124,12 @@ class WebApi:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=_wait,
-            stop=_stop,
+            stop=stop_after_attempt(MAX_ATTEMPTS),
             sleep=self._sleep,
             reraise=True,
         )
         try:
             return retrying(ask)
-        except _TokenRefused as error:
-            raise ConfigurationError(str(error)) from error
         except _Passing as error:
             raise RetryLater(f"{self.name}: {error}. The task's retry goes on from the last page.") from error
 
@@ -172,6 +166,7 @@ class WebApi:
                 stream=True,
             ) as response:
                 if response.status_code == 200:
+                    self._refusals = 0
                     return take(response)
                 body = self._body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -211,10 +206,11 @@ class WebApi:
             return _Passing(f"it answered {status}{_said(body)}", wait)
         if is_refusal:
             message = f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}"
-            if status == 401 and self._renew is not None:
-                self._renew()
-                return _TokenRefused(message)
-            return ConfigurationError(message)
+            self._refusals += 1
+            if status == 403 or self._renew is None or self._refusals >= MAX_REFUSALS:
+                return ConfigurationError(message)
+            self._renew()
+            return _Passing(message)
         if status == 404:
             return NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
         message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
@@ -229,11 +225,6 @@ def _said(body: bytes) -> str:
     """The provider's own reason, where it gives one as JSON: most are more to the point than any guess of ours."""
     said = " ".join(clean_text(body[: 4 * _SAID_CHARACTERS].decode("utf-8", "replace")).split())
     return f" It says: {said[:_SAID_CHARACTERS]}" if said.startswith("{") else ""
-
-
-def _stop(state: RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    return state.attempt_number >= (MAX_REFUSALS if isinstance(error, _TokenRefused) else MAX_ATTEMPTS)
 
 
 def _wait(state: RetryCallState) -> float:

@@ -162,6 +162,17 @@ def test_a_key_file_that_is_not_there_says_which_setting(provider: Provider, tmp
     assert provider.asked == []
 
 
+def test_a_machine_without_an_identity_says_which_setting(
+    provider: Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    error = pull(source(provider, None)).error
+    assert isinstance(error, ConfigurationError) and "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE" in str(error)
+    assert provider.asked == []
+
+
 def test_a_folder_without_exports_says_which_settings(provider: Provider, key_file: str) -> None:
     error = pull(source(provider, key_file, f"gs://{BUCKET}/stats")).error
     assert isinstance(error, ConfigurationError) and "GOOGLE_PLAY_EXPORTS" in str(error)

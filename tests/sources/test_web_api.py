@@ -180,6 +180,12 @@ def test_a_refused_token_is_renewed_and_the_request_made_again(provider: Provide
     assert [asked.headers["Authorization"] for asked in provider.asked] == ["old", "new"]
 
 
+def test_a_token_that_is_refused_once_after_other_trouble_is_renewed_too(provider: Provider) -> None:
+    provider.fail(Answer(503), times=3)
+    provider.fail(Answer(401))
+    assert api(provider, renew=lambda: None).get_json("a") == {"ok": True}
+
+
 def test_a_token_that_stays_refused_says_what_to_check(provider: Provider) -> None:
     waits: list[float] = []
     provider.fail(Answer(401, {"error": "expired"}), times=web_api.MAX_ATTEMPTS)

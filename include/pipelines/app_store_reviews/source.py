@@ -18,7 +18,7 @@ def source(environ: Mapping[str, str]) -> Source | None:
     | `APP_STORE_COUNTRIES` | countries whose public feed is read, such as `us,de` (default `us`) |
     | `APP_STORE_CONNECT_ISSUER_ID`, `..._KEY_ID`, `..._KEY_FILE` | API key: all reviews of all countries, no feed |
     | `GOOGLE_PLAY_PACKAGE` | package names of apps in Google Play, separated by commas |
-    | `GOOGLE_PLAY_SERVICE_ACCOUNT_FILE` | JSON key of a service account: the reviews of the last week |
+    | `GOOGLE_PLAY_SERVICE_ACCOUNT_FILE` | JSON key of a service account: the last week; opens the bucket too |
     | `GOOGLE_PLAY_EXPORTS` | folder or bucket of the Play Console's monthly exports: all reviews with a text |
 
     Raises:
