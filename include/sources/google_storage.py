@@ -1,102 +1,74 @@
-"""Buckets of Google Cloud Storage, to list and to read, with nothing to install (gcsfs brings gRPC with it)."""
+"""Google Cloud Storage by gcsfs, with a service account's key, an Airflow connection or the machine's own identity.
 
-import contextlib
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from typing import IO, Any
-from urllib.parse import quote
+Airflow's provider for Google, which would open `gs://` for `ObjectStoragePath`, cannot be installed beside pandas 3.
+"""
 
-import fsspec
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
-from include.sources.google_token import GoogleTokens
-from include.sources.json_parts import as_list, part
-from include.sources.web_api import WebApi
+from gcsfs.core import GCSFileSystem
+from gcsfs.retry import HttpError
 
-BASE_URL = "https://storage.googleapis.com"
+from include.sources.google_token import google_credentials
+
+PROTOCOLS = ("gs", "gcs")
 SCOPE = "https://www.googleapis.com/auth/devstorage.read_only"
-PAGE_SIZE = 1_000
-# A month of the most reviewed apps has some hundred megabytes; more would fill the worker's disk.
-MAX_BYTES = 2 * 1024**3
-PROTOCOLS = ("gs://", "gcs://")
 
 
-class GoogleStorage(fsspec.AbstractFileSystem):
-    """The part of a file system that sources need, by the JSON API of Cloud Storage.
+class _ReadOnlyStorage(GCSFileSystem):
+    """gcsfs over HTTP alone (the class that it registers asks each bucket by gRPC what type it is of)."""
+
+    async def _call(self, *arguments: Any, **named: Any) -> Any:
+        try:
+            return await super()._call(*arguments, **named)
+        except OSError as error:
+            # A bare OSError cannot be told from a store that is away.
+            if str(error).startswith("Forbidden"):
+                raise PermissionError(str(error)) from error
+            raise
+        except HttpError as error:
+            if error.code == 401:
+                raise PermissionError(f"Google refuses the credentials: {error}") from error
+            raise
+
+
+def google_storage(key: str | Mapping[str, Any] | None, setting: str) -> GCSFileSystem:
+    """A file system that reads buckets; it asks again, with growing pauses, for about half a minute.
 
     Args:
-        key_file: JSON key of a service account; None: the machine's own identity.
-        refused, missing: what to check, see `WebApi`.
-        base_url, sleep: for tests.
+        key: path or content of the JSON key of a service account; None: the machine's own identity.
+        setting: where the key comes from, for messages.
+
+    Raises:
+        ConfigurationError: the key cannot be used, or the machine has no identity.
     """
-
-    protocol = ("gs", "gcs")
-    cachable = False
-
-    def __init__(
-        self,
-        key_file: str | None,
-        *,
-        refused: str,
-        missing: str,
-        base_url: str = BASE_URL,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        super().__init__()
-        tokens = GoogleTokens(key_file, SCOPE)
-        self._api = WebApi(
-            "Google Cloud Storage",
-            f"{base_url}/storage/v1",
-            headers=tokens.headers,
-            renew=tokens.renew,
-            refused=refused,
-            missing=missing,
-            sleep=sleep,
-        )
-
-    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
-        """Objects right below a folder."""
-        found = list(self._listed(self._strip_protocol(path)))
-        return found if detail else [info["name"] for info in found]
-
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Size and generation of one object."""
-        path = self._strip_protocol(path)
-        return _info(path, self._api.get_json(_place(path)))
-
-    def ukey(self, path: str) -> str:
-        """Changes when the object is written anew."""
-        return str(self.info(path)["generation"])
-
-    def _listed(self, path: str) -> Iterator[dict[str, Any]]:
-        bucket, _, folder = path.partition("/")
-        parameters = {"prefix": f"{folder}/" if folder else "", "delimiter": "/", "maxResults": PAGE_SIZE}
-        while True:
-            page = self._api.get_json(f"b/{quote(bucket, safe='')}/o", parameters)
-            for each in as_list(part(page, "items")):
-                yield _info(f"{bucket}/{part(each, 'name')}", each)
-            following = part(page, "nextPageToken")
-            if not following or following == parameters.get("pageToken"):
-                return
-            parameters["pageToken"] = following
-
-    def _open(self, path: str, mode: str = "rb", *_: Any, **__: Any) -> IO[bytes]:
-        """The object's bytes, copied to a file that goes away when it is closed: a broken connection costs no row."""
-        if mode != "rb":
-            raise ValueError("buckets are only read")
-        with contextlib.ExitStack() as stack:
-            file = stack.enter_context(tempfile.TemporaryFile())
-            self._api.download(_place(path), {"alt": "media"}, file, MAX_BYTES)
-            file.seek(0)
-            stack.pop_all()
-            return file
+    credentials = google_credentials(key, SCOPE, setting)
+    return _ReadOnlyStorage(token=credentials, access="read_only", use_listings_cache=False, skip_instance_cache=True)
 
 
-def _place(path: str) -> str:
-    bucket, _, name = path.partition("/")
-    return f"b/{quote(bucket, safe='')}/o/{quote(name, safe='')}"
+def attach_google_storage(place: str) -> None:
+    """Let `ObjectStoragePath` open a place below `gs://`, unless a provider of Airflow already does.
 
+    Args:
+        place: such as `gs://google_cloud_default@bucket/calls`, with an Airflow connection of type
+            *google_cloud_platform* (`key_path` or `keyfile_dict` in its extra) before the @, if any.
 
-def _info(path: str, given: Any) -> dict[str, Any]:
-    size = int(part(given, "size") or 0)
-    return {"name": path, "type": "file", "size": size, "generation": part(given, "generation")}
+    Raises:
+        AirflowNotFoundException: there is no such connection.
+        ConfigurationError: its key cannot be used.
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.io import attach, has_fs
+
+    url = urlsplit(place)
+    if url.scheme not in PROTOCOLS or has_fs(url.scheme):
+        return
+    conn_id = url.netloc.rpartition("@")[0] or None
+    extra = BaseHook.get_connection(conn_id).extra_dejson if conn_id else {}
+    key = extra.get("keyfile_dict") or extra.get("key_path")
+    setting = f"connection {conn_id}" if conn_id else "GOOGLE_APPLICATION_CREDENTIALS"
+    if isinstance(key, str) and key.lstrip().startswith("{"):
+        key = json.loads(key)
+    attach(url.scheme, conn_id, fs=google_storage(key, setting))

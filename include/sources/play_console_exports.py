@@ -3,8 +3,7 @@
 import logging
 import posixpath
 import re
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +14,6 @@ import fsspec
 from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.sources.clean import is_blank
 from include.sources.formats import read_rows
-from include.sources.google_storage import BASE_URL as STORAGE_URL
-from include.sources.google_storage import PROTOCOLS, GoogleStorage
 from include.sources.location import SourceFile
 from include.sources.review import review_row
 from include.sources.row import BadRow
@@ -61,20 +58,10 @@ class PlayConsoleExports:
         location: folder or URI, such as `gs://pubsite_prod_rev_0123456789/reviews`.
         packages: names of the apps' packages; none: all in the folder.
         key_file: JSON key of a service account, for `gs://`; without one the machine's own identity is used.
-        storage_url, sleep: for tests.
     """
 
-    def __init__(
-        self,
-        location: str,
-        packages: tuple[str, ...] = (),
-        key_file: str | None = None,
-        *,
-        storage_url: str = STORAGE_URL,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, location: str, packages: tuple[str, ...] = (), key_file: str | None = None) -> None:
         self._location, self._packages, self._key_file = location, packages, key_file
-        self._storage_url, self._sleep = storage_url, sleep
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews whose last update lies in the window; see `Source`."""
@@ -111,18 +98,14 @@ class PlayConsoleExports:
         return fs, sorted(exports)
 
     def _file_system(self) -> tuple[fsspec.AbstractFileSystem, str]:
-        if not self._location.startswith(PROTOCOLS):
+        if not self._location.startswith(("gs://", "gcs://")):
             found: tuple[fsspec.AbstractFileSystem, str] = fsspec.url_to_fs(self._location)
             return found
-        fs = GoogleStorage(
-            self._key_file,
-            refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account, for "
-            "all apps, the permission to view app information and download bulk reports.",
-            missing="Check GOOGLE_PLAY_EXPORTS: the Play Console shows the address under Download reports, Reviews.",
-            base_url=self._storage_url,
-            sleep=self._sleep,
-        )
-        return fs, self._location.partition("://")[2].rstrip("/")
+        # Takes a second, which nobody else needs to wait for.
+        from include.sources.google_storage import google_storage
+
+        fs = google_storage(self._key_file, "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE")
+        return fs, fs._strip_protocol(self._location)
 
     def _rows(self, fs: fsspec.AbstractFileSystem, export: _Export, window: Window) -> Iterator[SourceRow]:
         without_text = 0
@@ -139,7 +122,9 @@ class PlayConsoleExports:
                 else:
                     yield review
             after = file.fingerprint()
-        except OSError as error:
+        except NightshiftError:
+            raise
+        except Exception as error:  # every file system has errors of its own
             raise self._error(error, export.path) from error
         if after != before:
             raise RetryLater(f"{export.path!r} of GOOGLE_PLAY_EXPORTS changed while it was read.")
@@ -151,9 +136,10 @@ class PlayConsoleExports:
             error, ValueError | ImportError | PermissionError | FileNotFoundError | NotADirectoryError
         )
         if is_setting or "Credentials" in type(error).__name__:
-            example = "gs://pubsite_prod_rev_0123456789/reviews"
             return ConfigurationError(
-                f"{message} Check the address, such as {example}, and that the credentials may read it."
+                f"{message} Check the address, such as gs://pubsite_prod_rev_0123456789/reviews, and that the Play "
+                "Console gives GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, for all apps, the permission to view app information "
+                "and download bulk reports."
             )
         return RetryLater(message)
 

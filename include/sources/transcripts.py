@@ -144,11 +144,17 @@ class Transcripts:
         from airflow.sdk import BaseHook, ObjectStoragePath
 
         try:
+            if place.startswith(("gs://", "gcs://")):
+                from include.sources.google_storage import attach_google_storage
+
+                attach_google_storage(place)
             folder = ObjectStoragePath(place)
             if folder.conn_id:
                 # Without it Amazon's hook would go on with whatever credentials the machine has.
                 BaseHook.get_connection(folder.conn_id)
             return folder.fs, folder.path
+        except NightshiftError:
+            raise
         except Exception as error:  # every file system has errors of its own
             raise self._problem(error, place) from error
 

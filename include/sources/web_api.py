@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import IO, Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -19,8 +19,6 @@ CONNECT_SECONDS = 15.0
 # Between two pieces of an answer, and for the whole of it: a server that drips never runs into the first.
 READ_SECONDS = 60.0
 ANSWER_SECONDS = 300.0
-# A year of a large app's reviews has some hundred megabytes.
-DOWNLOAD_SECONDS = 1_800.0
 # Pages of hundreds of texts have a few megabytes; packed, a small answer may become a huge one.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ATTEMPTS = 6
@@ -33,7 +31,6 @@ MAX_REFUSALS = 3
 RETRYABLE_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _PIECE_BYTES = 64 * 1024
 _SAID_CHARACTERS = 300
-_Taken = TypeVar("_Taken")
 # Google and others say so with a 403 too.
 _QUOTA = re.compile(rb"rate.?limit|quota", re.IGNORECASE)
 
@@ -103,24 +100,6 @@ class WebApi:
             RequestRefused: the request itself is refused, such as a cursor that has expired.
             RetryLater: the provider failed, or asks for a longer pause than a worker should sleep.
         """
-        return self._retried(lambda: self._document(self._url(path), parameters))
-
-    def download(self, path: str, parameters: Mapping[str, Any], file: IO[bytes], max_bytes: int) -> None:
-        """The bytes at a path, written to a file; what a broken connection left in it is written over.
-
-        Args:
-            file: empty; its position is at the end of the bytes afterwards.
-            max_bytes: more than that is refused.
-
-        Raises:
-            ConfigurationError, RetryLater: as `get_json` does.
-            OSError: the file cannot be written.
-        """
-        self._retried(
-            lambda: self._ask(self._url(path), parameters, lambda response: self._copy(response, file, max_bytes))
-        )
-
-    def _retried(self, ask: Callable[[], Any]) -> Any:
         retrying = Retrying(
             retry=retry_if_exception_type(_Passing),
             wait=_wait,
@@ -129,7 +108,7 @@ class WebApi:
             reraise=True,
         )
         try:
-            return retrying(ask)
+            return retrying(self._document, self._url(path), parameters)
         except _Passing as error:
             raise RetryLater(f"{self.name}: {error}. The task's retry goes on from the last page.") from error
 
@@ -145,16 +124,14 @@ class WebApi:
         return f"{self._base_url}/{path.lstrip('/')}"
 
     def _document(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
-        body = self._ask(url, parameters, self._body)
+        body = self._ask(url, parameters)
         try:
             # One damaged letter in one review must not hold back the whole page, and all pages after it, for ever.
             return json.loads(body.decode(json.detect_encoding(body), "replace"), strict=False)
         except (ValueError, RecursionError) as error:
             raise _Passing("the answer is no JSON") from error
 
-    def _ask(
-        self, url: str, parameters: Mapping[str, Any] | None, take: Callable[[requests.Response], _Taken]
-    ) -> _Taken:
+    def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> bytes:
         headers = self._headers()
         try:
             with self._session.get(
@@ -165,24 +142,13 @@ class WebApi:
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                if response.status_code == 200:
-                    self._refusals = 0
-                    return take(response)
                 body = self._body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _Passing(f"no answer ({type(error).__name__})") from error
-        raise self._failure(response, body)
-
-    def _copy(self, response: requests.Response, file: IO[bytes], max_bytes: int) -> None:
-        file.seek(0)
-        file.truncate()
-        deadline = self._clock() + DOWNLOAD_SECONDS
-        while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
-            file.write(piece)
-            if file.tell() > max_bytes:
-                raise RetryLater(f"{self.name} sent a file of more than {max_bytes:,} bytes.")
-            if self._clock() > deadline:
-                raise _Passing(f"the file took longer than {DOWNLOAD_SECONDS:.0f} s")
+        if response.status_code != 200:
+            raise self._failure(response, body)
+        self._refusals = 0
+        return body
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()

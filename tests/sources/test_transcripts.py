@@ -404,7 +404,7 @@ def test_a_store_that_is_away_is_tried_again_later(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_storage_without_its_provider_says_what_to_install() -> None:
-    error = pulled("gs://bucket/calls").error
+    error = pulled("abfs://bucket/calls").error
     assert isinstance(error, ConfigurationError) and "Install the Airflow provider" in str(error)
 
 

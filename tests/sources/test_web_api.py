@@ -3,7 +3,6 @@
 import gzip
 import itertools
 import logging
-import tempfile
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -232,32 +231,6 @@ def test_a_proxy_of_the_environment_is_not_used(provider: Provider, monkeypatch:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     assert api(provider).get_json("a") == {"ok": True}
-
-
-def test_a_file_is_written_whole_however_often_it_broke_off(provider: Provider) -> None:
-    content = bytes(range(256)) * 1_000
-    broken = Answer(body=b"?" * 100_000, headers={"Content-Length": "300000"})
-    provider.fail(broken)
-    provider.fail(Answer(body=gzip.compress(content), headers={"Content-Encoding": "gzip"}))
-    with tempfile.TemporaryFile() as file:
-        api(provider).download("a", {"alt": "media"}, file, max_bytes=1_000_000)
-        file.seek(0)
-        assert file.read() == content
-
-
-def test_a_file_that_would_fill_the_disk_is_not_written_whole(provider: Provider) -> None:
-    provider.fail(Answer(body=gzip.compress(b" " * 10_000_000), headers={"Content-Encoding": "gzip"}))
-    with tempfile.TemporaryFile() as file:
-        with pytest.raises(RetryLater, match="more than 1,000 bytes"):
-            api(provider).download("a", {}, file, max_bytes=1_000)
-        assert file.tell() < 1_000_000
-
-
-def test_a_file_that_drips_has_a_deadline(provider: Provider) -> None:
-    slow_clock = itertools.count(0.0, web_api.DOWNLOAD_SECONDS + 1.0)
-    provider.fail(Answer(body=b"x"), times=web_api.MAX_ATTEMPTS)
-    with tempfile.TemporaryFile() as file, pytest.raises(RetryLater, match="took longer"):
-        api(provider, clock=lambda: next(slow_clock)).download("a", {}, file, max_bytes=1_000)
 
 
 def test_the_whole_answer_has_a_deadline(provider: Provider) -> None:
