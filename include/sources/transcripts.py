@@ -205,7 +205,9 @@ class Transcripts:
             log.warning("%s was listed, but is gone", place)
             return None
         except PermissionError as error:
-            message = redact(f"the file may not be read ({error}); once it may, pull it by a run with `since`")
+            # Without the path, which the errors of local folders name.
+            reason = redact(error.strerror or str(error))
+            message = f"the file may not be read ({reason}); once it may, pull it by a run with `since`"
             return SourceRow(place, BadRow(REFUSED, message), file.modified)
         except Exception as error:  # every file system has errors of its own
             raise self._problem(error, place) from error
@@ -224,7 +226,7 @@ class Transcripts:
         return SourceRow(place, row, file.modified)
 
     def _problem(self, error: Exception, place: str) -> NightshiftError:
-        reason = redact(f"{place!r} cannot be read ({type(error).__name__}: {error}).")
+        reason = redact_name(f"{place!r} cannot be read ({type(error).__name__}: {error}).")
         message = f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r}: {reason}"
         if "No filesystem registered" in str(error):
             return ConfigurationError(f"{message} Install the Airflow provider of that storage with its file system.")

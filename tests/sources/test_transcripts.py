@@ -308,6 +308,13 @@ def test_a_file_that_may_not_be_read_does_not_stop_the_rest(guarded: Path, refus
     assert len(ids(guarded)) == 3
 
 
+def test_why_a_file_may_not_be_read_is_said_without_its_name(guarded: Path) -> None:
+    put(guarded, "call.txt")
+    put(guarded, "agent7_+447911123456_2.txt").chmod(0o000)
+    found = records(guarded)
+    assert "Permission denied" in repr(found) and "447911" not in repr(found)
+
+
 @pytest.mark.parametrize("count", [1, FILES_PER_CHECKPOINT + 1])
 def test_if_no_file_may_be_read_it_is_the_credentials(guarded: Path, count: int) -> None:
     put(guarded, "archive.zip")
