@@ -185,7 +185,7 @@ def test_a_machine_without_an_identity_says_which_setting(
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    error = pull(source(provider, None)).error
+    error = pull(source(None)).error
     assert isinstance(error, ConfigurationError) and "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE" in str(error)
     assert provider.asked == []
 
