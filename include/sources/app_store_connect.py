@@ -28,6 +28,8 @@ TOKEN_SECONDS = 1_140
 RENEWED_AFTER_SECONDS = 900
 # The limit counts the requests of the last hour.
 HOUR_SECONDS = 3_600.0
+# The stores' only code that is no country's of the standard: Kosovo.
+_OWN_TERRITORIES = {"XKS": "XK"}
 _NONE_LEFT = re.compile(r"user-hour-rem:\s*0\b")
 
 
@@ -66,7 +68,7 @@ class AppStoreConnect:
     """Reviews of one app, newest first (`GET /v1/apps/{id}/customerReviews`, App Store Connect API 2.0).
 
     Apple does not say whether an edit moves `createdDate`, the only time that a review has there. Where it does not,
-    an edit is seen only while the review is in the window.
+    an edit is seen only while the review is in the window. Nor does it say which version of the app a review is about.
 
     Args:
         app_id: the number in the app's address, `https://apps.apple.com/us/app/id<number>`.
@@ -93,6 +95,7 @@ class AppStoreConnect:
             f"App Store Connect (app {self._app_id})",
             self._base_url,
             headers=tokens.headers,
+            renew=tokens.renew,
             refused="Check APP_STORE_CONNECT_ISSUER_ID, APP_STORE_CONNECT_KEY_ID and APP_STORE_CONNECT_KEY_FILE, "
             "whether the key was revoked, and that its role may see customer reviews.",
             missing="Check APP_STORE_APP_ID, and that the key's account has the app.",
@@ -149,6 +152,9 @@ class _Tokens:
             self._token, self._made_at = self._key.token(now), now
         return {"Authorization": f"Bearer {self._token}"}
 
+    def renew(self) -> None:
+        self._made_at = float("-inf")
+
 
 def _asked_pause(headers: Mapping[str, str]) -> float | None:
     """`Retry-After`, or an hour where `X-Rate-Limit: user-hour-lim:3500;user-hour-rem:0;` says that nothing is left."""
@@ -158,5 +164,7 @@ def _asked_pause(headers: Mapping[str, str]) -> float | None:
 
 def _two_letters(territory: Any) -> Any:
     """`US` for `USA`, as the other sources write countries; a code that nobody knows stays as it is."""
-    codes = get_global("territory_aliases").get(territory) if isinstance(territory, str) else None
-    return codes[0] if codes else territory
+    if not isinstance(territory, str):
+        return territory
+    codes = get_global("territory_aliases").get(territory)
+    return codes[0] if codes else _OWN_TERRITORIES.get(territory, territory)

@@ -51,16 +51,19 @@ class AppleFeed:
             missing="Check APP_STORE_APP_ID and APP_STORE_COUNTRIES.",
             sleep=self._sleep,
         )
-        yield from newest_first(lambda cursor: self._page(api, cursor, window), window, resume)
+        end = _End()
+        yield from newest_first(lambda cursor: self._page(api, cursor, window, end), window, resume)
 
-    def _page(self, api: WebApi, cursor: Cursor | None, window: Window) -> tuple[list[SourceRow], Cursor | None]:
+    def _page(
+        self, api: WebApi, cursor: Cursor | None, window: Window, end: "_End"
+    ) -> tuple[list[SourceRow], Cursor | None]:
         number = int(cursor or 1)
-        feed = self._feed(api, number)
+        feed = self._feed(api, number, end)
         rows = [row for entry in as_list(feed.get("entry")) if (row := self._row(entry)) is not None]
         if not rows:
-            if number == 1:
-                self._check_app_exists(api)
-            return [], None
+            may_have_reviews = self._may_have_reviews(api) if number == 1 else True
+            # One that is empty by mistake may have others behind it.
+            return [], number + 1 if may_have_reviews and number < end.page(feed) else None
         if number < LAST_PAGE:
             return rows, number + 1
         oldest = min((row.changed_at for row in rows if row.changed_at is not None), default=None)
@@ -73,32 +76,35 @@ class AppleFeed:
             )
         return rows, None
 
-    def _feed(self, api: WebApi, number: int) -> Mapping[str, Any]:
-        """One page. The feed is known to give an empty one by mistake, so that is asked for again."""
+    def _feed(self, api: WebApi, number: int, end: "_End") -> Mapping[str, Any]:
+        """One page. The feed is known to give an empty one at random, so that is asked for again."""
         path = f"{self._country}/rss/customerreviews/page={number}/id={self._app_id}/sortby=mostrecent/json"
-        for attempt in range(1, EMPTY_PAGE_TRIES + 1):
+        # Of an app that has shown no review yet, as many have none in small countries, each further page is tried once.
+        tries = EMPTY_PAGE_TRIES if number == 1 or end.is_known else 1
+        for attempt in range(1, tries + 1):
             feed = part(api.get_json(path), "feed")
             if not isinstance(feed, Mapping):
                 raise RetryLater(f"{api.name} answered with something that is no feed.")
-            if feed.get("entry") or not _has_page(feed, number):
+            if number > end.page(feed) or feed.get("entry"):
                 return feed
-            if attempt < EMPTY_PAGE_TRIES:
+            if attempt < tries:
                 self._sleep(EMPTY_PAGE_WAIT_SECONDS)
-        log.warning(
-            "%s gives no reviews on page %d although it says that the page exists; those may be missing.",
+        log.log(
+            logging.WARNING if end.is_known else logging.INFO,
+            "%s gives no reviews on page %d, though it may have some; those are missing.",
             *(api.name, number),
         )
         return feed
 
-    def _check_app_exists(self, api: WebApi) -> None:
-        """The feed of an app that does not exist is as empty as that of one without reviews."""
+    def _may_have_reviews(self, api: WebApi) -> bool:
+        """The feed of an app that does not exist is as empty as that of one without reviews, or with them."""
         found = api.get_json("lookup", {"id": self._app_id, "country": self._country})
         if part(found, "resultCount") == 0:
             raise ConfigurationError(
                 f"There is no app {self._app_id} in the App Store of {self._country!r}. "
                 "Check APP_STORE_APP_ID and APP_STORE_COUNTRIES, or whether the app was withdrawn there."
             )
-        log.info("%s: the app has no reviews there.", api.name)
+        return part(next(iter(as_list(part(found, "results"))), None), "userRatingCount") != 0
 
     def _row(self, entry: Any) -> SourceRow | None:
         if not isinstance(entry, Mapping):
@@ -128,11 +134,20 @@ def _label(entry: Mapping[str, Any], name: str) -> Any:
     return part(entry, name, "label")
 
 
-def _has_page(feed: Mapping[str, Any], number: int) -> bool:
-    """Whether the feed's link to its last page, empty where there are no reviews, names this page or a later one."""
-    for link in as_list(feed.get("link")):
-        if part(link, "attributes", "rel") == "last":
-            _, _, rest = str(part(link, "attributes", "href") or "").partition("/page=")
-            last = rest.partition("/")[0]
-            return last.isdigit() and int(last) >= number
-    return False
+class _End:
+    """Where the feed ends, as the pages so far say; one that is empty by mistake may say nothing, or too little."""
+
+    def __init__(self) -> None:
+        self._page = LAST_PAGE
+        self.is_known = False
+
+    def page(self, feed: Mapping[str, Any]) -> int:
+        """Number of the last page, by this one or else by those before it."""
+        for link in as_list(feed.get("link")):
+            if part(link, "attributes", "rel") == "last":
+                _, _, rest = str(part(link, "attributes", "href") or "").partition("/page=")
+                last = rest.partition("/")[0]
+                if last.isdecimal():
+                    furthest = max(int(last), self._page if self.is_known else 1)
+                    self._page, self.is_known = min(furthest, LAST_PAGE), True
+        return self._page

@@ -7,15 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import google.auth.exceptions
-import google.auth.transport.requests
-import requests
-from google.oauth2 import service_account
-
-from include.errors import ConfigurationError, RetryLater
+from include.errors import RetryLater
+from include.sources.google_token import GoogleTokens
 from include.sources.json_parts import as_list, part
 from include.sources.newest_first import Cursor, newest_first
-from include.sources.review import moment_of, place_of, review_row
+from include.sources.review import place_of, review_row
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import WebApi
@@ -60,10 +56,12 @@ class GooglePlay:
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews of the window, as far as they are from the last week; see `Source`."""
+        tokens = GoogleTokens(self._key_file, SCOPE)
         api = WebApi(
             f"Google Play (app {self._package})",
             self._base_url,
-            headers=_Tokens(self._key_file).headers,
+            headers=tokens.headers,
+            renew=tokens.renew,
             refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account the "
             "permission to reply to reviews of the app.",
             missing="Check GOOGLE_PLAY_PACKAGE.",
@@ -96,8 +94,9 @@ class GooglePlay:
         if not users:
             message = "the review has no comment of a user"
             return SourceRow(place, BadRow("empty_text", message, str(review).encode("utf-8", "replace")))
-        comment = max(users, key=lambda user: _seconds(user) or 0.0)
+        comment = max(users, key=lambda user: _milliseconds(user) or 0)
         title, text = _title_and_text(comment.get("text"))
+        modified = _milliseconds(comment) or part(comment, "lastModified", "seconds")
         replies = [part(comment, "developerComment", "text") for comment in comments]
         return review_row(
             place,
@@ -106,8 +105,8 @@ class GooglePlay:
             review_id=review_id,
             title=title,
             text=text,
-            written_at=part(comment, "lastModified", "seconds"),
-            updated_at=part(comment, "lastModified", "seconds"),
+            written_at=modified,
+            updated_at=modified,
             rating=comment.get("starRating"),
             url=_address(self._package, review_id),
             app_version=comment.get("appVersionName"),
@@ -117,42 +116,13 @@ class GooglePlay:
         )
 
 
-class _Tokens:
-    def __init__(self, key_file: str) -> None:
-        self._key_file = key_file
-        self._credentials: service_account.Credentials | None = None
-        session = requests.Session()
-        session.trust_env = False
-        self._transport = google.auth.transport.requests.Request(session)
-
-    def headers(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        try:
-            if self._credentials is None:
-                self._credentials = service_account.Credentials.from_service_account_file(
-                    self._key_file, scopes=[SCOPE]
-                )
-            # Makes a new token when there is none or it is about to expire.
-            self._credentials.before_request(self._transport, "GET", "", headers)
-        except (google.auth.exceptions.TransportError, google.auth.exceptions.RefreshError) as error:
-            if isinstance(error, google.auth.exceptions.TransportError) or error.retryable:
-                raise RetryLater(f"Google gives no access token ({type(error).__name__}).") from error
-            raise ConfigurationError(
-                f"Google refuses the service account of GOOGLE_PLAY_SERVICE_ACCOUNT_FILE={self._key_file!r} "
-                f"({error.args[0] if error.args else 'no reason given'}). Make a new key for it, and set its path."
-            ) from error
-        except (OSError, ValueError) as error:
-            # Without the error's text, which may quote the key.
-            raise ConfigurationError(
-                f"GOOGLE_PLAY_SERVICE_ACCOUNT_FILE={self._key_file!r} cannot be used as a key of a service account "
-                f"({type(error).__name__}). Set it to the path of its JSON key."
-            ) from None
-        return headers
-
-
-def _seconds(comment: Mapping[str, Any]) -> float | None:
-    moment = moment_of(part(comment, "lastModified", "seconds"))
-    return moment.timestamp() if moment else None
+def _milliseconds(comment: Mapping[str, Any]) -> int | None:
+    """When it was last edited, since 1970, as fine as the exports write it: of two equal times the later row counts."""
+    try:
+        seconds, nanos = (int(part(comment, "lastModified", name) or 0) for name in ("seconds", "nanos"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return seconds * 1_000 + nanos // 1_000_000 if seconds > 0 else None
 
 
 def _title_and_text(text: Any) -> tuple[Any, Any]:

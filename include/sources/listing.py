@@ -59,6 +59,9 @@ def _walked(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
     fs.invalidate_cache(folder)
     for info in sorted(fs.ls(folder or "/", detail=True), key=lambda info: str(info["name"])):
         path = str(info["name"]).rstrip("/")
+        if path == folder.rstrip("/") and info["type"] == "directory":
+            # Google's file system lists the object that marks a folder as a folder in itself.
+            continue
         if info["type"] == "directory":
             try:
                 yield from _walked(fs, path)

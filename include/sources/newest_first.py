@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from include.errors import RetryLater
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import RequestRefused
 
@@ -26,21 +27,27 @@ def newest_first(
     Args:
         page: rows of the page at a cursor and the cursor of the next one; the first page for None, None after the last.
         window: only its start matters here.
-        resume: of an earlier `Checkpoint`. Where its cursor is refused because it has expired, all pages are pulled
-            once more.
+        resume: of an earlier `Checkpoint`.
+
+    A cursor that is refused, because it has expired by the time of a retry or of a long pause, is given up once: all
+    pages are then pulled once more.
+
+    Raises:
+        RetryLater: a page names itself as the next one.
     """
     cursor: Cursor | None = resume["next"] if resume else None
-    is_resumed = cursor is not None
+    may_start_anew = True
     while True:
         try:
             rows, following = page(cursor)
         except RequestRefused as error:
-            if not is_resumed:
+            if cursor is None or not may_start_anew:
                 raise
             log.warning("The cursor of the last page is refused, so all pages are pulled once more. %s", error)
-            cursor, is_resumed = None, False
+            cursor, may_start_anew = None, False
             continue
-        is_resumed = False
+        if following is not None and following == cursor:
+            raise RetryLater(f"The next page after {cursor!r} is that page again, so the rest cannot be reached.")
         yield from rows
         if following is None or is_older(rows, window):
             return

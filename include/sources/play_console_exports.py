@@ -57,12 +57,11 @@ class PlayConsoleExports:
     Args:
         location: folder or URI, such as `gs://pubsite_prod_rev_0123456789/reviews`.
         packages: names of the apps' packages; none: all in the folder.
-        key_file: JSON key of a service account, for `gs://`; without one the machine's own credentials are used.
+        key_file: JSON key of a service account, for `gs://`; without one the machine's own identity is used.
     """
 
     def __init__(self, location: str, packages: tuple[str, ...] = (), key_file: str | None = None) -> None:
-        self._location, self._packages = location, packages
-        self._options = {"token": key_file} if key_file and location.startswith(("gs://", "gcs://")) else {}
+        self._location, self._packages, self._key_file = location, packages, key_file
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews whose last update lies in the window; see `Source`."""
@@ -77,9 +76,11 @@ class PlayConsoleExports:
 
     def _exports(self) -> tuple[fsspec.AbstractFileSystem, list[_Export]]:
         try:
-            fs, folder = fsspec.url_to_fs(self._location, **self._options)
+            fs, folder = self._file_system()
             fs.invalidate_cache()
             paths = [str(path) for path in fs.ls(folder, detail=False)]
+        except NightshiftError:
+            raise
         except Exception as error:  # every file system has errors of its own
             raise self._error(error, self._location) from error
         exports = []
@@ -96,6 +97,16 @@ class PlayConsoleExports:
             )
         return fs, sorted(exports)
 
+    def _file_system(self) -> tuple[fsspec.AbstractFileSystem, str]:
+        if not self._location.startswith(("gs://", "gcs://")):
+            found: tuple[fsspec.AbstractFileSystem, str] = fsspec.url_to_fs(self._location)
+            return found
+        # Takes a second, which nobody else needs to wait for.
+        from include.sources.google_storage import google_storage
+
+        fs = google_storage(self._key_file, "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE")
+        return fs, fs._strip_protocol(self._location)
+
     def _rows(self, fs: fsspec.AbstractFileSystem, export: _Export, window: Window) -> Iterator[SourceRow]:
         without_text = 0
         file = SourceFile(fs, export.path, export.name)
@@ -111,7 +122,9 @@ class PlayConsoleExports:
                 else:
                     yield review
             after = file.fingerprint()
-        except OSError as error:
+        except NightshiftError:
+            raise
+        except Exception as error:  # every file system has errors of its own
             raise self._error(error, export.path) from error
         if after != before:
             raise RetryLater(f"{export.path!r} of GOOGLE_PLAY_EXPORTS changed while it was read.")
@@ -119,8 +132,15 @@ class PlayConsoleExports:
 
     def _error(self, error: Exception, place: str) -> NightshiftError:
         message = f"{place!r} of GOOGLE_PLAY_EXPORTS cannot be read ({type(error).__name__}: {error})."
-        if isinstance(error, ValueError | ImportError | PermissionError | FileNotFoundError | NotADirectoryError):
-            return ConfigurationError(f"{message} Check the address and that the credentials may read it.")
+        is_setting = isinstance(
+            error, ValueError | ImportError | PermissionError | FileNotFoundError | NotADirectoryError
+        )
+        if is_setting or "Credentials" in type(error).__name__:
+            return ConfigurationError(
+                f"{message} Check the address, such as gs://pubsite_prod_rev_0123456789/reviews, and that the Play "
+                "Console gives GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, for all apps, the permission to view app information "
+                "and download bulk reports."
+            )
         return RetryLater(message)
 
 

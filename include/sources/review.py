@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from include.sources.clean import is_blank
+from include.sources.clean import clean_text, is_blank
 from include.sources.fields import time_of
 from include.sources.record import content_version
 from include.sources.source import SourceRow
@@ -29,8 +29,9 @@ def review_row(
 ) -> SourceRow:
     """One review with the same columns whatever store it comes from; who wrote it is left out.
 
-    Its version is the time of its last update and a hash of title and text, so it changes with each edit. A review
-    that has only a title has it as its text too. Values are taken as they were read: the normaliser judges them.
+    Its version is the time of its last update and a hash of title and text, so it changes with each edit. A developer's
+    reply is kept as it stands at the pull; alone it makes no new version, because the customer said nothing new. A
+    review that has only a title has it as its text too. Values are taken as they were read: the normaliser judges them.
 
     Args:
         place: see `SourceRow`.
@@ -41,7 +42,8 @@ def review_row(
         url: where a person can look the review up.
     """
     changed_at = moment_of(updated_at)
-    version = content_version(f"{title or ''}\n{text or ''}")
+    # Cleaned, because Google's two ways to the same review differ in the white space around it.
+    version = content_version("\n".join(clean_text(part) if isinstance(part, str) else "" for part in (title, text)))
     if changed_at is not None:
         # To the second, because one of Google's two ways to the same review has no finer time.
         version = f"{changed_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}-{version}"

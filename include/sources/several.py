@@ -1,6 +1,6 @@
 """Several places as one source: several apps, countries or stores in one pipeline."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,23 +11,27 @@ from include.sources.source import Checkpoint, Source, SourceRow, Window
 class Several:
     """Pulls one source after the other.
 
-    The resume holds the place of the source in the list, so a retry must be made with the same list.
+    The resume holds the names of the sources that are done, so that a retry may come with other settings than the try
+    before it: an app that is new to them is pulled, whatever its place, and one that they have lost is left out.
 
     Args:
-        sources: in the order of pulling. Where two have the same record, the later one's row is the later one.
+        sources: by names that say what is read, such as `Apple's feed of 310633997 in us`, in the order of pulling.
+            Where two have the same record, the later one's row is the later one.
     """
 
-    sources: Sequence[Source]
+    sources: Mapping[str, Source]
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """All rows of all sources; see `Source`."""
-        first, inner = (resume["source"], resume["resume"]) if resume else (0, None)
-        for place in range(first, len(self.sources)):
-            for item in self.sources[place].pull(window, inner):
+        done: list[str] = list(resume["done"]) if resume else []
+        begun = {resume["source"]: resume["resume"]} if resume and resume["source"] is not None else {}
+        for name, source in self.sources.items():
+            if name in done:
+                continue
+            for item in source.pull(window, begun.get(name)):
                 if isinstance(item, Checkpoint):
-                    yield Checkpoint({"source": place, "resume": item.resume})
+                    yield Checkpoint({"done": list(done), "source": name, "resume": item.resume})
                 else:
                     yield item
-            inner = None
-            if place + 1 < len(self.sources):
-                yield Checkpoint({"source": place + 1, "resume": None})
+            done.append(name)
+            yield Checkpoint({"done": list(done), "source": None, "resume": None})

@@ -58,7 +58,7 @@ class Transcript:
                 row["turn_seconds"] = [turn.start for turn in self.turns]
         else:
             row["text"] = self.text
-        return row | {name: value for name, value in self.columns.items() if value is not None}
+        return row | {name: value for name, value in self.columns.items() if value not in (None, "")}
 
     def _duration_seconds(self) -> int | None:
         last = max((turn.end for turn in self.turns if turn.end is not None), default=None)

@@ -2,28 +2,31 @@
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from include.sources.transcript import Transcript, Turn, joined
-from include.sources.transcript_text import clock_seconds, spoken_lines
+from include.sources.transcript_text import clock_seconds, spoken_line, spoken_lines
 
-# https://www.w3.org/TR/webvtt1/#file-structure; SubRip writes a comma, and always the hours.
-_CLOCK = r"(?:\d{1,4}:)?\d{1,2}:\d{2}[.,]\d{1,3}"
-_TIMES = re.compile(rf"[ \t]{{0,8}}(?P<start>{_CLOCK})[ \t]{{1,8}}-->[ \t]{{1,8}}(?P<end>{_CLOCK})")
+# https://www.w3.org/TR/webvtt1/#file-structure; SubRip writes a comma, and always the hours. Readers of WebVTT take
+# times without spaces around the arrow too.
+_CLOCK = r"(?:\d{1,4}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?"
+_TIMES = re.compile(rf"(?P<start>{_CLOCK})[ \t]{{0,8}}-->[ \t]{{0,8}}(?P<end>{_CLOCK})")
 # https://www.w3.org/TR/webvtt1/#webvtt-cue-voice-span: `<v Anna>`, `<v.loud Anna>`; its end may be left out.
 _VOICE = re.compile(r"(<v(?:\.[^\s<>]*)?\s[^<>]*>|</v>)")
-# Neither runs over the next `<`, or a file of nothing else would take hours.
-_TAG = re.compile(r"<[^<>]*>")
+# Those of WebVTT and SubRip, and times within a cue; anything else between `<` and `>` was said.
+# None runs over the next `<`, or a file of nothing else would take hours.
+_TAG = re.compile(r"</?(?:c|i|b|u|v|ruby|rt|lang|font|br)(?:[.\s/][^<>]*)?>|<[\d:.]{1,16}>", re.IGNORECASE)
 _LANGUAGE = re.compile(r"^Language:\s{0,8}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*$", re.MULTILINE)
+# Captions that scroll repeat a line, by itself and for so long, while the next one is on its way.
+_BLINK_SECONDS = 0.05
 
 
 def transcript_of_cues(text: str) -> Transcript | None:
     """Turns by voice tag (`<v Anna>`), or by `Anna: ...` where at least half of the cues begin so.
 
     Cues of one speaker in a row are one turn; cues that name no speaker stay one a line. Notes, styles and
-    regions are left out.
+    regions are left out, and so are the lines that scrolling captions repeat.
 
     Returns:
         The call; None if there is no cue.
@@ -32,46 +35,90 @@ def transcript_of_cues(text: str) -> Transcript | None:
     if not cues:
         return None
     if not any(cue.role for cue in cues):
-        spoken = spoken_lines([cue.text for cue in cues])
-        # A cue without a name is still the last speaker's.
-        speaker = None
-        for number, said in enumerate(spoken):
-            speaker = said.role if said else speaker
-            cues[number] = replace(cues[number], role=speaker, text=said.text if said else cues[number].text)
+        cues = list(_named(list(_without_repeats(cues))))
     language = _LANGUAGE.search(text[:2_000])
+    cues = [replace(cue, text=cue.text.replace("\n", " ")) for cue in cues]
     turns = joined(cues) if any(cue.role for cue in cues) else tuple(cue for cue in cues if cue.text)
     return Transcript(turns, columns={"language": language[1] if language else None})
 
 
 def _cues(text: str) -> Iterator[Turn]:
-    lines = (line.strip() for line in text.split("\n"))
-    for has_text, group in groupby(lines, key=bool):
-        block = list(group)
-        place = next((number for number, line in enumerate(block[:2]) if _TIMES.match(line)), None)
-        # A block without times is the header, a style, a region or a note; a note may hold a cue that was taken out.
-        if not has_text or place is None or block[0].split()[0] == "NOTE":
-            continue
-        times = _TIMES.match(block[place])
-        assert times is not None
-        start, end = clock_seconds(times["start"]), clock_seconds(times["end"])
-        for role, said in _voices("\n".join(block[place + 1 :])):
-            yield Turn(role, said, start, end)
+    """One for each voice of a cue, with its line breaks; one without words for a cue that has none."""
+    times: re.Match[str] | None = None
+    lines: list[str] = []
+    in_note, after_blank = False, True
+    for given in text.split("\n"):
+        line = given.strip()
+        if in_note:
+            # It may hold a cue that was taken out.
+            in_note = bool(line)
+        elif found := _TIMES.match(line):
+            # A line of times begins a cue, with or without an empty line before it.
+            yield from _voices(times, _without_identifier(lines))
+            times, lines = found, []
+        elif not given:
+            yield from _voices(times, lines)
+            times, lines = None, []
+        elif after_blank and line.split()[:1] == ["NOTE"]:
+            in_note = True
+        else:
+            # Outside a cue it is a part of the header, a style, a region, or a cue's name. Spaces end no cue.
+            lines.append(line)
+        after_blank = not line
+    yield from _voices(times, lines)
 
 
-def _voices(payload: str) -> Iterator[tuple[str | None, str]]:
-    """Name and words of all voices of one cue; one without words if there are none."""
+def _without_identifier(lines: list[str]) -> list[str]:
+    """The lines of a cue up to the next one's times: a number, or what follows a line of spaces, is the next one's."""
+    is_next = bool(lines) and (lines[-1].isdecimal() or lines[-2:-1] == [""])
+    return lines[:-1] if is_next else lines
+
+
+def _voices(times: re.Match[str] | None, lines: list[str]) -> Iterator[Turn]:
+    if times is None:
+        return
+    start, end = clock_seconds(times["start"]), clock_seconds(times["end"])
     role: str | None = None
     found = False
-    for part in _VOICE.split(payload):
+    for part in _VOICE.split("\n".join(lines)):
         if _VOICE.fullmatch(part):
             _, *name = part.removesuffix(">").split(maxsplit=1)
-            role = _plain("".join(name)) or None
+            role = " ".join(_plain("".join(name)).split()) or None
         elif said := _plain(part):
             found = True
-            yield role, said
+            yield Turn(role, said, start, end)
     if not found:
-        yield None, ""
+        yield Turn(None, "", start, end)
 
 
 def _plain(payload: str) -> str:
-    return " ".join(html.unescape(_TAG.sub("", payload)).split())
+    lines = (" ".join(html.unescape(line).split()) for line in _TAG.sub("", payload).split("\n"))
+    return "\n".join(filter(None, lines))
+
+
+def _without_repeats(cues: Sequence[Turn]) -> Iterator[Turn]:
+    """Scrolling captions show a line again above the next one. What somebody really says twice has a cue of its own."""
+    before: list[str] = []
+    for cue in cues:
+        lines = cue.text.split("\n")
+        most = len(lines) - 1
+        if cue.start is not None and cue.end is not None and cue.end - cue.start <= _BLINK_SECONDS:
+            most = len(lines)
+        repeated = next((count for count in range(most, 0, -1) if before[-count:] == lines[:count]), 0)
+        yield replace(cue, text="\n".join(lines[repeated:]))
+        before = lines if cue.text else before
+
+
+def _named(cues: Sequence[Turn]) -> Iterator[Turn]:
+    """The cues with speakers where most begin with one; a line without a name is still the last speaker's."""
+    lines = [cue.text.split("\n") for cue in cues]
+    if not spoken_lines([first for first, *_ in lines]):
+        yield from cues
+        return
+    speaker = None
+    for cue, of_cue in zip(cues, lines, strict=True):
+        # Two people may share a cue, a line each.
+        for line in of_cue:
+            said = spoken_line(line)
+            speaker = said.role if said else speaker
+            yield replace(cue, role=speaker, text=said.text if said else line)

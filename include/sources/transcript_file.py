@@ -13,17 +13,22 @@ from include.sources.record import content_version
 from include.sources.row import MAX_LINE_BYTES, BadRow
 from include.sources.transcript import Transcript
 from include.sources.transcript_cues import transcript_of_cues
-from include.sources.transcript_json import KNOWN_SHAPES, transcript_of_json
+from include.sources.transcript_json import KNOWN_SHAPES, has_failed, transcript_of_json
 from include.sources.transcript_text import transcript_of_text
 
 ENDINGS = (".txt", ".vtt", ".srt", ".json")
 # Amazon Transcribe writes about 220 bytes a word, so this is a call of eight hours. A text of that size is too long to
 # be a record, and its own cap says so.
 MAX_FILE_BYTES = MAX_LINE_BYTES
+# Lines and captions have little beside the words, so this is more than any record may have; parsed they take up to
+# seventy times as much memory.
+MAX_TEXT_BYTES = 4 * 1024 * 1024
 HEAD_BYTES = 8_192
 # Longer than any word; what has no spaces is a sentence in a language that writes none.
 LONGEST_WORD_CHARACTERS = 40
 _WORD = re.compile(r"[^\W_][\w'’-]*")
+# Where a service lists the words one by one: redaction cannot see what they add up to.
+_WORD_LIST = re.compile(rb'"(?:items|words|tokens|logprobs)"\s{0,8}:')
 _GZIP = b"\x1f\x8b"
 
 
@@ -69,14 +74,15 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _unpacked(name: str, data: bytes) -> bytes | BadRow:
+    most = MAX_FILE_BYTES if _parts(name)[1] == ".json" else MAX_TEXT_BYTES
     if len(data) <= MAX_FILE_BYTES and (data.startswith(_GZIP) or (data and name.lower().endswith(".gz"))):
         try:
             # No further than the cap, however much it would unpack to.
-            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_FILE_BYTES + 1)
+            data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(most + 1)
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            return BadRow("damaged_file", "the file is damaged or not gzip", data[:HEAD_BYTES])
-    if len(data) > MAX_FILE_BYTES:
-        return BadRow("too_large", f"the file has more than {MAX_FILE_BYTES:,} bytes", data[:HEAD_BYTES])
+            return BadRow("damaged_file", "the file is damaged or not gzip", head_of(data))
+    if len(data) > most:
+        return BadRow("too_large", f"the file has more than {most:,} bytes", head_of(data))
     return data
 
 
@@ -88,9 +94,9 @@ def _decoded(data: bytes) -> str | BadRow:
         text = "" if is_binary else data.decode(encoding)
     except UnicodeDecodeError:
         message = "the file is neither UTF-8 nor UTF-16 with a byte order mark"
-        return BadRow("invalid_utf8", message, data[:HEAD_BYTES])
+        return BadRow("invalid_utf8", message, head_of(data))
     if is_binary:
-        return BadRow("not_text", "the file is binary, whatever its name says", data[:HEAD_BYTES])
+        return BadRow("not_text", "the file is binary, whatever its name says", head_of(data))
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -100,7 +106,10 @@ def _parsed(ending: str, text: str) -> Transcript | BadRow:
             document = json.loads(text, parse_constant=lambda _: None)
         except (ValueError, RecursionError):
             return _bad("not_json", "the file is not valid JSON", text)
-        return transcript_of_json(document) or _bad("not_transcript", f"the JSON is none of: {KNOWN_SHAPES}", text)
+        transcript = transcript_of_json(document)
+        if has_failed(document) and not (transcript and transcript.said):
+            return _bad("not_transcript", "the speech service's job failed, the file says: it has no transcript", text)
+        return transcript or _bad("not_transcript", f"the JSON is none of: {KNOWN_SHAPES}", text)
     if ending in (".vtt", ".srt") or text.startswith("WEBVTT"):
         is_empty = text.removeprefix("WEBVTT").strip() == ""
         found = Transcript() if is_empty else transcript_of_cues(text)
@@ -108,5 +117,11 @@ def _parsed(ending: str, text: str) -> Transcript | BadRow:
     return transcript_of_text(text)
 
 
+def head_of(data: bytes) -> bytes:
+    """What quarantine keeps of a file, before it is redacted: its first bytes, up to a list of single words."""
+    words = _WORD_LIST.search(data, 1, HEAD_BYTES)
+    return data[: words.start() if words else HEAD_BYTES]
+
+
 def _bad(error_type: str, message: str, text: str) -> BadRow:
-    return BadRow(error_type, message, text[:HEAD_BYTES].encode())
+    return BadRow(error_type, message, head_of(text[:HEAD_BYTES].encode()))

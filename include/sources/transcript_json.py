@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+from include.sources.fields import time_of
 from include.sources.transcript import Transcript, Turn, joined, seconds
+from include.sources.transcript_text import CLOCK, clock_seconds
 
 KNOWN_SHAPES = (
     "Amazon Transcribe (results.transcripts), Amazon Transcribe Call Analytics or Contact Lens (Transcript), OpenAI's "
@@ -12,6 +15,7 @@ KNOWN_SHAPES = (
 )
 # Two people on two channels talk at once; by then one of them has finished a sentence.
 PAUSE_SECONDS = 1.0
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
 
 
@@ -32,14 +36,27 @@ def transcript_of_json(document: Any) -> Transcript | None:
     return None
 
 
+def has_failed(document: Any) -> bool:
+    """Whether a service says in the file that there is no transcript, for its job failed."""
+    return isinstance(document, Mapping) and "FAILED" in (document.get("status"), document.get("JobStatus"))
+
+
 def _own(document: Mapping[str, Any]) -> Transcript:
-    turns = []
-    for turn in _list(document["turns"]):
-        start = seconds(turn["at"] if "at" in turn else turn.get("start"))
-        turns.append(
-            Turn(_role(turn.get("role") or turn.get("speaker")), _said(turn["text"]), start, seconds(turn.get("end")))
+    given = _list(document["turns"])
+    clocks = [turn["at"] if "at" in turn else turn.get("start") for turn in given]
+    begin = min(filter(None, map(_moment, clocks)), default=None)
+    turns = [
+        Turn(
+            _role(turn.get("role") or turn.get("speaker")),
+            _said(turn["text"]),
+            _offset(clock, begin),
+            _offset(turn.get("end"), begin),
         )
-    columns = {name: value for name, value in document.items() if name not in ("turns", "text")}
+        for turn, clock in zip(given, clocks, strict=True)
+    ]
+    columns = _others(document, "turns", "text")
+    if not (columns.get("created_at") or columns.get("occurred_at")):
+        columns["created_at"] = begin
     return Transcript(tuple(turn for turn in turns if turn.text), columns=columns)
 
 
@@ -73,10 +90,37 @@ def _transcribe(document: Mapping[str, Any]) -> Transcript:
         }
         words = [replace(word, role=word.role or _role(speakers.get(word.start))) for word in words]
     ends = [word.end for word in words if word.end is not None]
-    columns = _columns(results.get("language_code"), max(ends, default=None))
-    if not any(word.role for word in words):
+    columns = _columns(_spoken_language(results), max(ends, default=None))
+    utterances = _audio_segments(results.get("audio_segments") or [])
+    has_speakers = any(word.role for word in words)
+    if utterances and (not has_speakers or all(turn.role for turn in utterances)):
+        # Amazon's own sentences: in languages without spaces the words alone do not say how they are written.
+        return Transcript(joined(utterances) if has_speakers else utterances, columns=columns)
+    if not has_speakers:
         return Transcript(text=text, columns=columns)
     return Transcript(joined(words), columns=columns)
+
+
+def _audio_segments(segments: list[Mapping[str, Any]]) -> tuple[Turn, ...]:
+    """What outputs of these years have beside the words: sentences with their times."""
+    turns = [
+        Turn(
+            _role(part.get("speaker_label") or part.get("channel_label")),
+            _said(part["transcript"]),
+            seconds(part.get("start_time")),
+            seconds(part.get("end_time")),
+        )
+        for part in segments
+    ]
+    return tuple(sorted((turn for turn in turns if turn.text), key=lambda turn: turn.start or 0.0))
+
+
+def _spoken_language(results: Mapping[str, Any]) -> Any:
+    """The call's language, or of several the one that is spoken longest."""
+    several = [part for part in results.get("language_codes") or [] if part.get("language_code")]
+    longest: Mapping[str, Any]
+    longest = max(several, key=lambda part: seconds(part.get("duration_in_seconds")) or 0.0, default={})
+    return results.get("language_code") or longest.get("language_code")
 
 
 def _words(items: list[Mapping[str, Any]], speaker: str | None = None) -> Iterator[Turn]:
@@ -121,8 +165,24 @@ def _segments(document: Mapping[str, Any]) -> Transcript:
 
 
 def _text_alone(document: Mapping[str, Any]) -> Transcript:
-    columns = {name: value for name, value in document.items() if name != "text"}
+    length = _columns(None, seconds(document.get("duration")))
+    columns = length | _others(document, "text", "task", "duration", "usage")
     return Transcript(text=_said(document["text"]), columns=columns)
+
+
+def _others(document: Mapping[str, Any], *taken: str) -> dict[str, Any]:
+    """What else the file says of the call, but for what is taken already, and for parts that tell the words again.
+
+    Services list words and tokens one by one (`words`, `logprobs`, `utterances`): too small a piece for redaction to
+    see that it is a part of a name or of a number.
+    """
+    return {name: value for name, value in document.items() if name not in taken and not _lists_parts(value)}
+
+
+def _lists_parts(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_lists_parts(part) for part in value.values())
+    return isinstance(value, list) and any(isinstance(part, Mapping | list) for part in value)
 
 
 def _columns(language: Any, duration: float | None) -> dict[str, Any]:
@@ -146,7 +206,28 @@ def _said(value: Any) -> str:
 
 def _role(value: Any) -> str | None:
     if value is None or isinstance(value, str):
-        return value or None
+        # A line break in it would make two lines of a turn.
+        return " ".join((value or "").split()) or None
     if isinstance(value, int):
         return str(value)
     raise TypeError("no name")
+
+
+def _moment(clock: Any) -> datetime | None:
+    """A time of day with its date, as some players give each turn; None for anything else."""
+    if seconds(clock) is not None:
+        return None
+    try:
+        moment = time_of({"created_at": clock})
+    except ValueError:
+        return None
+    # Some programs write the year 1 for a time that they do not have.
+    return moment if moment and moment > EPOCH else None
+
+
+def _offset(clock: Any, begin: datetime | None) -> float | None:
+    """Seconds from the beginning, of a number of them, `00:01:02`, or a time of day with its date."""
+    if isinstance(clock, str) and CLOCK.fullmatch(clock.strip()):
+        return clock_seconds(clock.strip())
+    moment = _moment(clock)
+    return seconds((moment - begin).total_seconds()) if moment and begin else seconds(clock)

@@ -7,12 +7,19 @@ from include.sources.transcript import Transcript, Turn, joined, seconds
 
 # `Agent: Hello`, `[00:01:02] Anna Smith: Hello`, `**Anna (Agent):** Hello`. A name is short and begins
 # with a letter, so a time of day is none.
-# Every repetition is bounded: a line of a megabyte of spaces must not take an hour.
+# Every repetition is bounded: a line of a megabyte of spaces must not take an hour. To Python the vowel signs of Indian
+# and other scripts are no letters, and the marks of the writing direction are invisible.
+_MARKS = (
+    r"\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0966-\u0e7f\u1000-\u109f\u1780-\u17d3\u200c-\u200f"
+)
+_UNSEEN = "\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 _TIME = r"(?:(?:\d{1,3}:)?\d{1,2}:\d{2}(?:[.,]\d{1,3})?)"
+CLOCK = re.compile(_TIME)
 _TIME_ALONE = re.compile(rf"[\[(]?{_TIME}[\])]?")
 _SPOKEN = re.compile(
     rf"(?:[\[(]?(?P<at>{_TIME})[\])]?[ \t]{{0,4}}(?:[-–—][ \t]{{0,4}})?)?"
-    r"[*_]{0,3}(?P<role>[^\W\d_][\w .'’()&/#-]{0,40})[*_]{0,3}(?::[*_]{0,3}(?=\s|$)|：)"
+    rf"[*_{_UNSEEN}]{{0,4}}(?P<role>[^\W\d_][\w{_MARKS} .'’()&/#-]{{0,40}})[*_{_UNSEEN}]{{0,4}}"
+    rf"(?::[*_{_UNSEEN}]{{0,4}}(?=\s|$)|：)"
 )
 
 
@@ -49,17 +56,17 @@ def spoken_lines(lines: Sequence[str]) -> list[Turn | None]:
 
     A letter has lines like `Please note: ...` too, so two lines and half of them must name a speaker.
     """
-    matches = [_SPOKEN.match(line) for line in lines]
-    if sum(match is not None for match in matches) < max(len(lines) / 2, 2):
-        return []
-    return [
-        None
-        if match is None
-        else Turn(
-            match["role"].strip(" _"), line[match.end() :].strip(), clock_seconds(match["at"]) if match["at"] else None
-        )
-        for line, match in zip(lines, matches, strict=True)
-    ]
+    spoken = [spoken_line(line) for line in lines]
+    return spoken if sum(turn is not None for turn in spoken) >= max(len(lines) / 2, 2) else []
+
+
+def spoken_line(line: str) -> Turn | None:
+    """What the speaker of `Anna: Hello` says; None for a line that names none."""
+    match = _SPOKEN.match(line)
+    if match is None:
+        return None
+    start = clock_seconds(match["at"]) if match["at"] else None
+    return Turn(match["role"].strip(" _" + _UNSEEN), line[match.end() :].strip(), start)
 
 
 def clock_seconds(clock: str) -> float | None:

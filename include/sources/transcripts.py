@@ -9,19 +9,27 @@ import logging
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact, redact_name
-from include.sources.call_names import call_id, call_time
+from include.sources.call_names import call_id, call_time, file_place
 from include.sources.listing import ListedFile, list_files
 from include.sources.location import is_unfinished
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
-from include.sources.transcript_file import HEAD_BYTES, MAX_FILE_BYTES, call_name, is_transcript, read_transcript
+from include.sources.transcript_file import (
+    HEAD_BYTES,
+    MAX_FILE_BYTES,
+    call_name,
+    head_of,
+    is_transcript,
+    read_transcript,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +37,8 @@ log = logging.getLogger(__name__)
 FILES_PER_CHECKPOINT = 200
 # Refused by name: it may hold many calls.
 ARCHIVE = ".zip"
+# A file of others, an object in an archive class or under a key of others: it must not stop every night to come.
+REFUSED = "no_permission"
 # A call's folder may be of the day before or after: time zones, and uploads after midnight.
 ONE_DAY = timedelta(days=1)
 
@@ -37,19 +47,22 @@ ONE_DAY = timedelta(days=1)
 class Transcripts:
     """All transcripts below a prefix: plain text, WebVTT, SubRip and JSON, also with `.gz`.
 
-    A call's id is its file's path below the prefix without the ending, so name files for calls; personal data in it is
-    redacted. A file that is uploaded again unchanged is the same version of the same record, one with other words a new
-    version of it. A call took place when its JSON says, or on the day that its path names, or else when its file was
-    modified.
+    A call's id is its file's path below the prefix without the ending, so name files for calls. Personal data in it is
+    redacted; what `call_id` puts behind it keeps the calls apart. A file that is uploaded again unchanged is the same
+    version of the same record, one with other words a new version of it. A call took place when its JSON says, or on
+    the day that its path names, or else when its file was modified.
 
-    A `.zip` is quarantined unread; files with other endings, such as recordings, are left out and counted in the log.
+    A `.zip` is quarantined unread, and so is a file that may not be read while others may; files with other endings,
+    such as recordings, are left out and counted in the log.
 
     Args:
         prefix: such as `s3://aws_default@bucket/calls/`, where `aws_default` is an Airflow connection, or
             `/data/calls`; with `{date:%Y/%m/%d}` for paths by day.
+        keys: tell files apart in whose names personal data is redacted.
     """
 
     prefix: str
+    keys: CustomerKeys = field(default_factory=lambda: CustomerKeys(b""))
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """See `Source`. Days come in turn, and the files of each in the order in which they are listed."""
@@ -63,13 +76,23 @@ class Transcripts:
             log.info("the listing begins otherwise than at the last try: all files of the window are read again")
             yield from self.pull(window, None)
             return
+        # Files that may not be read wait until one may: then it is about them, and not about the credentials.
+        may_read, refused = done > 0, list[SourceRow]()
         for count, (file, name, fs) in enumerate(files, start=done + 1):
             names.update(repr(file).encode())
             row = self._row(fs, file, name)
-            if row is not None:
+            if row is not None and isinstance(row.row, BadRow) and row.row.error_type == REFUSED:
+                refused.append(row)
+            elif row is not None:
+                may_read = may_read or is_transcript(name)
                 yield row
+            if may_read:
+                yield from refused
+                refused.clear()
             if count % FILES_PER_CHECKPOINT == 0:
+                self._check_credentials(refused)
                 yield Checkpoint({"files": count, "names": names.hexdigest()})
+        self._check_credentials(refused)
 
     def _new_files(self, window: Window) -> Iterator[tuple[ListedFile, str, Any]]:
         """Transcripts that were modified in the window, their names below the prefix, and their file system."""
@@ -79,6 +102,8 @@ class Transcripts:
             for file, fs in self._listed(root):
                 seen["listed"] += 1
                 name = posixpath.relpath(file.path, top)
+                if name == ".":
+                    raise ConfigurationError(f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r} is a file. Give its folder.")
                 if is_unfinished(name) or (file.modified is not None and file.modified not in window):
                     continue
                 is_call = is_transcript(name) or name.lower().endswith(ARCHIVE)
@@ -119,11 +144,17 @@ class Transcripts:
         from airflow.sdk import BaseHook, ObjectStoragePath
 
         try:
+            if place.startswith(("gs://", "gcs://")):
+                from include.sources.google_storage import attach_google_storage
+
+                attach_google_storage(place)
             folder = ObjectStoragePath(place)
             if folder.conn_id:
                 # Without it Amazon's hook would go on with whatever credentials the machine has.
                 BaseHook.get_connection(folder.conn_id)
             return folder.fs, folder.path
+        except NightshiftError:
+            raise
         except Exception as error:  # every file system has errors of its own
             raise self._problem(error, place) from error
 
@@ -154,34 +185,48 @@ class Transcripts:
                 "connection in it."
             )
 
+    def _check_credentials(self, refused: list[SourceRow]) -> None:
+        """Files wait in `refused` only as long as none could be read at all."""
+        if refused:
+            raise ConfigurationError(
+                f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r}: none of {len(refused)} files may be read, the first is "
+                f"{refused[0].place!r}. Check what the Airflow connection in it may read."
+            )
+
     def _row(self, fs: Any, file: ListedFile, name: str) -> SourceRow | None:
-        place = redact_name(name)
+        place = file_place(name, self.keys)
         if not is_transcript(name):
             message = "archives are not opened: upload one file a call (.gz is fine)"
-            return SourceRow(place, BadRow("not_text", message), file.modified)
+            return SourceRow(place, BadRow("not_text", message, f"{file.size} bytes".encode()), file.modified)
         try:
             # Not a part of it where the whole will do: some stores refuse to give more than there is.
             data = fs.cat_file(file.path, 0, HEAD_BYTES) if file.size > MAX_FILE_BYTES else fs.cat_file(file.path)
         except FileNotFoundError:
             log.warning("%s was listed, but is gone", place)
             return None
-        except Exception as error:
+        except PermissionError as error:
+            # Without the path, which the errors of local folders name.
+            reason = redact(error.strerror or str(error))
+            message = f"the file may not be read ({reason}); once it may, pull it by a run with `since`"
+            return SourceRow(place, BadRow(REFUSED, message), file.modified)
+        except Exception as error:  # every file system has errors of its own
             raise self._problem(error, place) from error
         if file.size > MAX_FILE_BYTES:
             message = f"the file has {file.size:,} bytes, more than {MAX_FILE_BYTES:,}"
-            return SourceRow(place, BadRow("too_large", message, data), file.modified)
+            return SourceRow(place, BadRow("too_large", message, head_of(data)), file.modified)
         row = read_transcript(name, data)
         if isinstance(row, dict):
+            redacted = redact_name(name)
             # With a part of it redacted a link would lead nowhere.
-            row = {"file": place, "source_url": fs.unstrip_protocol(file.path) if place == name else None, **row}
+            row = {"file": redacted, "source_url": fs.unstrip_protocol(file.path) if redacted == name else None, **row}
             if not row.keys() & {"id", "record_id"}:
-                row["id"] = call_id(call_name(name), row["record_version"])
+                row["id"] = call_id(call_name(name), row["record_version"], self.keys)
             if not row.keys() & {"created_at", "occurred_at"}:
                 row["created_at"] = call_time(name, file.modified)
         return SourceRow(place, row, file.modified)
 
     def _problem(self, error: Exception, place: str) -> NightshiftError:
-        reason = redact(f"{place!r} cannot be read ({type(error).__name__}: {error}).")
+        reason = redact_name(f"{place!r} cannot be read ({type(error).__name__}: {error}).")
         message = f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r}: {reason}"
         if "No filesystem registered" in str(error):
             return ConfigurationError(f"{message} Install the Airflow provider of that storage with its file system.")

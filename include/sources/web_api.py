@@ -26,7 +26,9 @@ FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
 # A source that asks for a longer pause is asked again by the task's retry, not by a sleeping worker.
 MAX_RETRY_AFTER_SECONDS = 300.0
-RETRYABLE_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+# A service that signs its own tokens is known to refuse a good one now and then (microsoft/asconnect#8).
+MAX_REFUSALS = 3
+RETRYABLE_STATUS = frozenset({408, 425, 429, *range(500, 600)})
 _PIECE_BYTES = 64 * 1024
 _SAID_CHARACTERS = 300
 # Google and others say so with a 403 too.
@@ -54,6 +56,8 @@ class WebApi:
         name: for messages, such as `Zendesk (connection zendesk_default)`.
         base_url: that all paths are below.
         headers: sent with each request; a function is called anew for each, for tokens that expire.
+        renew: called at a 401, so that `headers` makes a new token; the request is then made again, up to
+            `MAX_REFUSALS` times in a row. None: a 401 is final.
         auth: user and password for HTTP basic authentication.
         refused: what to check when the provider answers 401 or 403; None: it asks for no credentials, so these say
             that it was asked too often.
@@ -68,6 +72,7 @@ class WebApi:
         base_url: str,
         *,
         headers: Callable[[], Mapping[str, str]] = dict,
+        renew: Callable[[], None] | None = None,
         auth: tuple[str, str] | None = None,
         refused: str | None,
         missing: str,
@@ -77,7 +82,7 @@ class WebApi:
     ) -> None:
         self.name = name
         self._base_url = base_url.rstrip("/")
-        self._headers = headers
+        self._headers, self._renew, self._refusals = headers, renew, 0
         self._refused, self._missing = refused, missing
         self._asked_pause = asked_pause
         self._sleep, self._clock = sleep, clock
@@ -103,7 +108,7 @@ class WebApi:
             reraise=True,
         )
         try:
-            return retrying(self._ask, self._url(path), parameters)
+            return retrying(self._document, self._url(path), parameters)
         except _Passing as error:
             raise RetryLater(f"{self.name}: {error}. The task's retry goes on from the last page.") from error
 
@@ -118,7 +123,15 @@ class WebApi:
             )
         return f"{self._base_url}/{path.lstrip('/')}"
 
-    def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
+    def _document(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
+        body = self._ask(url, parameters)
+        try:
+            # One damaged letter in one review must not hold back the whole page, and all pages after it, for ever.
+            return json.loads(body.decode(json.detect_encoding(body), "replace"), strict=False)
+        except (ValueError, RecursionError) as error:
+            raise _Passing("the answer is no JSON") from error
+
+    def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> bytes:
         headers = self._headers()
         try:
             with self._session.get(
@@ -132,11 +145,10 @@ class WebApi:
                 body = self._body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _Passing(f"no answer ({type(error).__name__})") from error
-        self._check_status(response, body)
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise _Passing("the answer is no JSON") from error
+        if response.status_code != 200:
+            raise self._failure(response, body)
+        self._refusals = 0
+        return body
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -149,22 +161,26 @@ class WebApi:
                 raise _Passing(f"the answer took longer than {ANSWER_SECONDS:.0f} s")
         return bytes(body)
 
-    def _check_status(self, response: requests.Response, body: bytes) -> None:
+    def _failure(self, response: requests.Response, body: bytes) -> Exception:
+        """What an answer other than 200 means."""
         status, place = response.status_code, urlsplit(response.url).path
-        if status == 200:
-            return
         is_refusal = status in (401, 403) and self._refused is not None
         if status in RETRYABLE_STATUS or (status in (401, 403) and not is_refusal) or _is_over_quota(status, body):
             wait = self._asked_pause(response.headers)
             if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
-                raise RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
-            raise _Passing(f"it answered {status}{_said(body)}", wait)
+                return RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
+            return _Passing(f"it answered {status}{_said(body)}", wait)
         if is_refusal:
-            raise ConfigurationError(f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}")
+            message = f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}"
+            self._refusals += 1
+            if status == 403 or self._renew is None or self._refusals >= MAX_REFUSALS:
+                return ConfigurationError(message)
+            self._renew()
+            return _Passing(message)
         if status == 404:
-            raise NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
+            return NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
         message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
-        raise RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
+        return RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
 
 
 def _is_over_quota(status: int, body: bytes) -> bool:

@@ -29,7 +29,8 @@ def kinds(environ: dict[str, str]) -> list[type]:
     made = source(environ)
     if made is None:
         return []
-    return [type(one) for one in made.sources] if isinstance(made, Several) else [type(made)]
+    assert isinstance(made, Several)
+    return [type(one) for one in made.sources.values()]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,28 @@ def test_settings_make_sources(environ: dict[str, str], expected: list[type]) ->
 def test_each_app_is_read_in_each_country() -> None:
     environ = {"APP_STORE_APP_ID": "310633997, 389801252,310633997", "APP_STORE_COUNTRIES": "us,de, FR"}
     assert kinds(environ) == [AppleFeed] * 6
+
+
+def test_a_country_in_capitals_is_the_same_one() -> None:
+    assert kinds(APPLE | {"APP_STORE_COUNTRIES": "us,US"}) == [AppleFeed]
+
+
+def test_no_source_goes_by_the_name_of_another() -> None:
+    """A retry tells them apart by it, and so does one with other settings."""
+    names: list[str] = []
+    for environ in (
+        APPLE | {"APP_STORE_COUNTRIES": "us,de"},
+        APPLE | CONNECT,
+        PLAY | ACCOUNT,
+        EXPORTS,
+        EXPORTS | PLAY,
+        EXPORTS | {"GOOGLE_PLAY_PACKAGE": "org.example.app,org.example.two"},
+        {"GOOGLE_PLAY_EXPORTS": "/exports"},
+    ):
+        made = source(environ)
+        assert isinstance(made, Several)
+        names += made.sources
+    assert len(names) == 8 == len(set(names))
 
 
 def test_each_package_is_a_source() -> None:

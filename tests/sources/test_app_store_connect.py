@@ -1,5 +1,6 @@
 """App Store Connect's customer reviews, by Apple's documentation of the API."""
 
+import itertools
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from include.errors import ConfigurationError, RetryLater
 from include.sources.app_store_connect import AppStoreConnect, ConnectKey
 from include.sources.record import UnreadableRecord
-from include.sources.web_api import MAX_ATTEMPTS
+from include.sources.web_api import MAX_ATTEMPTS, MAX_REFUSALS
 from tests.servers.provider import Answer, Asked, Provider
 from tests.sources.pulling import pull, record, records, window
 
@@ -119,8 +120,13 @@ def test_all_reviews_are_asked_for_newest_first_with_their_replies(
 def test_a_territory_that_is_no_country_of_the_standard_stays_as_it_is(
     reviews: Reviews, provider: Provider, key: ConnectKey
 ) -> None:
-    reviews.pages = [[review(0, territory="XKS"), review(1, territory=None)]]
-    assert [row.row["country"] for row in pull(source(provider, key)).rows] == ["XKS", None]
+    reviews.pages = [[review(0, territory="QXZ"), review(1, territory=None)]]
+    assert [row.row["country"] for row in pull(source(provider, key)).rows] == ["QXZ", None]
+
+
+def test_kosovo_has_the_code_that_the_feed_has(reviews: Reviews, provider: Provider, key: ConnectKey) -> None:
+    reviews.pages = [[review(0, territory="XKS")]]
+    assert pull(source(provider, key)).rows[0].row["country"] == "XK"
 
 
 def test_who_wrote_a_review_is_left_out(reviews: Reviews, provider: Provider, key: ConnectKey) -> None:
@@ -157,6 +163,38 @@ def test_a_cursor_that_has_expired_starts_the_pull_anew(reviews: Reviews, provid
     provider.fail(Answer(400, {"errors": [{"code": "PARAMETER_ERROR.INVALID"}]}))
     stale = {"next": f"{provider.base_url}/v1/apps/{APP}/customerReviews?cursor=page-9"}
     assert pull(source(provider, key), resume=stale).ids == ["r-0", "r-1"]
+
+
+def test_a_cursor_that_expires_in_a_long_pause_starts_the_pull_anew(
+    reviews: Reviews, provider: Provider, key: ConnectKey
+) -> None:
+    reviews.pages = [[review(0)], [review(1)]]
+    provider.fail(Answer(400), when=lambda asked: asked.query.get("cursor") == "page-2")
+    pulled = pull(source(provider, key))
+    assert (pulled.error, pulled.ids) == (None, ["r-0", "r-0", "r-1"])
+
+
+def test_a_cursor_that_is_always_refused_is_not_asked_for_again_and_again(
+    reviews: Reviews, provider: Provider, key: ConnectKey
+) -> None:
+    reviews.pages = [[review(0)], [review(1)]]
+    provider.fail(Answer(400), times=10, when=lambda asked: asked.query.get("cursor") == "page-2")
+    assert isinstance(pull(source(provider, key)).error, ConfigurationError)
+    assert len(provider.asked) == 4
+
+
+def test_a_page_that_names_itself_as_the_next_one_does_not_run_for_ever(
+    reviews: Reviews, provider: Provider, key: ConnectKey
+) -> None:
+    reviews.pages = [[review(0)], [review(1)], [review(2)]]
+    again = {
+        "data": [review(1)],
+        "links": {"next": f"{provider.base_url}/v1/apps/{APP}/customerReviews?cursor=page-2&limit=200"},
+    }
+    provider.fail(Answer(body=again), when=lambda asked: asked.query.get("cursor") == "page-2")
+    failed = pull(source(provider, key))
+    assert isinstance(failed.error, RetryLater)
+    assert failed.checkpointed_ids + pull(source(provider, key), resume=failed.resume).ids == ["r-0", "r-1", "r-2"]
 
 
 def test_a_refused_request_of_the_first_pull_is_a_wrong_setting(
@@ -209,10 +247,22 @@ def test_a_429_with_requests_left_is_tried_again(reviews: Reviews, provider: Pro
 
 
 def test_refused_credentials_say_which_settings(reviews: Reviews, provider: Provider, key: ConnectKey) -> None:
-    provider.fail(Answer(401, {"errors": [{"code": "NOT_AUTHORIZED"}]}))
+    provider.fail(Answer(401, {"errors": [{"code": "NOT_AUTHORIZED"}]}), times=MAX_REFUSALS)
     error = pull(source(provider, key)).error
     assert isinstance(error, ConfigurationError)
     assert "APP_STORE_CONNECT_KEY_ID" in str(error) and "NOT_AUTHORIZED" in str(error)
+
+
+def test_a_good_token_that_is_refused_in_mid_pull_is_made_anew(
+    reviews: Reviews, provider: Provider, key: ConnectKey
+) -> None:
+    reviews.pages = [[review(0)], [review(1)]]
+    second = lambda asked: asked.query.get("cursor") == "page-2"  # noqa: E731
+    provider.fail(Answer(401, {"errors": [{"code": "NOT_AUTHORIZED"}]}), when=second)
+    clock = itertools.count(1_000.0)
+    assert pull(source(provider, key, clock=lambda: next(clock))).ids == ["r-0", "r-1"]
+    refused, accepted = (asked.headers["Authorization"] for asked in provider.asked if second(asked))
+    assert refused != accepted
 
 
 def test_an_app_that_is_not_the_accounts_says_which_setting(

@@ -48,10 +48,12 @@ class Feed:
     def __init__(self, *pages: list[Any]) -> None:
         self.pages = list(pages)
         self.exists = True
+        self.ratings: int | None = None
 
     def __call__(self, asked: Asked) -> Answer:
         if asked.path == "/lookup":
-            return Answer(body={"resultCount": int(self.exists), "results": [{}] * self.exists})
+            result = {} if self.ratings is None else {"userRatingCount": self.ratings}
+            return Answer(body={"resultCount": int(self.exists), "results": [result] * self.exists})
         number = int(asked.path.split("/page=")[1].split("/")[0])
         if number > 10:
             return Answer(400, b"CustomerReviews RSS page depth is limited to 10")
@@ -234,6 +236,69 @@ def test_an_empty_page_that_should_not_be_is_reported(
     pulled = pull(source(provider))
     assert (numbers(pulled), pulled.error) == ([0, 1], None)
     assert "no reviews on page 2" in caplog.text
+
+
+def test_pages_behind_one_that_is_empty_by_mistake_are_pulled(feed: Feed, provider: Provider) -> None:
+    feed.pages = [[entry(0), entry(1)], [entry(2), entry(3)], [entry(4)]]
+    for number in (1, 2):
+        empty = Answer(body=feed.document(f"page={number}", []))
+        provider.fail(empty, EMPTY_PAGE_TRIES, when=lambda asked, number=number: f"/page={number}/" in asked.path)
+    assert numbers(pull(source(provider))) == [4]
+
+
+def test_pages_that_are_empty_at_random_and_do_not_say_so_hide_no_others(feed: Feed, provider: Provider) -> None:
+    feed.pages = [[entry(0), entry(1)], [entry(2), entry(3)], [entry(4), entry(5)], [entry(6)]]
+    for number in (1, 3):
+        empty = Answer(body=feed.document(f"page={number}", [], last=0 if number == 1 else 1))
+        provider.fail(empty, EMPTY_PAGE_TRIES, when=lambda asked, number=number: f"/page={number}/" in asked.path)
+    assert numbers(pull(source(provider))) == [2, 3, 6]
+
+
+def test_an_app_that_nobody_has_rated_is_not_asked_for_ten_pages(feed: Feed, provider: Provider) -> None:
+    feed.ratings = 0
+    assert pull(source(provider)).rows == []
+    assert [asked.path.split("/page=")[-1][0] for asked in provider.asked] == ["1"] * EMPTY_PAGE_TRIES + ["/"]
+
+
+def test_an_app_without_written_reviews_is_asked_for_each_page_but_the_first_once(
+    feed: Feed, provider: Provider
+) -> None:
+    feed.ratings = 7
+    assert pull(source(provider)).rows == []
+    pages = [asked.path.split("/page=")[1].split("/")[0] for asked in provider.asked if asked.path != "/lookup"]
+    assert pages == ["1"] * EMPTY_PAGE_TRIES + [str(number) for number in range(2, 11)]
+
+
+def test_the_page_behind_the_last_one_is_asked_for_once(feed: Feed, provider: Provider) -> None:
+    feed.pages = [[entry(0), entry(1)], [entry(2)]]
+    pull(source(provider))
+    assert [asked.path.split("/page=")[-1][0] for asked in provider.asked] == ["1", "2", "3"]
+
+
+def test_reviews_that_arrive_between_two_tries_push_none_out(feed: Feed, provider: Provider) -> None:
+    before = [entry(number) for number in range(8)]
+    feed.pages = [before[0:2], before[2:4], before[4:6], before[6:8]]
+    provider.fail(Answer(500), times=MAX_ATTEMPTS, when=lambda asked: "/page=3/" in asked.path)
+    failed = pull(source(provider))
+    after = [entry(-3), entry(-2), entry(-1), *before]
+    feed.pages = [after[start : start + 2] for start in range(0, len(after), 2)]
+    rows = failed.rows[: failed.rows_before_resume] + pull(source(provider), resume=failed.resume).rows
+    versions = {(row.row["id"], row.row["record_version"]) for row in rows}
+    assert versions == {(row.row["id"], row.row["record_version"]) for row in pull(source(provider)).rows[3:]}
+
+
+def test_a_review_that_two_countries_show_is_one_record(feed: Feed, provider: Provider) -> None:
+    feed.pages = [[entry(0)]]
+    (here,), (there,) = (pull(source(provider, country)).rows for country in ("us", "de"))
+    assert [here.row[name] == there.row[name] for name in ("id", "record_version", "country")] == [True, True, False]
+    assert here.place == there.place
+
+
+def test_reviews_without_a_time_are_all_taken_whatever_the_window(feed: Feed, provider: Provider) -> None:
+    """Answers that were recorded in 2020 have none."""
+    feed.pages = [[entry(0, updated=None), entry(1, updated=None)], [entry(2, updated=None)]]
+    rows = pull(source(provider), window("2026-11-20", "2026-11-21")).rows
+    assert [(record(row).is_dated, row.changed_at) for row in rows] == [(False, None)] * 3
 
 
 def test_an_answer_that_is_no_feed_is_asked_for_later(feed: Feed, provider: Provider) -> None:

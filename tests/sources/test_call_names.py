@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact_name
-from include.sources.call_names import call_id, call_time
+from include.sources.call_names import call_id, call_time, file_place
 
+NO_KEYS, KEYS = CustomerKeys(b""), CustomerKeys(b"a long random text")
 MODIFIED = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
 
 
@@ -15,12 +17,26 @@ MODIFIED = datetime(2026, 11, 21, 5, 30, tzinfo=UTC)
     ["eu/call-17", "2026/11/20/CA0007220161df7be23f4554704c8720f5", "a1b2c3d4-1234-4123-8123-123456789012", "звонок 5"],
 )
 def test_a_name_without_personal_data_is_the_id(name: str) -> None:
-    assert call_id(name, "v1") == name
+    assert call_id(name, "v1", NO_KEYS) == name
 
 
 def test_personal_data_in_a_name_is_redacted_and_calls_stay_apart() -> None:
-    assert call_id("eu/jo.smith@example.com", "v1") == "eu/<EMAIL_1>-v1"
-    assert call_id("+447911123456", "v1") != call_id("+447911123457", "v2")
+    assert call_id("eu/jo.smith@example.com", "v1", NO_KEYS) == "eu/<EMAIL_1>-v1"
+    assert call_id("+447911123456", "v1", NO_KEYS) != call_id("+447911123457", "v2", NO_KEYS)
+
+
+def test_with_a_secret_a_redacted_name_has_one_id_whatever_its_words_are() -> None:
+    call = call_id("+447911123456", "v1", KEYS)
+    assert call == call_id("+447911123456", "v2", KEYS)
+    assert call != call_id("+447911123457", "v1", KEYS)
+    assert call.startswith("<PHONE_1>-") and KEYS.of(["+447911123456"]) not in call
+
+
+def test_files_are_told_apart_in_messages_without_what_was_redacted() -> None:
+    assert file_place("eu/call-17.txt", KEYS) == "eu/call-17.txt"
+    assert file_place("+447911123456.txt", NO_KEYS) == "<PHONE_1>.txt"
+    places = {file_place(f"+44791112345{number}.txt", KEYS) for number in range(10)}
+    assert len(places) == 10 and all(place.startswith("<PHONE_1>.txt-") for place in places)
 
 
 def test_a_number_between_underscores_is_redacted_too() -> None:

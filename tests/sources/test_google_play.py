@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from include.errors import ConfigurationError, RetryLater
 from include.sources.google_play import GooglePlay
+from include.sources.play_console_exports import PlayConsoleExports
 from include.sources.record import UnreadableRecord
 from include.sources.web_api import MAX_ATTEMPTS
 from tests.servers.provider import Answer, Asked, Provider
@@ -87,7 +88,8 @@ def is_list(asked: Asked) -> bool:
 def test_a_review_becomes_a_record_with_its_columns(reviews: Reviews, provider: Provider, key_file: Path) -> None:
     reviews.pages = [[review(0, "Fixed in 2.0.", text="Crash\tIt crashes.", starRating=1)]]
     made = record(pull(source(provider, key_file)).rows[0])
-    assert (made.record_id, made.text, made.occurred_at) == ("gp:AOqp0", "It crashes.", NEWEST)
+    assert (made.record_id, made.text) == ("gp:AOqp0", "It crashes.")
+    assert made.occurred_at == NEWEST + timedelta(milliseconds=713)
     assert made.source_url == f"https://play.google.com/store/apps/details?id={PACKAGE}&reviewId=gp%3AAOqp0"
     assert made.attributes == {
         "title": "Crash",
@@ -162,7 +164,7 @@ def test_an_edited_review_keeps_its_id_and_gets_a_new_version(
 ) -> None:
     reviews.pages = [[review(5)]]
     (before,) = pull(source(provider, key_file)).rows
-    edited = {"text": "Better now.", "lastModified": {"seconds": str(int(NEWEST.timestamp()))}}
+    edited = {"text": "Better now.", "lastModified": {"seconds": str(int(NEWEST.timestamp())), "nanos": 0}}
     reviews.pages = [[review(5, **edited)]]
     (after,) = pull(source(provider, key_file)).rows
     assert before.row["id"] == after.row["id"]
@@ -210,6 +212,15 @@ def test_an_account_without_the_permission_says_which_setting(
     assert "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE" in str(error) and "does not have permission" in str(error)
 
 
+def test_a_token_that_is_refused_in_mid_pull_is_made_anew(reviews: Reviews, provider: Provider, key_file: Path) -> None:
+    reviews.pages = [[review(0)], [review(1)]]
+    provider.fail(
+        Answer(401, {"error": {"status": "UNAUTHENTICATED"}}), when=lambda a: a.query.get("token") == "page-2"
+    )
+    assert pull(source(provider, key_file)).ids == ["gp:AOqp0", "gp:AOqp1"]
+    assert [is_list(asked) for asked in provider.asked] == [False, True, True, False, True]
+
+
 def test_a_revoked_key_says_which_setting(reviews: Reviews, provider: Provider, key_file: Path) -> None:
     refusal = {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
     provider.fail(Answer(400, refusal), when=lambda asked: asked.path == "/token")
@@ -233,6 +244,28 @@ def test_a_key_file_that_is_none_says_so_without_showing_it(
     error = pull(source(provider, path)).error
     assert isinstance(error, ConfigurationError)
     assert "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE" in str(error) and "canary" not in str(error)
+
+
+def test_the_exports_have_the_same_record_in_the_same_version(
+    reviews: Reviews, provider: Provider, key_file: Path, tmp_path: Path
+) -> None:
+    """So a review that both give is answered once, and the fresher row, which comes later, is kept."""
+    reviews.pages = [[review(0, "Fixed.", text="Crash\t It crashes \r\n always. ")]]
+    (of_api,) = pull(source(provider, key_file)).rows
+    made = record(of_api)
+    cells = {
+        "Star Rating": "4",
+        "Review Title": "Crash",
+        "Review Text": " It crashes \n always.",
+        "Review Link": f"https://play.google.com/console/x?reviewId={made.record_id}",
+        "Review Last Update Millis Since Epoch": str(int(NEWEST.timestamp()) * 1_000 + 713),
+    }
+    lines = [",".join(cells), ",".join(f'"{cell}"' for cell in cells.values())]
+    (tmp_path / f"reviews_{PACKAGE}_202611.csv").write_bytes("\n".join(lines).encode("utf-16"))
+    (of_export,) = pull(PlayConsoleExports(str(tmp_path))).rows
+    for name in ("id", "record_version", "store", "app_id"):
+        assert of_api.row[name] == of_export.row[name]
+    assert of_api.changed_at == of_export.changed_at
 
 
 @pytest.mark.parametrize(

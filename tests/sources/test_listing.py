@@ -4,9 +4,11 @@ import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from include.sources.listing import ListedFile, list_files
 from tests.servers.s3 import S3Server
@@ -49,6 +51,17 @@ def test_links_to_files_are_files_and_what_is_no_file_is_left_out(tmp_path: Path
     (tmp_path / "dangling.txt").symlink_to(tmp_path / "gone")
     os.mkfifo(tmp_path / "pipe.txt")
     assert local(tmp_path) == ["a.txt", "link.txt"]
+
+
+class Marked(LocalFileSystem):  # type: ignore[misc]
+    """Lists every folder in itself, as `gcsfs` does with one that the Google Cloud console has made."""
+
+    def ls(self, path: str, detail: bool = False, **options: Any) -> list[Any]:
+        return [{"name": path, "size": 0, "type": "directory"}, *super().ls(path, detail=detail, **options)]
+
+
+def test_a_folder_that_is_listed_in_itself_is_listed_once(folder: Path) -> None:
+    assert len(list(list_files(Marked(), f"{folder}/"))) == len(NAMES)
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:

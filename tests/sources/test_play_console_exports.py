@@ -214,6 +214,16 @@ def test_exports_in_a_bucket_are_read(s3_server: S3Server, s3_environ: None) -> 
     assert pull(PlayConsoleExports(f"s3://{bucket}/reviews/")).ids == ["gp:AOqp0", "gp:AOqp1"]
 
 
+def test_a_bucket_without_any_credentials_says_so_instead_of_trying_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    error = pull(PlayConsoleExports("s3://pubsite/reviews")).error
+    assert isinstance(error, ConfigurationError) and "credentials" in str(error)
+
+
 REAL = Path(__file__).parents[3] / "shared" / "data" / "reviews_kiwix_play_console" / "raw_exports"
 real_data = pytest.mark.skipif(not REAL.is_dir(), reason="the folder with real texts is not there")
 

@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,18 @@ def test_every_call_comes_back_with_its_turns(tmp_path: Path, name: str, ending:
         if isinstance(row.row, Mapping)
     }
     assert read == written
+
+
+def test_the_times_of_real_turns_are_kept(tmp_path: Path) -> None:
+    written = {call["id"]: call["turns"] for call in calls("calls_star")[:300]}
+    for call_id, turns in written.items():
+        (tmp_path / f"{call_id}.json").write_text(json.dumps({"turns": turns}))
+    rows = [row.row for row in pull(Transcripts(str(tmp_path))).rows if isinstance(row.row, Mapping)]
+    assert len(rows) == len(written)
+    for row in rows:
+        said = [datetime.fromisoformat(turn["at"]) for turn in written[row["id"]] if turn["text"].strip()]
+        assert row["created_at"] == min(said)
+        assert row["turn_seconds"] == [(moment - min(said)).total_seconds() for moment in said]
 
 
 def test_transcripts_with_names_for_speakers_become_turns_and_without_stay_text(tmp_path: Path) -> None:

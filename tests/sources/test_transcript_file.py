@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 
 from include.sources.row import BadRow
-from include.sources.transcript_file import HEAD_BYTES, MAX_FILE_BYTES, call_name, is_transcript, read_transcript
+from include.sources.transcript_file import (
+    HEAD_BYTES,
+    MAX_FILE_BYTES,
+    MAX_TEXT_BYTES,
+    call_name,
+    is_transcript,
+    read_transcript,
+)
 
 LINES = "Agent: Hello.\nCustomer: Größe 😀 is wrong.\n"
 TURNS = [{"role": "Agent", "text": "Hello."}, {"role": "Customer", "text": "Größe 😀 is wrong."}]
@@ -100,12 +107,16 @@ def test_the_version_changes_with_the_words_only() -> None:
         ("deep.json", "[" * 100_000, "not_json"),
         ("digits.json", "9" * 10_000, "not_json"),
         ("other.json", '{"hello": "world"}', "not_transcript"),
+        ("failed.json", '{"jobName": "call", "status": "FAILED", "results": {}}', "not_transcript"),
+        ("failed.json", '{"JobStatus": "FAILED", "Transcript": []}', "not_transcript"),
         ("none.vtt", "WEBVTT\n\nNOTE nobody was there at all", "not_transcript"),
         ("prose.srt", "Hello there. It broke.", "not_transcript"),
         ("no.txt.gz", b"not gzip at all", "damaged_file"),
         ("cut.txt.gz", gzip.compress(LINES.encode() * 1_000)[:40], "damaged_file"),
         ("flipped.txt.gz", gzip.compress(LINES.encode())[:-8] + b"\x00" * 8, "damaged_file"),
-        ("long.txt", b"word " * (MAX_FILE_BYTES // 5 + 1), "too_large"),
+        ("long.txt", b"word " * (MAX_TEXT_BYTES // 5 + 1), "too_large"),
+        ("long.vtt.gz", gzip.compress(b"word " * (MAX_TEXT_BYTES // 5 + 1)), "too_large"),
+        ("long.json", b"[" + b"1," * (MAX_FILE_BYTES // 2 + 1), "too_large"),
         ("word.txt", "Hello", "too_short"),
         ("word.json", '{"turns": [{"role": "customer", "text": "Hm..."}]}', "too_short"),
         ("word.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Anna Smith>It's.", "too_short"),
@@ -116,6 +127,15 @@ def test_a_file_that_is_no_call_says_why(name: str, data: str | bytes, reason: s
     row = bad(name, data)
     assert row.error_type == reason
     assert 0 < len(row.raw) <= HEAD_BYTES
+
+
+def test_a_failed_job_is_named_as_such() -> None:
+    assert "job failed" in bad("a.json", '{"jobName": "call", "status": "FAILED"}').error_message
+
+
+def test_of_broken_json_the_words_one_by_one_are_not_kept() -> None:
+    text = '{"results": {"transcripts": [{"transcript": "It is 4111"}], "items": [{"content": "4111"}'
+    assert bad("a.json", text).raw == b'{"results": {"transcripts": [{"transcript": "It is 4111"}], '
 
 
 def test_json_of_another_shape_names_the_shapes_that_are_known() -> None:

@@ -93,6 +93,43 @@ def test_amazon_transcribe_without_speakers_is_its_text() -> None:
     assert (transcript.row()["duration_seconds"], transcript.row()["language"]) == (2, "en-US")
 
 
+def segment(transcript: str, start: float, end: float, **labels: str) -> dict[str, Any]:
+    """A sentence as newer outputs of Amazon Transcribe have it beside the words."""
+    return {"transcript": transcript, "start_time": str(start), "end_time": str(end), "items": [0], **labels}
+
+
+def test_amazon_transcribe_without_speakers_keeps_the_times_of_its_sentences() -> None:
+    segments = [segment("Hello there.", 0.1, 0.9), segment("It broke.", 1.5, 2.2)]
+    assert turns(transcribe(WORDS, audio_segments=segments)) == [
+        (None, "Hello there.", 0.1, 0.9),
+        (None, "It broke.", 1.5, 2.2),
+    ]
+
+
+@pytest.mark.parametrize("label", ["speaker_label", "channel_label"])
+def test_amazon_transcribes_own_sentences_are_written_as_its_language_writes(label: str) -> None:
+    items = [word("荷物", 0.1, 0.4, speaker_label="spk_0"), word("が", 0.5, 0.6, speaker_label="spk_0")]
+    segments = [
+        segment("はい", 1.5, 2.0, **{label: "b"}),
+        segment("荷物が", 0.1, 0.6, **{label: "a"}),
+    ]
+    assert turns(transcribe(items, audio_segments=segments)) == [("a", "荷物が", 0.1, 0.6), ("b", "はい", 1.5, 2.0)]
+
+
+def test_amazon_transcribes_sentences_without_speakers_do_not_cost_those_of_its_words() -> None:
+    items = [word("Hello", 0.1, 0.4, speaker_label="spk_0"), word("Hi", 0.5, 0.9, speaker_label="spk_1")]
+    document = transcribe(items, audio_segments=[segment("Hello Hi", 0.1, 0.9)])
+    assert [role for role, *_ in turns(document)] == ["spk_0", "spk_1"]
+
+
+def test_of_several_languages_the_one_spoken_longest_is_the_calls() -> None:
+    spoken = [
+        {"language_code": "en-US", "duration_in_seconds": 2.45},
+        {"language_code": "hi-IN", "duration_in_seconds": 5.3},
+    ]
+    assert read(transcribe(WORDS, language_codes=spoken)).row()["language"] == "hi-IN"
+
+
 def test_call_analytics_has_roles_language_and_length() -> None:
     document = {
         "LanguageCode": "en-US",
@@ -170,8 +207,67 @@ def test_our_own_turns_keep_what_else_the_file_says_of_the_call() -> None:
     assert (row["duration_seconds"], row["queue"]) == (61, "billing")
 
 
+@pytest.mark.parametrize(
+    ("clocks", "starts"),
+    [
+        (["00:00:05", "01:02:03.5"], [5.0, 3723.5]),
+        (["2026-11-19T10:00:00Z", "2026-11-19T12:00:20+02:00"], [0.0, 20.0]),
+        (["2026-11-19T10:00:20Z", "2026-11-19T10:00:00Z"], [20.0, 0.0]),
+        ([1_795_082_400, 1_795_082_407], [0.0, 7.0]),
+        (["0001-01-01T00:00:00Z", "2026-11-19T10:00:00Z"], [None, 0.0]),
+    ],
+)
+def test_turns_may_say_their_times_as_a_clock_does(clocks: list[Any], starts: list[float | None]) -> None:
+    document = {"turns": [{"role": "agent", "text": "Hello.", "at": at} for at in clocks]}
+    assert [start for _, _, start, _ in turns(document)] == starts
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "2026-11-19 10:00:00+00:00"),
+        ({"created_at": ""}, "2026-11-19 10:00:00+00:00"),
+        ({"created_at": "2026-11-18"}, "2026-11-18"),
+        ({"occurred_at": "2026-11-18"}, "None"),
+    ],
+)
+def test_a_call_began_with_its_first_turn_where_it_says_no_time_itself(columns: dict[str, str], said: str) -> None:
+    given = [{"role": "agent", "text": "Hello.", "at": "2026-11-19T10:00:00Z"}]
+    assert str(read({"turns": given, **columns}).row().get("created_at")) == said
+
+
+def test_blank_columns_are_none() -> None:
+    assert "id" not in read({"id": "", "text": "Hello there."}).row()
+
+
+def test_a_role_of_two_lines_is_of_one() -> None:
+    assert turns({"turns": [{"role": " Agent\nSmith ", "text": "Hello."}]})[0][0] == "Agent Smith"
+
+
 def test_a_text_alone_is_a_call_too() -> None:
     assert read({"text": " Hello there. "}).text == "Hello there."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"words": [{"word": "4111", "start": 0.0, "end": 0.5}], "segments": None},
+        {"logprobs": [{"token": "4111", "logprob": -0.1, "bytes": [52]}]},
+        {"utterances": [{"speaker": "A", "words": [{"text": "4111"}]}]},
+        {"results": {"channels": [{"words": [{"word": "4111"}]}]}},
+    ],
+)
+def test_words_one_by_one_are_no_column(words: dict[str, Any]) -> None:
+    """Redaction sees a card's number in the text, and not in four pieces."""
+    answer = {"task": "transcribe", "language": "english", "duration": 3.4, "usage": {"type": "duration", "seconds": 4}}
+    row = read({"text": "It is 4111 1111 1111 1111", "queue": "billing", **answer, **words}).row()
+    assert row == {
+        "text": "It is 4111 1111 1111 1111",
+        "speakers": None,
+        "duration_seconds": 3,
+        "language": "english",
+        "queue": "billing",
+    }
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,19 @@ def test_names_in_any_script_and_the_wide_colon_name_speakers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("एजेंट: नमस्ते\nग्राहक: फोन खराब है", ["एजेंट", "ग्राहक"]),
+        ("พนักงาน: สวัสดี\nลูกค้า: เสีย", ["พนักงาน", "ลูกค้า"]),
+        ("\u200fסוכן: שלום\n\u200fלקוח\u200f: זה נשבר", ["סוכן", "לקוח"]),
+        ("Mu\u0308ller: Hallo\nKunde : Guten Tag", ["Mu\u0308ller", "Kunde"]),
+    ],
+)
+def test_vowel_signs_accents_and_marks_of_direction_are_no_end_of_a_name(text: str, names: list[str]) -> None:
+    assert [role for role, _, _ in turns(transcript_of_text(text))] == names
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "It broke at 10:30 today.\nThen again at 11:30.",
@@ -137,6 +150,61 @@ def test_a_cue_without_words_is_no_turn() -> None:
 def test_subrip_is_read_like_webvtt() -> None:
     text = "1\n00:00:01,000 --> 00:00:02,000\nAgent: Hello.\n\n2\n00:00:03,500 --> 00:00:04,000\nCustomer: It broke.\n"
     assert turns(transcript_of_cues(text)) == [("Agent", "Hello.", 1.0), ("Customer", "It broke.", 3.5)]
+
+
+def test_a_line_of_times_begins_a_cue_also_without_an_empty_line_before_it() -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\nHello.\n2\n00:00:03,000 --> 00:00:04,000\nIt broke.\n"
+    assert turns(transcript_of_cues(text)) == [(None, "Hello.", 1.0), (None, "It broke.", 3.0)]
+
+
+def test_a_line_of_spaces_ends_no_cue() -> None:
+    text = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\nHello.\n \nIt broke.\n \nNOTE by Bert\n \n"
+        "second\n00:03.000 --> 00:04.000\nAll of it.\n \nthird\n00:05.000 --> 00:06.000\nHelp.\n"
+    )
+    assert turns(transcript_of_cues(text)) == [
+        (None, "Hello. It broke.", 1.0),
+        (None, "All of it.", 3.0),
+        (None, "Help.", 5.0),
+    ]
+
+
+@pytest.mark.parametrize("times", ["00:01.000-->00:02.000", "00:00:01,5 --> 00:00:02", "0:01 -->  0:02 align:start"])
+def test_times_are_read_as_loosely_as_players_read_them(times: str) -> None:
+    assert transcript_of_cues(f"WEBVTT\n\n{times}\nHello.") is not None
+
+
+def test_two_people_may_share_a_cue() -> None:
+    assert turns(vtt("Agent: Hello.\nCustomer: Hi.", "Agent: Who\nis it?")) == [
+        ("Agent", "Hello.", 0.0),
+        ("Customer", "Hi.", 0.0),
+        ("Agent", "Who is it?", 1.0),
+    ]
+
+
+def test_what_is_no_tag_was_said() -> None:
+    cue = "<i>It</i> is <00:00:00.500><c.loud>less</c>: 2 < 3 > 1, said <NAME> of R&amp;D<br/>"
+    assert turns(vtt(cue)) == [(None, "It is less: 2 < 3 > 1, said <NAME> of R&D", 0.0)]
+
+
+def test_scrolling_captions_are_read_once() -> None:
+    cues = (
+        ("00:00.000 --> 00:02.000 align:start", " \nmy<00:00:00.500><c> parcel</c>"),
+        ("00:02.000 --> 00:02.010 align:start", "my parcel\n "),
+        ("00:02.010 --> 00:04.000 align:start", "my parcel\nis<00:00:02.500><c> late</c>"),
+        ("00:04.000 --> 00:04.010 align:start", "is late\n "),
+        ("00:04.010 --> 00:06.000 align:start", "is late\nagain"),
+    )
+    text = "WEBVTT\n\n" + "\n\n".join(f"{times}\n{words}" for times, words in cues)
+    assert turns(transcript_of_cues(text)) == [
+        (None, "my parcel", 0.0),
+        (None, "is late", 2.01),
+        (None, "again", 4.01),
+    ]
+
+
+def test_what_somebody_says_twice_is_said_twice() -> None:
+    assert turns(vtt("Yes.", "Yes.", "Yes.")) == [(None, "Yes.", 0.0), (None, "Yes.", 1.0), (None, "Yes.", 2.0)]
 
 
 @pytest.mark.parametrize("text", ["", "WEBVTT\n", "WEBVTT\n\nNOTE nothing", "Hello.\nHi.", "--> 00:01.000\nHello"])

@@ -3,9 +3,11 @@
 import gzip
 import json
 import os
+import shutil
 import socket
+import tempfile
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ from tests.sources.pulling import Pulled, pull
 
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 WINDOW = Window(NIGHT - timedelta(days=1), NIGHT)
+# A user who owns nothing.
+NOBODY = 65534
 CAPTIONS = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Agent>Hello.\n\n00:03.500 --> 00:64.000\n<v Customer>It broke.\n"
 
 
@@ -123,6 +127,19 @@ def test_personal_data_in_a_name_is_nowhere_in_what_becomes_of_it(tmp_path: Path
     assert "jo.smith" not in repr(found) and "447911" not in repr(found)
 
 
+def test_with_a_secret_files_whose_names_are_redacted_alike_stay_apart_whatever_they_say(tmp_path: Path) -> None:
+    for number in range(3):
+        put(tmp_path, f"said/+44791112345{number}.txt")
+        put(tmp_path, f"empty/+44791112345{number}.vtt", "")
+        put(tmp_path, f"broken/+44791112345{number}.json", "{")
+    keyed = source({"CALL_TRANSCRIPTS_PREFIX": str(tmp_path), "NIGHTSHIFT_CUSTOMER_KEY_SECRET": "a long random text"})
+    assert keyed is not None
+    normaliser = normaliser_of(PIPELINE.name, PIPELINE.attributes, WINDOW.end)
+    found = [normaliser.record(row.row, row.place) for row in pull(keyed, WINDOW).rows]
+    assert len({row.record_id for row in found}) == 9
+    assert "447911" not in repr(found)
+
+
 def test_a_file_name_that_is_no_utf8_does_no_harm(tmp_path: Path) -> None:
     put(tmp_path, os.fsdecode(b"caf\xe9.txt"))
     put(tmp_path, os.fsdecode(b"th\xe9.txt"), "Hello")
@@ -168,6 +185,11 @@ def test_a_prefix_that_never_had_a_file_says_what_to_check(tmp_path: Path, place
     error = pulled(place.format(tmp_path)).error
     assert isinstance(error, ConfigurationError)
     assert "CALL_TRANSCRIPTS_PREFIX" in str(error)
+
+
+def test_a_prefix_that_is_a_file_says_what_to_give(tmp_path: Path) -> None:
+    error = pulled(put(tmp_path, "call.txt")).error
+    assert isinstance(error, ConfigurationError) and "folder" in str(error)
 
 
 @pytest.mark.parametrize("place", ["/x/{day}", "/x/{date:%Y", "/x/{}", "/x/{date.never}", "/x/{date:%Y}/{0}"])
@@ -261,6 +283,48 @@ def test_a_file_that_goes_away_between_listing_and_reading_is_left_out(tmp_path:
     assert [row.place for row in rows if not isinstance(row, Checkpoint)] == ["c.txt"]
 
 
+@pytest.fixture
+def guarded() -> Iterator[Path]:
+    """A folder, for as long as this process has no more rights than any: root may read every file."""
+    pulled(os.devnull)  # What is imported on the way is root's.
+    folder = Path(tempfile.mkdtemp(prefix="calls-"))
+    folder.chmod(0o777)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("refused", ["a.txt", "b.txt", "c.txt"])
+def test_a_file_that_may_not_be_read_does_not_stop_the_rest(guarded: Path, refused: str) -> None:
+    for name in ("a.txt", "b.txt", "c.txt"):
+        put(guarded, name).chmod(0o000 if name == refused else 0o644)
+    (unreadable,) = (row for row in records(guarded) if isinstance(row, UnreadableRecord))
+    assert (unreadable.record_id, unreadable.error_type) == (refused, "no_permission")
+    assert len(ids(guarded)) == 3
+
+
+def test_why_a_file_may_not_be_read_is_said_without_its_name(guarded: Path) -> None:
+    put(guarded, "call.txt")
+    put(guarded, "agent7_+447911123456_2.txt").chmod(0o000)
+    found = records(guarded)
+    assert "Permission denied" in repr(found) and "447911" not in repr(found)
+
+
+@pytest.mark.parametrize("count", [1, FILES_PER_CHECKPOINT + 1])
+def test_if_no_file_may_be_read_it_is_the_credentials(guarded: Path, count: int) -> None:
+    put(guarded, "archive.zip")
+    for number in range(count):
+        put(guarded, f"{number:04d}.txt").chmod(0o000)
+    found = pulled(guarded)
+    assert isinstance(found.error, ConfigurationError) and "connection" in str(found.error)
+    assert found.resume is None
+
+
 def test_the_same_window_gives_the_same_records(tmp_path: Path) -> None:
     put(tmp_path, "b.txt")
     put(tmp_path, "a/c.vtt", CAPTIONS)
@@ -347,7 +411,7 @@ def test_a_store_that_is_away_is_tried_again_later(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_storage_without_its_provider_says_what_to_install() -> None:
-    error = pulled("gs://bucket/calls").error
+    error = pulled("abfs://bucket/calls").error
     assert isinstance(error, ConfigurationError) and "Install the Airflow provider" in str(error)
 
 

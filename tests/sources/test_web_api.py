@@ -72,7 +72,7 @@ def test_a_redirect_is_not_followed(provider: Provider) -> None:
     assert len(provider.asked) == 1
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 524])
 def test_passing_trouble_is_tried_again_with_growing_waits(provider: Provider, status: int) -> None:
     waits: list[float] = []
     provider.fail(Answer(status), times=3)
@@ -123,6 +123,23 @@ def test_an_answer_that_is_no_json_is_asked_for_again(provider: Provider, body: 
     assert api(provider).get_json("a") == {"ok": True}
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"text": "a \x00\x0b b"}', "a \x00\x0b b"),
+        (b'{"text": "caf\xe9"}', "caf\ufffd"),
+        (b'{"text": "half \xf0\x9f"}', "half \ufffd"),
+        ('{"text": "\u00fc"}'.encode("utf-8-sig"), "\u00fc"),
+        ('{"text": "\u00fc"}'.encode("utf-16"), "\u00fc"),
+    ],
+    ids=["control characters", "Latin-1", "half an emoji", "byte order mark", "UTF-16"],
+)
+def test_one_damaged_letter_costs_no_more_than_itself(provider: Provider, body: bytes, text: str) -> None:
+    provider.fail(Answer(body=body))
+    assert api(provider).get_json("a") == {"text": text}
+    assert len(provider.asked) == 1
+
+
 def test_an_answer_that_ends_too_early_is_asked_for_again(provider: Provider) -> None:
     provider.fail(Answer(body=b'{"ok": true}', headers={"Content-Length": "500"}))
     assert api(provider).get_json("a") == {"ok": True}
@@ -152,6 +169,28 @@ def test_refused_credentials_say_what_to_check_and_what_the_provider_said(provid
         api(provider).get_json("a")
     assert "Check DEMO_KEY." in str(error.value) and "agreement missing" in str(error.value)
     assert len(provider.asked) == 1
+
+
+def test_a_refused_token_is_renewed_and_the_request_made_again(provider: Provider) -> None:
+    tokens = ["old", "new"]
+    client = api(provider, headers=lambda: {"Authorization": tokens[0]}, renew=lambda: tokens.pop(0))
+    provider.fail(Answer(401))
+    assert client.get_json("a") == {"ok": True}
+    assert [asked.headers["Authorization"] for asked in provider.asked] == ["old", "new"]
+
+
+def test_a_token_that_is_refused_once_after_other_trouble_is_renewed_too(provider: Provider) -> None:
+    provider.fail(Answer(503), times=3)
+    provider.fail(Answer(401))
+    assert api(provider, renew=lambda: None).get_json("a") == {"ok": True}
+
+
+def test_a_token_that_stays_refused_says_what_to_check(provider: Provider) -> None:
+    waits: list[float] = []
+    provider.fail(Answer(401, {"error": "expired"}), times=web_api.MAX_ATTEMPTS)
+    with pytest.raises(ConfigurationError, match=r"\(401\). Check DEMO_KEY.*expired"):
+        api(provider, waits, renew=lambda: None).get_json("a")
+    assert (len(provider.asked), waits) == (web_api.MAX_REFUSALS, [1.0, 2.0])
 
 
 def test_a_403_that_speaks_of_a_quota_is_tried_again(provider: Provider) -> None:

@@ -18,7 +18,7 @@ def source(environ: Mapping[str, str]) -> Source | None:
     | `APP_STORE_COUNTRIES` | countries whose public feed is read, such as `us,de` (default `us`) |
     | `APP_STORE_CONNECT_ISSUER_ID`, `..._KEY_ID`, `..._KEY_FILE` | API key: all reviews of all countries, no feed |
     | `GOOGLE_PLAY_PACKAGE` | package names of apps in Google Play, separated by commas |
-    | `GOOGLE_PLAY_SERVICE_ACCOUNT_FILE` | JSON key of a service account: the reviews of the last week |
+    | `GOOGLE_PLAY_SERVICE_ACCOUNT_FILE` | JSON key of a service account: the last week; opens the bucket too |
     | `GOOGLE_PLAY_EXPORTS` | folder or bucket of the Play Console's monthly exports: all reviews with a text |
 
     Raises:
@@ -27,36 +27,35 @@ def source(environ: Mapping[str, str]) -> Source | None:
     # Imported here because the web clients take their time, and DAG files are parsed every few seconds.
     from include.sources.several import Several
 
-    sources = [*_apple(environ), *_google(environ)]
-    if not sources:
-        return None
-    return sources[0] if len(sources) == 1 else Several(sources)
+    sources = _apple(environ) | _google(environ)
+    return Several(sources) if sources else None
 
 
-def _apple(environ: Mapping[str, str]) -> list[Source]:
+def _apple(environ: Mapping[str, str]) -> dict[str, Source]:
     apps = _listed(environ, "APP_STORE_APP_ID", r"\d{5,15}", "numbers such as 310633997, from the app's address")
     countries = _listed(environ, "APP_STORE_COUNTRIES", r"[A-Za-z]{2}", "two letters each, such as us,de")
     connect = [name for name in _CONNECT if environ.get(name)]
     if not apps:
         if connect or countries:
             raise ConfigurationError(f"{(connect or ['APP_STORE_COUNTRIES'])[0]} needs APP_STORE_APP_ID. Set it too.")
-        return []
+        return {}
     if not connect:
         from include.sources.apple_feed import AppleFeed
 
-        return [AppleFeed(app, country) for app in apps for country in countries or ["us"]]
+        places = [(app, country.lower()) for app in apps for country in countries or ["us"]]
+        return {f"Apple's feed of {app} in {country}": AppleFeed(app, country) for app, country in places}
     missing = [name for name in _CONNECT if name not in connect]
     if missing:
         raise ConfigurationError(f"{connect[0]} needs {' and '.join(missing)}. Set all three or none.")
     from include.sources.app_store_connect import AppStoreConnect, ConnectKey
 
     key = ConnectKey(*(environ[name] for name in _CONNECT))
-    return [AppStoreConnect(app, key) for app in apps]
+    return {f"App Store Connect, {app}": AppStoreConnect(app, key) for app in apps}
 
 
-def _google(environ: Mapping[str, str]) -> list[Source]:
-    name = r"[A-Za-z]\w*(?:\.\w+)+"
-    packages = _listed(environ, "GOOGLE_PLAY_PACKAGE", name, "names of packages such as org.example.app")
+def _google(environ: Mapping[str, str]) -> dict[str, Source]:
+    form = r"[A-Za-z]\w*(?:\.\w+)+"
+    packages = _listed(environ, "GOOGLE_PLAY_PACKAGE", form, "names of packages such as org.example.app")
     key_file, exports = environ.get("GOOGLE_PLAY_SERVICE_ACCOUNT_FILE"), environ.get("GOOGLE_PLAY_EXPORTS")
     if packages and not key_file and not exports:
         raise ConfigurationError(
@@ -64,16 +63,17 @@ def _google(environ: Mapping[str, str]) -> list[Source]:
         )
     if key_file and not packages and not exports:
         raise ConfigurationError("GOOGLE_PLAY_SERVICE_ACCOUNT_FILE needs GOOGLE_PLAY_PACKAGE. Set it too.")
-    sources: list[Source] = []
+    sources: dict[str, Source] = {}
     if exports:
         from include.sources.play_console_exports import PlayConsoleExports
 
-        sources.append(PlayConsoleExports(exports, tuple(packages), key_file))
+        name = f"exports at {exports} of {', '.join(packages) or 'all apps'}"
+        sources[name] = PlayConsoleExports(exports, tuple(packages), key_file)
     if key_file:
         from include.sources.google_play import GooglePlay
 
         # After the exports, because it is ahead of them.
-        sources += [GooglePlay(package, key_file) for package in packages]
+        sources |= {f"Google Play, {package}": GooglePlay(package, key_file) for package in packages}
     return sources
 
 

@@ -11,6 +11,7 @@ def source(environ: Mapping[str, str]) -> Source | None:
     if not prefix:
         return None
     # Imported here because DAG files are parsed every few seconds.
+    from include.privacy.customer_key import CustomerKeys
     from include.sources.transcripts import Transcripts
 
-    return Transcripts(prefix)
+    return Transcripts(prefix, CustomerKeys.of_environ(environ))
