@@ -13,8 +13,8 @@ from include.privacy.redact import Redactor, redact_name
 from include.sources.clean import clean_text
 from include.sources.fields import (
     OWN_COLUMNS,
-    as_json,
     attribute_of,
+    canonical,
     id_of,
     named_columns,
     redacted_text,
@@ -146,7 +146,7 @@ class Normaliser:
         }
         return UnreadableRecord(
             record_id=record_id,
-            record_version=content_version(_canonical(row)),
+            record_version=content_version(canonical(row)),
             source=self.source,
             occurred_at=occurred_at,
             error_type=error_type,
@@ -157,13 +157,6 @@ class Normaliser:
 
 def _clean_redact(redactor: Redactor, name: str) -> Callable[[str], str]:
     return lambda text: redactor.redact(clean_text(text), name)
-
-
-def _canonical(row: Mapping[str, Any]) -> str:
-    try:
-        return as_json(row)
-    except (ValueError, RecursionError):
-        return ",".join(row)
 
 
 def _version(given: Any) -> str | None:
