@@ -23,6 +23,8 @@ MAX_ID_CHARACTERS = 200
 SMALLEST_EPOCH = 100_000_000
 LARGEST_EPOCH_SECONDS = 100_000_000_000
 LARGEST_EPOCH = LARGEST_EPOCH_SECONDS * 1_000_000_000
+# No customer wrote before 1990: what would be milliseconds of then are the seconds of a "never" such as the year 9999.
+EARLIEST_OF_FINER_COUNTS = 631_152_000
 _TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True}
 _TRUTH |= {"false": False, "f": False, "no": False, "n": False, "0": False}
 
@@ -135,9 +137,12 @@ def _as_time(value: Any) -> datetime:
 def _seconds(epoch: float) -> float:
     if not abs(epoch) < LARGEST_EPOCH:
         raise ValueError("no clock counts that far")
-    while abs(epoch) >= LARGEST_EPOCH_SECONDS:
-        epoch /= 1_000
-    return epoch
+    seconds = epoch
+    while abs(seconds) >= LARGEST_EPOCH_SECONDS:
+        seconds /= 1_000
+    if seconds != epoch and seconds < EARLIEST_OF_FINER_COUNTS:
+        raise ValueError("too late for seconds, and too early for anything finer")
+    return seconds
 
 
 def attribute_of(value: Any, kind: type, redact: Callable[[str], str]) -> Attribute:
@@ -227,4 +232,6 @@ def scalar_text(value: Any) -> str:
     """A value that is no list and no object as text: times in ISO 8601, `true` and `false` as in JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return value.isoformat() if isinstance(value, date) else str(value)
