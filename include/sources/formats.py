@@ -29,8 +29,11 @@ LINES_BEFORE_JUDGEMENT = 1_000
 MAX_BAD_SHARE = 0.9
 
 
-def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
+def read_rows(fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = False) -> Iterator[Row]:
     """All rows of one file, one at a time, bad ones included. A file of zero bytes has none.
+
+    Args:
+        with_ids: whether its rows are records, so that one without an id is a bad one.
 
     Raises:
         OSError: the file system failed.
@@ -38,7 +41,7 @@ def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
     if fs.size(path) == 0:
         return
     with fs.open(path, "rb") as file:
-        yield from _while_readable(_rows(file, path.lower(), fs.size(path)))
+        yield from _while_readable(_rows(file, path.lower(), fs.size(path)), with_ids)
 
 
 def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
@@ -54,16 +57,14 @@ def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
         yield from rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES))
 
 
-def _while_readable(rows: Iterator[Row]) -> Iterator[Row]:
+def _while_readable(rows: Iterator[Row], with_ids: bool) -> Iterator[Row]:
     bad = 0
     for count, (number, row) in enumerate(rows, start=1):
         yield number, row
-        bad += isinstance(row, BadRow) or (id_of(row) is None and id_of(named_columns(row)) is None)
+        bad += isinstance(row, BadRow) or (with_ids and id_of(row) is None and id_of(named_columns(row)) is None)
         if bad >= LINES_BEFORE_JUDGEMENT and bad > MAX_BAD_SHARE * count:
-            message = (
-                f"{bad:,} of {count:,} rows cannot be read or have no id, so the file is of another format; "
-                "the rest is not read"
-            )
+            what = "cannot be read or have no id" if with_ids else "cannot be read"
+            message = f"{bad:,} of {count:,} rows {what}, so the file is of another format; the rest is not read"
             yield number + 1, BadRow("wrong_format", message)
             return
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from include.sources.csv_file import MAX_ROW_CHARACTERS
-from include.sources.formats import LINES_BEFORE_JUDGEMENT
+from include.sources.formats import LINES_BEFORE_JUDGEMENT, read_rows
 from include.sources.record import UnreadableRecord
 from include.sources.row import MAX_LINE_BYTES
 from tests.sources.reading import read_all, reasons
@@ -74,6 +75,13 @@ def test_rows_whose_id_is_written_in_any_way_are_not_given_up(tmp_path: Path, na
     lines = b"".join(json.dumps({name: number, "text": "Good"}).encode() + b"\n" for number in range(count))
     (tmp_path / "a.jsonl").write_bytes(lines)
     assert reasons(read_all(tmp_path / "a.jsonl")) == ["record"] * count
+
+
+def test_rows_of_a_format_that_has_its_own_ids_are_not_given_up(tmp_path: Path) -> None:
+    """The exports of the Play Console name a review by its link."""
+    count = 2 * LINES_BEFORE_JUDGEMENT
+    (tmp_path / "a.csv").write_text("Review Link,Review Text\n" + "https://example.com/1,Good\n" * count)
+    assert sum(1 for _ in read_rows(LocalFileSystem(), str(tmp_path / "a.csv"))) == count
 
 
 def test_lines_before_the_damage_of_a_gzip_file_are_kept(tmp_path: Path) -> None:
