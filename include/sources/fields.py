@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from include.sources.clean import clean_text, is_blank
@@ -22,6 +23,8 @@ MAX_ID_CHARACTERS = 200
 SMALLEST_EPOCH = 100_000_000
 LARGEST_EPOCH_SECONDS = 100_000_000_000
 LARGEST_EPOCH = LARGEST_EPOCH_SECONDS * 1_000_000_000
+# No customer wrote before 1990: what would be milliseconds of then are the seconds of a "never" such as the year 9999.
+EARLIEST_OF_FINER_COUNTS = 631_152_000
 _TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True}
 _TRUTH |= {"false": False, "f": False, "no": False, "n": False, "0": False}
 
@@ -116,6 +119,9 @@ def _as_time(value: Any) -> datetime:
         value = value.strip()
         if re.fullmatch(r"\d{9,19}(?:\.\d*)?", value):
             value = float(value)
+    elif isinstance(value, Decimal):
+        # What `extract(epoch FROM ...)` gives.
+        value = float(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         if abs(value) >= SMALLEST_EPOCH:
             return datetime.fromtimestamp(_seconds(value), UTC)
@@ -131,9 +137,12 @@ def _as_time(value: Any) -> datetime:
 def _seconds(epoch: float) -> float:
     if not abs(epoch) < LARGEST_EPOCH:
         raise ValueError("no clock counts that far")
-    while abs(epoch) >= LARGEST_EPOCH_SECONDS:
-        epoch /= 1_000
-    return epoch
+    seconds = epoch
+    while abs(seconds) >= LARGEST_EPOCH_SECONDS:
+        seconds /= 1_000
+    if seconds != epoch and seconds < EARLIEST_OF_FINER_COUNTS:
+        raise ValueError("too late for seconds, and too early for anything finer")
+    return seconds
 
 
 def attribute_of(value: Any, kind: type, redact: Callable[[str], str]) -> Attribute:
@@ -178,7 +187,7 @@ def redacted_text(value: Any, redact: Callable[[str], str]) -> str | None:
         The text; None if it is nested more deeply than can be written.
     """
     if not isinstance(value, Mapping | list | tuple):
-        return redact(scalar_text(value))
+        return redact(value) if isinstance(value, str) else _redacted_scalar(value, redact)
     try:
         return as_json(_redacted(value, redact))
     except (ValueError, RecursionError):
@@ -190,6 +199,14 @@ def as_json(value: Any) -> str:
     return json.dumps(value, default=scalar_text, ensure_ascii=False, separators=(",", ":"))
 
 
+def canonical(row: Mapping[str, Any]) -> str:
+    """A row as text by which it is known again; of one that is nested too deeply the names of its columns."""
+    try:
+        return as_json(row)
+    except (ValueError, RecursionError):
+        return ",".join(row)
+
+
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return redact(value)
@@ -197,13 +214,24 @@ def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
         return {redact(str(key)): _redacted(item, redact) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(item, redact) for item in value]
-    if isinstance(value, int) and not isinstance(value, bool) and redact(str(value)) != str(value):
-        return redact(str(value))
-    return value
+    if value is None or isinstance(value, bool):
+        return value
+    redacted = _redacted_scalar(value, redact)
+    return value if isinstance(value, int | float) and redacted == scalar_text(value) else redacted
+
+
+def _redacted_scalar(value: Any, redact: Callable[[str], str]) -> str:
+    text = scalar_text(value)
+    # Number columns with gaps come as floats, and 447911123456.0 is a telephone number all the same.
+    whole = text.removesuffix(".0") if isinstance(value, float) else text
+    redacted = redact(whole)
+    return text if redacted == whole else redacted
 
 
 def scalar_text(value: Any) -> str:
     """A value that is no list and no object as text: times in ISO 8601, `true` and `false` as in JSON."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     return value.isoformat() if isinstance(value, date) else str(value)

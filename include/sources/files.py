@@ -79,7 +79,7 @@ class Files:
         for file in find_files(self.location, self.name):
             try:
                 before = file.fingerprint()
-                for number, row in read_rows(file.fs, file.path):
+                for number, row in read_rows(file.fs, file.path, with_ids=True):
                     yield SourceRow(f"{file.name}#L{number}", row)
                 after = file.fingerprint()
             except OSError as error:

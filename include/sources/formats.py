@@ -9,6 +9,7 @@ from typing import IO, Any, cast
 import fsspec
 
 from include.sources.csv_file import csv_rows
+from include.sources.fields import id_of, named_columns
 from include.sources.jsonl import json_rows
 from include.sources.parquet_file import parquet_rows
 from include.sources.row import BadRow, Row
@@ -22,14 +23,17 @@ BUFFER_BYTES = 1 << 18
 # Text packs to a tenth, the same line over and over to a thousandth; the first is never judged.
 FREE_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_UNPACKED_RATIO = 200
-# A file most of whose lines are none is a picture, an archive or another format under a wrong name. Each of its lines
-# in quarantine would help nobody, and two kilobytes of gzip hold a million of them.
+# A file most of whose lines are none, or have no id, is a picture, an archive or something else under a wrong name.
+# Each of its lines in quarantine would help nobody, and two kilobytes of gzip hold a million of them.
 LINES_BEFORE_JUDGEMENT = 1_000
 MAX_BAD_SHARE = 0.9
 
 
-def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
+def read_rows(fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = False) -> Iterator[Row]:
     """All rows of one file, one at a time, bad ones included. A file of zero bytes has none.
+
+    Args:
+        with_ids: whether its rows are records, so that one without an id is a bad one.
 
     Raises:
         OSError: the file system failed.
@@ -37,7 +41,7 @@ def read_rows(fs: fsspec.AbstractFileSystem, path: str) -> Iterator[Row]:
     if fs.size(path) == 0:
         return
     with fs.open(path, "rb") as file:
-        yield from _while_readable(_rows(file, path.lower(), fs.size(path)))
+        yield from _while_readable(_rows(file, path.lower(), fs.size(path)), with_ids)
 
 
 def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
@@ -53,15 +57,14 @@ def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
         yield from rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES))
 
 
-def _while_readable(rows: Iterator[Row]) -> Iterator[Row]:
+def _while_readable(rows: Iterator[Row], with_ids: bool) -> Iterator[Row]:
     bad = 0
     for count, (number, row) in enumerate(rows, start=1):
         yield number, row
-        bad += isinstance(row, BadRow)
+        bad += isinstance(row, BadRow) or (with_ids and id_of(row) is None and id_of(named_columns(row)) is None)
         if bad >= LINES_BEFORE_JUDGEMENT and bad > MAX_BAD_SHARE * count:
-            message = (
-                f"{bad:,} of {count:,} rows cannot be read, so the file is of another format; the rest is not read"
-            )
+            what = "cannot be read or have no id" if with_ids else "cannot be read"
+            message = f"{bad:,} of {count:,} rows {what}, so the file is of another format; the rest is not read"
             yield number + 1, BadRow("wrong_format", message)
             return
 
@@ -78,11 +81,13 @@ class _BoundedGzip(gzip.GzipFile):
         self._left = max_bytes
 
     def readinto(self, buffer: Any) -> int:
-        count = super().readinto(buffer)
-        self._left -= count
+        # What stands before damage is given out before the damage is met: `super()` would fill the buffer first.
+        piece = self.read1(len(buffer))
+        self._left -= len(piece)
         if self._left < 0:
             raise _TooMuchError
-        return count
+        buffer[: len(piece)] = piece
+        return len(piece)
 
 
 def _until_damage(rows: Iterator[Row]) -> Iterator[Row]:

@@ -13,8 +13,10 @@ _HEAD_BYTES = 8_192
 
 def json_rows(stream: io.BufferedReader) -> Iterator[Row]:
     """One row a line; blank lines are counted, but are no rows."""
-    if stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        message = "the file is UTF-16, and JSON Lines are UTF-8: nothing of it can be read"
+    head = stream.peek(2)[:2]
+    # No character of JSON has a byte of zero in UTF-8.
+    if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or (b"\0" in head and head != b"\0\0"):
+        message = "the file is UTF-16 or UTF-32, and JSON Lines are UTF-8: nothing of it can be read"
         yield 1, BadRow("invalid_utf8", message, stream.read(_HEAD_BYTES))
         return
     # Split at the byte \n only: U+2028 and its like are part of a customer's text.

@@ -15,6 +15,8 @@ from include.sources.fields import (
     OWN_COLUMNS,
     as_json,
     attribute_of,
+    canonical,
+    column_name,
     id_of,
     named_columns,
     redacted_text,
@@ -67,8 +69,8 @@ class Normaliser:
         if isinstance(row, BadRow):
             return self._bad_row(row, redact_name(place))
         if len(row) > MAX_COLUMNS:
-            message = f"{place}: the row has {len(row):,} columns, more than {MAX_COLUMNS}"
-            return self._unreadable(row, place, "too_large", message)
+            reason = f"the row has {len(row):,} columns, more than {MAX_COLUMNS}"
+            return self._unreadable(row, None, place, "too_large", reason)
         columns = named_columns(row)
         record_id = id_of(columns)
         try:
@@ -76,24 +78,23 @@ class Normaliser:
         except ValueError as error:
             occurred_at, time_error = None, str(error)
         if record_id is None:
-            place = redact_name(place)
-            message = f"{place}: there is no id or record_id"
-            return self._unreadable(row, place, "missing_id", message, occurred_at)
+            return self._unreadable(row, None, place, "missing_id", "there is no id or record_id", occurred_at)
         text = text_of(columns)
         if not text:
-            return self._unreadable(row, record_id, "empty_text", f"{place}: there is no text", occurred_at)
+            return self._unreadable(row, record_id, place, "empty_text", "there is no text", occurred_at)
         ids = self.redaction.customer_id_columns
         others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS and name not in ids}
-        for name, value in (("text", text), *others.items()):
-            if isinstance(value, str) and len(value) > self.max_text_characters:
-                message = f"{place}: {name} has {len(value):,} characters, more than {self.max_text_characters:,}"
-                return self._unreadable(row, record_id, "too_large", message, occurred_at)
+        url = columns.get("source_url")
+        for name, value in (("text", text), ("source_url", url), *others.items()):
+            size = _characters(value)
+            if size > self.max_text_characters:
+                reason = f"{name} has {size:,} characters, more than {self.max_text_characters:,}"
+                return self._unreadable(row, record_id, place, "too_large", reason, occurred_at)
         if time_error:
-            return self._unreadable(row, record_id, "bad_timestamp", f"{place}: {time_error}")
+            return self._unreadable(row, record_id, place, "bad_timestamp", time_error)
         redactor = Redactor(self.redaction)
         redacted = redactor.redact(text)
         customer_key = self.customer_keys.of(columns.get(name) for name in ids)
-        url = columns.get("source_url")
         return Record(
             record_id=record_id,
             record_version=_version(columns.get("record_version")) or content_version(text),
@@ -116,8 +117,7 @@ class Normaliser:
         return occurred_at
 
     def _bad_row(self, row: BadRow, place: str) -> UnreadableRecord:
-        head = row.raw[: 4 * RAW_READ_CHARACTERS].decode("utf-8", "replace")
-        head = clean_text(_JSON_ESCAPE.sub(_unescaped, head[:RAW_READ_CHARACTERS]))
+        head = _without_escapes(row.raw[: 4 * RAW_READ_CHARACTERS].decode("utf-8", "replace"))
         return UnreadableRecord(
             record_id=place,
             record_version=content_version(row.raw),
@@ -131,39 +131,64 @@ class Normaliser:
     def _unreadable(
         self,
         row: Mapping[str, Any],
-        record_id: str,
+        record_id: str | None,
+        place: str,
         error_type: str,
-        message: str,
+        reason: str,
         occurred_at: datetime | None = None,
     ) -> UnreadableRecord:
-        redactor = Redactor(self.redaction)
-        head = {
-            _clean_redact(redactor, "")(name)[:100]: redacted_text(
-                value[:RAW_READ_CHARACTERS] if isinstance(value, str) else value, _clean_redact(redactor, name)
-            )
-            for name, value in list(row.items())[:MAX_COLUMNS]
-            if value is not None and name not in self.redaction.customer_id_columns
-        }
+        place = redact_name(place)
         return UnreadableRecord(
-            record_id=record_id,
-            record_version=content_version(_canonical(row)),
+            record_id=record_id or place,
+            record_version=content_version(canonical(row)),
             source=self.source,
             occurred_at=occurred_at,
             error_type=error_type,
-            error_message=message,
-            raw=json.dumps(head, ensure_ascii=False)[:RAW_CHARACTERS],
+            error_message=f"{place}: {reason}",
+            raw=json.dumps(self._head(row), ensure_ascii=False)[:RAW_CHARACTERS],
         )
+
+    def _head(self, row: Mapping[str, Any]) -> dict[str, str | None]:
+        """The first columns of a row, redacted: no more of a huge one than is kept."""
+        redactor = Redactor(self.redaction)
+        head: dict[str, str | None] = {}
+        size = 0
+        for key, value in row.items():
+            name = column_name(key)
+            if value is None or name in self.redaction.customer_id_columns:
+                continue
+            text = redacted_text(_beginning(value), _clean_redact(redactor, name))
+            head[_clean_redact(redactor, "")(key)[:100]] = text
+            size += len(text or "")
+            if size > RAW_CHARACTERS:
+                break
+        return head
+
+
+def _characters(value: Any) -> int:
+    if isinstance(value, Mapping | list | tuple):
+        try:
+            return len(as_json(value))
+        except (ValueError, RecursionError):
+            # It becomes null.
+            return 0
+    return len(value) if isinstance(value, str) else 0
+
+
+def _beginning(value: Any) -> Any:
+    """As much of a value as is redacted to keep less of it."""
+    if _characters(value) <= RAW_READ_CHARACTERS:
+        return value
+    return value[:RAW_READ_CHARACTERS] if isinstance(value, str) else _without_escapes(as_json(value))
+
+
+def _without_escapes(json_text: str) -> str:
+    """The beginning of JSON that is cut or torn, as plain text: behind an escape personal data hides from its rule."""
+    return clean_text(_JSON_ESCAPE.sub(_unescaped, json_text[:RAW_READ_CHARACTERS]))
 
 
 def _clean_redact(redactor: Redactor, name: str) -> Callable[[str], str]:
     return lambda text: redactor.redact(clean_text(text), name)
-
-
-def _canonical(row: Mapping[str, Any]) -> str:
-    try:
-        return as_json(row)
-    except (ValueError, RecursionError):
-        return ",".join(row)
 
 
 def _version(given: Any) -> str | None:

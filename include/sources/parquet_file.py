@@ -99,6 +99,11 @@ def _with_python_times(column: pa.Array) -> pa.Array:
 def _row(names: list[str], columns: list[pa.Array], index: int) -> dict[str, Any] | BadRow:
     row: dict[str, Any] = {}
     for name, column in zip(names, columns, strict=True):
+        # A list may repeat a word of its dictionary so often that Python's copy of it fills the memory.
+        if pa.types.is_nested(column.type) and (size := column.slice(index, 1).nbytes) > MAX_LINE_BYTES:
+            return BadRow(
+                "too_large", f"column {name!r} has {size:,} bytes, more than {MAX_LINE_BYTES:,}", name.encode()
+            )
         try:
             value = column[index].as_py()
             row[name] = value.decode() if isinstance(value, bytes) else value

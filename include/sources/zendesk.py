@@ -9,13 +9,15 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from include.errors import ConfigurationError
+from include.errors import ConfigurationError, RetryLater
+from include.sources.json_parts import as_list, part
 from include.sources.record import content_version
+from include.sources.review import moment_of
+from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
-from include.sources.web_api import NothingThere, WebApi
+from include.sources.web_api import NothingThere, RequestRefused, WebApi
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ class Zendesk:
 
     Args:
         connection_id: Airflow connection of type *http*: host `https://company.zendesk.com`, login
-            `agent@company.com/token`, password the API token of an admin.
+            `agent@company.com/token`, password the API token of an admin; without a login, password is an OAuth
+            access token with the scope `read`.
         sleep: for tests.
     """
 
@@ -43,69 +46,100 @@ class Zendesk:
         host, api = self._api()
         start = window.start.timestamp() if window.start else 0.0
         since: dict[str, Any] = {"start_time": max(int(min(start, time.time() - YOUNGEST_SECONDS)), 1)}
-        query = {"cursor": resume["cursor"]} if resume else since
+        cursor: str | None = resume["cursor"] if resume else None
         deleted = 0
         while True:
-            page = api.get_json("incremental/tickets/cursor.json", {**query, "per_page": PAGE_TICKETS})
+            try:
+                page = self._page(api, since if cursor is None else {"cursor": cursor})
+            except RequestRefused as error:
+                if resume is None or cursor != resume["cursor"]:
+                    raise
+                log.warning("The cursor of the last page is refused, so all pages are pulled once more. %s", error)
+                resume, cursor = None, None
+                continue
             for ticket in page["tickets"]:
-                row = None if ticket.get("status") == "deleted" else self._row(host, api, ticket)
+                changed_at = moment_of(part(ticket, "updated_at") or part(ticket, "created_at"))
+                if changed_at is not None and changed_at not in window:
+                    # The export has no end time, and each conversation costs a request.
+                    continue
+                row = None if part(ticket, "status") == "deleted" else self._row(host, api, ticket)
                 if row is None:
                     deleted += 1
                 else:
-                    yield row
-            if page["end_of_stream"]:
+                    yield SourceRow(f"zendesk#{part(ticket, 'id') or content_version(str(ticket))}", row, changed_at)
+            if page.get("end_of_stream"):
                 break
-            query = {"cursor": page["after_cursor"]}
-            yield Checkpoint(query)
+            following = page.get("after_cursor")
+            if not following or following == cursor:
+                raise RetryLater(f"{api.name} says that there are more tickets, but not where.")
+            cursor = following
+            yield Checkpoint({"cursor": cursor})
         if deleted:
             log.info("%d deleted tickets were left out", deleted)
 
-    def _row(self, host: str, api: WebApi, ticket: Mapping[str, Any]) -> SourceRow | None:
+    def _page(self, api: WebApi, query: Mapping[str, Any]) -> Mapping[str, Any]:
+        page = api.get_json("incremental/tickets/cursor.json", {**query, "per_page": PAGE_TICKETS})
+        if not isinstance(page, Mapping) or not isinstance(page.get("tickets"), list):
+            raise RetryLater(f"{api.name} answered with something that is no page of tickets.")
+        return page
+
+    def _row(self, host: str, api: WebApi, ticket: Any) -> Mapping[str, Any] | BadRow | None:
         """One ticket with its conversation; None if it was deleted since the export listed it."""
+        if not isinstance(ticket, Mapping):
+            return BadRow("not_json", "the ticket is no JSON object", str(ticket).encode("utf-8", "replace"))
+        ticket_id, requester_id = ticket.get("id"), ticket.get("requester_id")
+        if not isinstance(ticket_id, int):
+            return {"id": None, "subject": ticket.get("subject")}
         try:
-            comments = list(self._comments(api, ticket["id"]))
+            comments = list(self._comments(api, ticket_id))
         except NothingThere:
             return None
         turns = [
             {
-                "role": "customer" if comment["author_id"] == ticket.get("requester_id") else "agent",
-                "text": comment.get("plain_body") or comment.get("body") or "",
-                "at": comment.get("created_at"),
+                "role": "customer" if role == "end-user" or part(comment, "author_id") == requester_id else "agent",
+                "text": part(comment, "plain_body") or part(comment, "body") or "",
+                "at": part(comment, "created_at"),
             }
-            for comment in comments
-            if comment.get("public", True)
+            for comment, role in comments
+            if part(comment, "public") in (True, None)
         ]
         subject = ticket.get("subject") or ""
         if turns:
             turns[0]["text"] = f"{subject}: {turns[0]['text']}".removeprefix(": ")
-        changed = ticket.get("updated_at") or ticket.get("created_at")
         said = "\n".join(str(turn["text"]) for turn in turns)
-        row = {
-            "id": ticket["id"],
-            "record_version": f"{changed}-{content_version(said)}",
+        return {
+            "id": ticket_id,
+            "record_version": f"{ticket.get('updated_at') or ticket.get('created_at')}-{content_version(said)}",
             "turns": turns,
-            "requester_id": ticket.get("requester_id"),
+            "requester_id": requester_id,
             "created_at": ticket.get("created_at"),
-            "source_url": f"{host}/agent/tickets/{ticket['id']}",
+            "source_url": f"{host}/agent/tickets/{ticket_id}",
             "subject": subject,
             "status": ticket.get("status"),
             "priority": ticket.get("priority"),
             "type": ticket.get("type"),
-            "channel": (ticket.get("via") or {}).get("channel"),
+            "channel": part(ticket, "via", "channel"),
             "tags": ticket.get("tags"),
-            "satisfaction": (ticket.get("satisfaction_rating") or {}).get("score"),
+            "satisfaction": part(ticket, "satisfaction_rating", "score"),
             "replies": sum(turn["role"] == "agent" for turn in turns),
         }
-        return SourceRow(f"zendesk#{ticket['id']}", row, _moment(changed))
 
-    def _comments(self, api: WebApi, ticket_id: int) -> Iterator[dict[str, Any]]:
-        parameters: dict[str, Any] = {"page[size]": PAGE_COMMENTS, "sort": "created_at"}
+    def _comments(self, api: WebApi, ticket_id: int) -> Iterator[tuple[Any, Any]]:
+        """Each comment with the role of its author: a customer may have others in copy, who are customers too."""
+        parameters: dict[str, Any] = {"page[size]": PAGE_COMMENTS, "sort": "created_at", "include": "users"}
         while True:
             page = api.get_json(f"tickets/{ticket_id}/comments.json", parameters)
-            yield from page["comments"]
-            if not (page.get("meta") or {}).get("has_more"):
+            if not isinstance(part(page, "comments"), list):
+                raise RetryLater(f"{api.name} answered with something that is no page of comments.")
+            roles = {part(user, "id"): part(user, "role") for user in as_list(page.get("users"))}
+            for comment in page["comments"]:
+                yield comment, roles.get(part(comment, "author_id"))
+            if not part(page, "meta", "has_more"):
                 return
-            parameters = {**parameters, "page[after]": page["meta"]["after_cursor"]}
+            following = part(page, "meta", "after_cursor")
+            if not following or following == parameters.get("page[after]"):
+                raise RetryLater(f"{api.name} says that ticket {ticket_id} has more comments, but not where.")
+            parameters = {**parameters, "page[after]": following}
 
     def _api(self) -> tuple[str, WebApi]:
         from airflow.sdk import BaseHook
@@ -118,21 +152,19 @@ class Zendesk:
                 f"There is no Airflow connection {self.connection_id!r}. Make one of type http: host "
                 "https://company.zendesk.com, login agent@company.com/token, password the API token."
             ) from error
-        if not connection.host or not connection.login or not connection.password:
-            raise ConfigurationError(f"The Airflow connection {self.connection_id!r} lacks a host, a login or a token.")
+        if not connection.host or not connection.password:
+            raise ConfigurationError(f"The Airflow connection {self.connection_id!r} lacks a host or a token.")
         host = connection.host if "://" in connection.host else f"{connection.schema or 'https'}://{connection.host}"
         host = host.rstrip("/") + (f":{connection.port}" if connection.port else "")
-        check = f"Check login and token of the Airflow connection {self.connection_id}, and that it is an admin's."
+        bearer = {} if connection.login else {"Authorization": f"Bearer {connection.password}"}
         api = WebApi(
             f"Zendesk (connection {self.connection_id})",
             f"{host}/api/v2",
-            auth=(connection.login, connection.password),
-            refused=check,
+            headers=lambda: bearer,
+            auth=(connection.login, connection.password) if connection.login else None,
+            refused=f"Check login (agent@company.com/token) and token of the Airflow connection {self.connection_id}, "
+            "and that it is an admin's.",
             missing=f"Check the host of the Airflow connection {self.connection_id}.",
             sleep=self.sleep,
         )
         return host, api
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

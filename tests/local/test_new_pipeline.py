@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.postgres import postgres_uri
+
+__all__ = ["postgres_uri"]
+
 ROOT = Path(__file__).parents[2]
 # The one is as long as a name may be: lines break where a name is long.
 TABLE, FILES = "answers_".ljust(40, "x"), "probe"
@@ -31,9 +35,9 @@ class Copy:
             shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", root)
 
-    def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a module of Python in the copy."""
-        environ = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
+    def call(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        """Run a module of Python in the copy, with more variables of the environment."""
+        environ = {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1", **settings}
         return subprocess.run(
             [sys.executable, "-m", *arguments], cwd=self.root, env=environ, capture_output=True, text=True, check=False
         )
@@ -77,6 +81,29 @@ def test_what_is_made_parses_as_a_dag(grown: Copy) -> None:
     said = grown.call("parse").stdout.strip().splitlines()[-1].split()
     assert said[0] == "{}"
     assert {TABLE, FILES} <= set(said[1:])
+
+
+def test_what_is_made_reads_its_table(grown: Copy, postgres_uri: str) -> None:
+    code = f"""
+from datetime import UTC, datetime
+from airflow.sdk import BaseHook
+from include.pipelines.registry import load_pipeline
+from include.sources.source import Window
+
+connection = BaseHook.get_connection("probe_db").get_hook().get_conn()
+connection.execute("CREATE TABLE {TABLE} (id int, answer text, created_at timestamptz, updated_at timestamptz)")
+connection.execute("INSERT INTO {TABLE} SELECT n, 'Late.', now(), ('2026-11-0' || n || 'Z')::timestamptz "
+                   "FROM generate_series(1, 5) AS n")
+connection.commit()
+source = load_pipeline("{TABLE}").source({{"{TABLE.upper()}_CONNECTION": "probe_db"}})
+night = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 4, tzinfo=UTC))
+print(*sorted(row.row["id"] for row in source.pull(night, None)))
+connection.execute("DROP TABLE {TABLE}")
+connection.commit()
+"""
+    (grown.root / "pull.py").write_text(code)
+    done = grown.call("pull", AIRFLOW_CONN_PROBE_DB=postgres_uri)
+    assert done.stdout.strip().splitlines()[-1:] == ["2 3"], done.stderr
 
 
 def test_what_is_made_is_clean_and_laid_out(grown: Copy) -> None:

@@ -2,15 +2,19 @@
 
 import gzip
 import io
+import json
 import random
+import time
 import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from include.sources.csv_file import MAX_ROW_CHARACTERS
-from include.sources.formats import LINES_BEFORE_JUDGEMENT
+from include.sources.formats import LINES_BEFORE_JUDGEMENT, read_rows
 from include.sources.record import UnreadableRecord
 from include.sources.row import MAX_LINE_BYTES
 from tests.sources.reading import read_all, reasons
@@ -55,16 +59,78 @@ def test_a_file_most_of_whose_lines_are_none_is_given_up_and_says_so(tmp_path: P
     assert "1,000 of 1,000 rows cannot be read" in rows[-1].error_message
 
 
+@pytest.mark.parametrize("line", [b"{}\n", b'{"title": "No id", "text": "Good"}\n'])
+def test_a_file_whose_rows_have_no_id_is_given_up_and_says_so(tmp_path: Path, line: bytes) -> None:
+    """A kilobyte of gzip would fill the quarantine with a million of them."""
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(line * 1_000_000))
+    rows = read_all(tmp_path / "a.jsonl.gz")
+    assert reasons(rows) == ["missing_id"] * LINES_BEFORE_JUDGEMENT + ["wrong_format"]
+    assert isinstance(rows[-1], UnreadableRecord)
+    assert "have no id" in rows[-1].error_message
+
+
+@pytest.mark.parametrize("name", ["ID", "Record Id", "id"])
+def test_rows_whose_id_is_written_in_any_way_are_not_given_up(tmp_path: Path, name: str) -> None:
+    count = 2 * LINES_BEFORE_JUDGEMENT
+    lines = b"".join(json.dumps({name: number, "text": "Good"}).encode() + b"\n" for number in range(count))
+    (tmp_path / "a.jsonl").write_bytes(lines)
+    assert reasons(read_all(tmp_path / "a.jsonl")) == ["record"] * count
+
+
+def test_rows_of_a_format_that_has_its_own_ids_are_not_given_up(tmp_path: Path) -> None:
+    """The exports of the Play Console name a review by its link."""
+    count = 2 * LINES_BEFORE_JUDGEMENT
+    (tmp_path / "a.csv").write_text("Review Link,Review Text\n" + "https://example.com/1,Good\n" * count)
+    assert sum(1 for _ in read_rows(LocalFileSystem(), str(tmp_path / "a.csv"))) == count
+
+
+def test_lines_before_the_damage_of_a_gzip_file_are_kept(tmp_path: Path) -> None:
+    good = gzip.compress(b'{"id": "a", "text": "Good"}\n')
+    (tmp_path / "a.jsonl.gz").write_bytes(good + b"something else")
+    assert reasons(read_all(tmp_path / "a.jsonl.gz")) == ["record", "damaged_file"]
+
+
 def test_many_bad_lines_among_good_ones_cost_themselves_only(tmp_path: Path) -> None:
     lines = b"".join(b'{"id": "%d", "text": "Good"}\nx\n' % number for number in range(2 * LINES_BEFORE_JUDGEMENT))
     (tmp_path / "a.jsonl").write_bytes(lines)
     assert reasons(read_all(tmp_path / "a.jsonl")) == ["record", "not_json"] * (2 * LINES_BEFORE_JUDGEMENT)
 
 
-def test_json_lines_in_utf16_are_one_bad_row_that_says_what_to_do(tmp_path: Path) -> None:
-    (row,) = bad_rows(tmp_path, "a.jsonl", '{"id": "a", "text": "Größe"}\n{"id": "b", "text": "x"}\n'.encode("utf-16"))
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_json_lines_in_utf16_are_one_bad_row_that_says_what_to_do(tmp_path: Path, encoding: str) -> None:
+    lines = '{"id": "a", "text": "Größe"}\n{"id": "b", "text": "x"}\n'
+    (row,) = bad_rows(tmp_path, "a.jsonl", lines.encode(encoding))
     assert row.error_type == "invalid_utf8"
     assert "UTF-16" in row.error_message
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "shift_jis", "gb18030"])
+def test_a_line_in_another_encoding_costs_itself_only(tmp_path: Path, encoding: str) -> None:
+    text = "5 €" if encoding == "cp1252" else "日本"
+    lines = f'{{"id": "a", "text": "{text}"}}\n{{"id": "b", "text": "Good"}}\n'
+    (tmp_path / "a.jsonl").write_bytes(lines.encode(encoding))
+    assert reasons(read_all(tmp_path / "a.jsonl")) == ["invalid_utf8", "record"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"turns": [{"role": "agent", "text": "Hello you. " * 500}] * 1_000},
+        {"text": "Good", "labels": ["jo@example.com"] * 300_000},
+        {"text": "Good", "labels": {"deep": ["x" * 5_000_000]}},
+        {"text": "Good", "source_url": "https://example.com/" + "x" * 5_000_000},
+    ],
+    ids=["turns", "list", "object", "url"],
+)
+def test_megabytes_in_any_column_cost_their_own_row_only_and_little_time(tmp_path: Path, row: dict[str, Any]) -> None:
+    (tmp_path / "a.jsonl").write_text(f'{json.dumps({"id": "a", **row})}\n{{"id": "b", "text": "Good"}}\n')
+    start = time.process_time()
+    large, good = read_all(tmp_path / "a.jsonl")
+    assert time.process_time() - start < 5
+    assert isinstance(large, UnreadableRecord)
+    assert (large.error_type, large.record_id, good.record_id) == ("too_large", "a", "b")
+    assert 0 < len(large.raw) <= RAW_CHARACTERS
+    assert "jo@example.com" not in large.raw
 
 
 @pytest.mark.parametrize("created_at", ["9999-12-31", "0001-01-01", "2026-02-30", "31/12/2026", "99999999999999999999"])

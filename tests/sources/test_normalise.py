@@ -10,8 +10,8 @@ from include.privacy.customer_key import SETTING, CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.sources.files import normaliser_of
 from include.sources.normalise import Normaliser
-from include.sources.record import Record
-from tests.sources.reading import PULLED_AT, read_lines, read_record, read_unreadable
+from include.sources.record import Record, UnreadableRecord
+from tests.sources.reading import PULLED_AT, read_all, read_lines, read_record, read_unreadable
 
 PERSONAL = ["jo.smith@example.com", "+44 7911 123456", "4111 1111 1111 1111", "DE89370400440532013000", "192.168.10.25"]
 EVERYWHERE = " and ".join(PERSONAL)
@@ -39,6 +39,16 @@ def test_nested_attributes_are_redacted_and_stay_json(tmp_path: Path) -> None:
     assert json.loads(str(labels_text)) == {
         "note": "call\n<PHONE_1>",
         "<EMAIL_1>": ["<PHONE_1>", "<EMAIL_1>", 5, True, None],
+    }
+
+
+def test_numbers_that_were_made_floats_are_redacted_too(tmp_path: Path) -> None:
+    """A column of telephone numbers with gaps comes out of pandas so."""
+    row = {"phone": 447911123456.0, "phones": [447911123456.0, 4.0, 5], "size": 4.0}
+    assert read_record(tmp_path, row).attributes == {
+        "phone": "<PHONE_1>",
+        "phones": '["<PHONE_1>",4.0,5]',
+        "size": "4.0",
     }
 
 
@@ -77,6 +87,35 @@ def test_a_pipeline_names_the_columns_of_its_customers_ids() -> None:
 def test_an_unreadable_row_keeps_no_customer_id(tmp_path: Path) -> None:
     row = {"id": "T-1", "text": "", "customer_id": "cust-4711-x", "user_id": "user-4712-x"}
     assert "471" not in read_unreadable(tmp_path, row).raw
+
+
+@pytest.mark.parametrize("name", ["Customer ID", "CUSTOMER_ID", "customer-id"])
+def test_an_unreadable_row_keeps_no_customer_id_whatever_way_its_column_is_written(tmp_path: Path, name: str) -> None:
+    assert "471" not in read_unreadable(tmp_path, {"id": "T-1", "text": "", name: "cust-4711-x"}).raw
+
+
+def test_an_unreadable_row_keeps_no_name_whatever_way_its_column_is_written(tmp_path: Path) -> None:
+    raw = read_unreadable(tmp_path, {"id": "T-1", "text": "", "Author Name": "xX the quiet one Xx"}).raw
+    assert raw == '{"id": "T-1", "text": "", "Author Name": "<PERSON_1>"}'
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": "T-1", "text": ""},
+        {"text": "Good"},
+        {"id": "T-1", "text": "Good", "created_at": "never"},
+        {"id": "T-1", "text": "Good", "notes": "x" * 21},
+        {"id": "T-1", "text": "Good"} | {f"c{number}": number for number in range(301)},
+    ],
+)
+def test_a_file_s_name_is_redacted_in_every_message(tmp_path: Path, row: dict[str, Any]) -> None:
+    path = tmp_path / "jo.smith@example.com.jsonl"
+    path.write_text(json.dumps(row))
+    (unreadable,) = read_all(path, max_text_characters=20)
+    assert isinstance(unreadable, UnreadableRecord)
+    assert "jo.smith" not in unreadable.error_message + unreadable.record_id
+    assert unreadable.error_message.startswith("<EMAIL_1>")
 
 
 def test_a_name_column_becomes_a_placeholder_whole() -> None:

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import tracemalloc
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from include.sources.record import Record, UnreadableRecord
+from include.sources.row import MAX_LINE_BYTES
 from tests.sources.reading import ids, read_all, reasons
 
 
@@ -95,6 +97,7 @@ def test_attributes_of_every_type_are_kept(tmp_path: Path) -> None:
                 "sold_on": [date(2026, 11, 1)],
                 "seen_at": [datetime(2026, 11, 1, 10, tzinfo=UTC)],
                 "counts": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int32())),
+                "bytes": pa.array([[b"x", b"\xff"]]),
                 "nothing": pa.nulls(1),
                 "number": [7],
                 "gap": [float("nan")],
@@ -107,6 +110,7 @@ def test_attributes_of_every_type_are_kept(tmp_path: Path) -> None:
         "sold_on": "2026-11-01",
         "seen_at": "2026-11-01T10:00:00+00:00",
         "counts": '[["a",1]]',
+        "bytes": '["x","\ufffd"]',
         "nothing": None,
         "number": "7",
         "gap": None,
@@ -187,6 +191,22 @@ def test_a_long_text_repeated_by_a_dictionary_does_not_fill_the_memory(tmp_path:
     pq.write_table(table, tmp_path / "rows.parquet", store_schema=False)
     assert (tmp_path / "rows.parquet").stat().st_size < 100_000
     assert peak_mb(tmp_path / "rows.parquet") < 200
+
+
+def test_a_list_that_repeats_a_word_of_its_dictionary_costs_its_own_row_only(tmp_path: Path) -> None:
+    """Five kilobytes of file are a hundred megabytes of list."""
+    count = 100_000
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * count, pa.int32()), pa.array(["x" * 1_000]))
+    rows = {"id": ["1", "2"], "text": ["One", "Two"], "tags": pa.ListArray.from_arrays([0, count, count], words)}
+    pq.write_table(pa.table(rows), tmp_path / "a.parquet", compression="zstd", store_schema=False)
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    tracemalloc.start()
+    large, good = read_all(tmp_path / "a.parquet")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert isinstance(large, UnreadableRecord)
+    assert (large.error_type, good.record_id) == ("too_large", "2")
+    assert peak < MAX_LINE_BYTES
 
 
 def test_memory_stays_flat_over_a_large_row_group(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from include.errors import ConfigurationError, RetryLater
 from include.sources.files import normaliser_of
 from include.sources.record import Record
+from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
 from include.sources.sql_table import SqlTable, bound
 from tests.servers.postgres import postgres_uri
@@ -52,6 +53,13 @@ def insert(cursor: Any, number: int, updated_at: datetime, answer: str = "Too sl
     cursor.execute("INSERT INTO survey VALUES (%s, %s, %s, %s, 4.5)", (number, answer, moment, updated_at))
 
 
+def outcomes(table: SqlTable) -> list[str]:
+    """Of each row its record id, or why it is none."""
+    normaliser = normaliser_of("survey", {}, NIGHT)
+    made = [normaliser.record(row.row, row.place) for row in table.pull(Window(None, NIGHT), None)]
+    return [getattr(row, "error_type", row.record_id) for row in made]
+
+
 def test_a_window_is_asked_for_and_nothing_else(database: Any, table: SqlTable) -> None:
     for number, hours in enumerate((-25, -24, -1, 0)):
         insert(database, number, NIGHT + timedelta(hours=hours))
@@ -89,6 +97,170 @@ def test_a_value_of_the_window_never_becomes_sql() -> None:
 def test_a_query_without_a_window_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="window_start"):
         bound("SELECT * FROM survey", "%s", Window(None, NIGHT))
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "-- from :window_start on, it's so\n",
+        "/* from :window_start\n on */ ",
+        "':window_start' AS note, ",
+        "'it''s :window_start' AS note, ",
+        "E'it\\'s :window_start' AS note, ",
+        "$$from :window_start$$ AS note, ",
+        "$q$ $$ :window_start$q$ AS note, ",
+        'note AS ":window_start", ',
+        "`:window_start`, ",
+        "x::window_start, ",
+    ],
+)
+def test_only_a_parameter_is_one(elsewhere: str) -> None:
+    query, parameters = bound(f"SELECT {elsewhere}id WHERE a >= :window_start", "?", Window(NIGHT, NIGHT))
+    assert query == f"SELECT {elsewhere}id WHERE a >= ?"
+    assert parameters == [NIGHT]
+    with pytest.raises(ConfigurationError, match="window_start"):
+        bound(f"SELECT {elsewhere}id", "?", Window(NIGHT, NIGHT))
+
+
+def test_a_query_with_comments_and_texts_of_any_kind_runs(database: Any, table: SqlTable) -> None:
+    insert(database, 7, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        "-- What :window_start means: 100% of it's rows.\n"
+        "SELECT id, answer AS text, '50% of :window_end' AS share FROM survey /* :window_end? */\n"
+        "WHERE updated_at >= :window_start - interval '1 day' AND updated_at < :window_end AND answer LIKE '%low%';\n"
+    )
+    (row,) = table.pull(Window(NIGHT - timedelta(days=1), NIGHT), None)
+    assert row.row == {"id": 7, "text": "Too slow. Fix it.", "share": "50% of :window_end"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("id, answer AS text, score AS id", "two columns 'id'"),
+        ("answer AS text", "no column 'id', only text"),
+        ("id, answer", "no column 'text', only id, answer"),
+    ],
+)
+def test_columns_that_cannot_be_a_record_are_said_before_rows_fill_the_quarantine(
+    columns: str, said: str, database: Any, table: SqlTable
+) -> None:
+    insert(database, 7, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(f"SELECT {columns} FROM survey WHERE updated_at >= :window_start")
+    with pytest.raises(ConfigurationError, match=rf"query\.sql gives {said}.* AS"):
+        list(table.pull(Window(None, NIGHT), None))
+
+
+def test_columns_may_be_written_in_capitals(database: Any, table: SqlTable) -> None:
+    insert(database, 7, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        'SELECT id AS "ID", answer AS "TEXT", updated_at AS "CHANGED_AT" FROM survey WHERE updated_at >= :window_start'
+    )
+    (row,) = table.pull(Window(None, NIGHT), None)
+    assert row.row == {"id": 7, "text": "Too slow. Fix it."}
+    assert row.changed_at == NIGHT - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "moment", ["updated_at::text", "extract(epoch FROM updated_at)", "updated_at AT TIME ZONE 'UTC'"]
+)
+def test_a_change_is_understood_in_every_form_of_a_time(moment: str, database: Any, table: SqlTable) -> None:
+    """Else an edit of an old text would be taken for one of long ago, and left out."""
+    insert(database, 7, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        f"SELECT id, answer AS text, created_at, {moment} AS changed_at FROM survey WHERE updated_at >= :window_start"
+    )
+    (row,) = table.pull(Window(NIGHT - timedelta(days=1), NIGHT), None)
+    assert row.changed_at == NIGHT - timedelta(hours=1)
+
+
+def test_times_without_a_zone_are_utc_whatever_zone_the_server_has(database: Any, table: SqlTable) -> None:
+    for number, hours in enumerate((-25, -24, -1, 0)):
+        insert(database, number, NIGHT + timedelta(hours=hours))
+    database.execute("ALTER TABLE survey ALTER COLUMN updated_at TYPE timestamp USING updated_at AT TIME ZONE 'UTC'")
+    database.execute("ALTER DATABASE postgres SET timezone TO 'Asia/Tokyo'")
+    try:
+        rows = list(table.pull(Window(NIGHT - timedelta(days=1), NIGHT), None))
+    finally:
+        database.execute("ALTER DATABASE postgres RESET timezone")
+    assert [row.row["id"] for row in rows] == [1, 2]
+    assert [row.changed_at for row in rows] == [NIGHT - timedelta(days=1), NIGHT - timedelta(hours=1)]
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "'infinity'::timestamptz",
+        "'-infinity'::date",
+        "'20000-01-01'::timestamp",
+        "'0044-03-15 BC'::date",
+        "'24:00'::time",
+    ],
+)
+def test_a_time_that_python_does_not_have_costs_its_own_row_only(moment: str, database: Any, table: SqlTable) -> None:
+    for number in range(3):
+        insert(database, number, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        f"SELECT id, answer AS text, CASE id WHEN 1 THEN {moment} END AS created_at "
+        "FROM survey WHERE updated_at >= :window_start ORDER BY id"
+    )
+    assert outcomes(table) == ["0", "bad_timestamp", "2"]
+
+
+def test_json_that_is_nested_too_deeply_costs_its_own_value_only(database: Any, table: SqlTable) -> None:
+    insert(database, 1, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        "SELECT id, answer AS text, (repeat('[', 2000) || repeat(']', 2000))::json AS labels "
+        "FROM survey WHERE updated_at >= :window_start"
+    )
+    (row,) = table.pull(Window(None, NIGHT), None)
+    assert row.row == {"id": 1, "text": "Too slow. Fix it.", "labels": None}
+
+
+def test_rows_without_an_id_or_a_text_cost_themselves_only(database: Any, table: SqlTable) -> None:
+    for number in range(5):
+        insert(database, number, NIGHT - timedelta(hours=1), f"Answer {number}.")
+    table.query_path.write_text(
+        "SELECT CASE WHEN id NOT IN (1, 2) THEN id END AS id, CASE WHEN id <> 3 THEN answer END AS text "
+        "FROM survey WHERE updated_at >= :window_start ORDER BY survey.id"
+    )
+    assert outcomes(table) == ["0", "missing_id", "missing_id", "empty_text", "4"]
+    places = [row.place for row in table.pull(Window(None, NIGHT), None)]
+    assert len(set(places)) == 5
+    assert places == [row.place for row in table.pull(Window(None, NIGHT), None)]
+
+
+def test_bytes_are_text_where_they_can_be(database: Any, table: SqlTable) -> None:
+    insert(database, 1, NIGHT - timedelta(hours=1))
+    insert(database, 2, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        "SELECT id, CASE id WHEN 1 THEN convert_to(answer, 'UTF8') ELSE '\\xff00'::bytea END AS text, "
+        "'\\x00ff'::bytea AS digest, 'vip'::bytea AS label "
+        "FROM survey WHERE updated_at >= :window_start ORDER BY id"
+    )
+    first, second = table.pull(Window(None, NIGHT), None)
+    assert first.row == {"id": 1, "text": "Too slow. Fix it.", "digest": "00ff", "label": "vip"}
+    assert isinstance(second.row, BadRow)
+    assert second.row.error_type == "invalid_utf8"
+
+
+def test_personal_data_in_columns_of_any_type_is_redacted(database: Any, table: SqlTable) -> None:
+    insert(database, 1, NIGHT - timedelta(hours=1))
+    table.query_path.write_text(
+        "SELECT id, answer AS text, ARRAY['192.168.10.25'::inet] AS addresses, '192.168.10.25'::inet AS address, "
+        "ARRAY[447911123456::numeric] AS phones, 447911123456::float8 AS phone, "
+        """'{"mail": ["jo@example.com", 5, null]}'::jsonb AS labels """
+        "FROM survey WHERE updated_at >= :window_start"
+    )
+    (row,) = table.pull(Window(None, NIGHT), None)
+    record = normaliser_of("survey", {}, NIGHT).record(row.row, row.place)
+    assert isinstance(record, Record)
+    assert record.attributes == {
+        "addresses": '["<IP_1>"]',
+        "address": "<IP_1>",
+        "phones": '["<PHONE_1>"]',
+        "phone": "<PHONE_1>",
+        "labels": '{"mail":["<EMAIL_1>",5,null]}',
+    }
 
 
 def test_a_missing_connection_says_what_to_make(table: SqlTable) -> None:

@@ -1,6 +1,6 @@
 """Zendesk's incremental export, as its documentation describes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,8 @@ from tests.servers.provider import Answer, Asked, Provider
 
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 WINDOW = Window(NIGHT - timedelta(days=1), NIGHT)
-CUSTOMER, AGENT = 20978392, 235323
+CUSTOMER, COLLEAGUE, AGENT = 20978392, 20978393, 235323
+ROLES = {CUSTOMER: "end-user", COLLEAGUE: "end-user", AGENT: "agent"}
 
 
 class HelpDesk:
@@ -27,6 +28,7 @@ class HelpDesk:
     def __init__(self) -> None:
         self.tickets: list[dict[str, Any]] = []
         self.comments: dict[str, list[dict[str, Any]]] = {}
+        self.ends = True
 
     def open(self, number: int, *said: tuple[int, str], public: bool = True, **fields: Any) -> None:
         self.tickets.append(
@@ -53,7 +55,7 @@ class HelpDesk:
         if asked.path.endswith("/incremental/tickets/cursor.json"):
             begin = int(asked.query.get("cursor", "0"))
             page = self.tickets[begin : begin + 2]
-            is_last = begin + 2 >= len(self.tickets)
+            is_last = self.ends and begin + 2 >= len(self.tickets)
             return Answer(body={"tickets": page, "after_cursor": str(begin + 2), "end_of_stream": is_last})
         number = asked.path.split("/")[-2]
         if number not in self.comments:
@@ -61,9 +63,11 @@ class HelpDesk:
         begin = int(asked.query.get("page[after]", "0"))
         page = self.comments[number][begin : begin + PAGE_COMMENTS]
         has_more = begin + PAGE_COMMENTS < len(self.comments[number])
-        return Answer(
-            body={"comments": page, "meta": {"has_more": has_more, "after_cursor": str(begin + PAGE_COMMENTS)}}
-        )
+        body = {"comments": page, "meta": {"has_more": has_more, "after_cursor": str(begin + PAGE_COMMENTS)}}
+        if asked.query.get("include") == "users":
+            authors = {comment["author_id"] for comment in page}
+            body["users"] = [{"id": author, "role": ROLES[author]} for author in sorted(authors)]
+        return Answer(body=body)
 
 
 @pytest.fixture
@@ -124,6 +128,80 @@ def test_the_export_is_asked_for_what_changed_since_the_window_began(desk: HelpD
     assert provider.asked[0].query["start_time"] == str(int((NIGHT - timedelta(days=1)).timestamp()))
     assert row.changed_at == datetime(2026, 11, 20, 1, tzinfo=UTC)
     assert provider.asked[0].headers["Authorization"].startswith("Basic ")
+
+
+def test_whom_the_customer_has_in_copy_is_no_agent(desk: HelpDesk, provider: Provider) -> None:
+    desk.open(1, (CUSTOMER, "It burns."), (COLLEAGUE, "Here too."), (AGENT, "Where?"))
+    (row,) = rows()
+    assert isinstance(row.row, Mapping)
+    assert [turn["role"] for turn in row.row["turns"]] == ["customer", "customer", "agent"]
+    assert row.row["replies"] == 1
+
+
+@pytest.mark.parametrize("updated_at", ["2026-11-18T23:59:59Z", "2026-11-20T03:00:00Z", "2026-11-25T00:00:00Z"])
+def test_the_conversation_of_a_ticket_outside_the_window_is_not_asked_for(
+    updated_at: str, desk: HelpDesk, provider: Provider
+) -> None:
+    """The export has no end: each night of a backfill would ask for every ticket that has changed since."""
+    desk.open(1, (CUSTOMER, "Help."), updated_at=updated_at)
+    desk.open(2, (CUSTOMER, "Help."))
+    assert [row.row["id"] for row in rows()] == [2]
+    assert [asked.path for asked in provider.asked if "/tickets/1/" in asked.path] == []
+
+
+@pytest.mark.parametrize("status", [400, 410, 422])
+def test_a_retry_whose_cursor_is_refused_pulls_all_pages_once_more(
+    status: int, desk: HelpDesk, provider: Provider
+) -> None:
+    desk.open(1, (CUSTOMER, "Help."))
+    provider.fail(Answer(status), when=lambda asked: asked.query.get("cursor") == "stale")
+    assert [row.row["id"] for row in rows({"cursor": "stale"})] == [1]
+    assert "start_time" in provider.asked[1].query
+
+
+def test_a_first_page_that_is_refused_fails_the_run(desk: HelpDesk, provider: Provider) -> None:
+    provider.fail(Answer(422, body={"error": "InvalidParams"}))
+    with pytest.raises(ConfigurationError, match="InvalidParams"):
+        rows()
+
+
+def test_a_page_without_a_way_on_is_not_taken_for_the_last(desk: HelpDesk, provider: Provider) -> None:
+    desk.ends = False
+    provider.fail(Answer(body={"tickets": [], "after_cursor": None, "end_of_stream": False}))
+    with pytest.raises(RetryLater, match="more tickets"):
+        rows()
+
+
+def test_a_cursor_that_stands_still_is_not_followed_for_ever(desk: HelpDesk, provider: Provider) -> None:
+    provider.fail(Answer(body={"tickets": [], "after_cursor": "7", "end_of_stream": False}), times=2)
+    with pytest.raises(RetryLater, match="more tickets"):
+        rows()
+
+
+@pytest.mark.parametrize("body", [[], {}, {"tickets": None}, {"tickets": "none"}])
+def test_something_else_than_a_page_is_asked_for_again_later(body: Any, provider: Provider) -> None:
+    provider.fail(Answer(body=body))
+    with pytest.raises(RetryLater, match="no page of tickets"):
+        rows()
+
+
+def test_tickets_that_are_none_cost_themselves_only(desk: HelpDesk, provider: Provider) -> None:
+    desk.tickets = ["burning", {"subject": "No number", "requester_id": CUSTOMER}]  # type: ignore[list-item]
+    desk.open(3, (CUSTOMER, "Help."), updated_at="yesterday", via=None, tags=None)
+    normaliser = normaliser_of("support_tickets", {}, NIGHT)
+    made = [normaliser.record(row.row, row.place) for row in rows()]
+    assert [getattr(row, "error_type", row.record_id) for row in made] == ["not_json", "missing_id", "3"]
+    assert len({row.record_id for row in made}) == 3
+    assert str(CUSTOMER) not in repr(made)
+
+
+def test_without_a_login_the_password_is_an_oauth_token(
+    desk: HelpDesk, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = provider.base_url.replace("http://", "")
+    monkeypatch.setenv("AIRFLOW_CONN_ZENDESK_DEFAULT", f"http://:an-oauth-token@{host}/http")
+    assert rows() == []
+    assert provider.asked[0].headers["Authorization"] == "Bearer an-oauth-token"
 
 
 def test_cursors_are_followed_to_the_end_with_a_checkpoint_after_each_page(desk: HelpDesk, provider: Provider) -> None:
@@ -187,7 +265,7 @@ def test_an_account_that_stays_away_is_asked_again_by_the_retry(desk: HelpDesk, 
         rows()
 
 
-@pytest.mark.parametrize(("status", "message"), [(401, "token"), (404, "host")])
+@pytest.mark.parametrize(("status", "message"), [(401, "agent@company.com/token"), (403, "admin"), (404, "host")])
 def test_a_refusal_says_what_to_check(status: int, message: str, provider: Provider) -> None:
     provider.fail(Answer(status))
     with pytest.raises(ConfigurationError, match=message):
