@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_conte
 
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task
+from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task, running_runs
 from include.stages.form import trigger_form
 from include.stages.pool import POOL
 from include.stages.run_context import RunContext
@@ -83,14 +83,16 @@ def extract(pipeline_name: str) -> dict[str, Any]:
     return run.to_dict()
 
 
-@task
+# One plan of a pipeline at a time: of two runs that have pulled one record, the later one leaves it to the other.
+@task(max_active_tis_per_dag=1)
 async def plan(run: dict[str, Any]) -> list[int]:
     """Estimate tokens and cost, check budget and endpoint, write the shards. Nothing is paid before this passes."""
     from include.stages.plan import plan_run
 
     context = RunContext.from_dict(run)
+    is_running = running_runs(get_current_context())
     with failing_fast():
-        return await plan_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment())
+        return await plan_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(), is_running)
 
 
 @task(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")
