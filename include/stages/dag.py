@@ -44,7 +44,7 @@ def build_dag(pipeline_name: str) -> DAG:
         dag_id=pipeline.name,
         dag_display_name=pipeline.title,
         description=pipeline.description.strip().splitlines()[0],
-        doc_md=f"{pipeline.description.strip()}\n\n{RUNBOOK}",
+        doc_md=f"{pipeline.description.strip()}\n\n{_windows(pipeline)}\n\n{RUNBOOK}",
         schedule=CronDataIntervalTimetable(pipeline.schedule, timezone=pipeline.timezone),
         # Backfills may go back to here; without catch-up it starts no run by itself.
         start_date=datetime(2010, 1, 1, tzinfo=UTC),
@@ -69,6 +69,14 @@ def build_dag(pipeline_name: str) -> DAG:
         published: Any = publish.override(outlets=[results_asset(pipeline)])(run)
         answered >> validated >> published >> report(run, published)
     return dag
+
+
+def _windows(pipeline: Pipeline) -> str:
+    return (
+        "A night takes its data interval, from the last success on where nights have failed, and what arrived late by "
+        f"up to {pipeline.lookback.total_seconds() / 86_400:g} days. The first manual run goes back by "
+        f"{pipeline.first_window.total_seconds() / 86_400:g} days. What has an outcome is not taken up again."
+    )
 
 
 @task

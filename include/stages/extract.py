@@ -136,6 +136,8 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulle
 
 def _one_of_each(index: RawIndex, newest: Mask, own: Mask) -> Mask:
     """The rows that are the newest of their record, and of all other records the newest one of the run's own."""
+    if not own.any():
+        return newest
     chosen = newest.copy()
     rest = np.flatnonzero(own & ~np.isin(index.ids, index.ids[newest]))
     chosen[rest[newest_of_each(index.ids[rest], index.changed_at[rest])]] = True

@@ -37,6 +37,7 @@ def test_a_dag_has_owner_tags_documentation_retries_and_limits(bag: DagBag, name
     assert dag.tags
     assert dag.doc_md
     assert "What a run does" in dag.doc_md
+    assert "arrived late by up to 2 days" in dag.doc_md
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert dag.dagrun_timeout
