@@ -58,6 +58,12 @@ def test_the_six_stages_follow_each_other(bag: DagBag, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_nights_that_run_at_once_plan_and_publish_one_after_the_other(bag: DagBag, name: str) -> None:
+    for task in ("plan", "publish"):
+        assert bag.dags[name].get_task(task).max_active_tis_per_dag == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_night_has_a_data_interval_of_a_day_in_the_pipelines_time_zone(bag: DagBag, name: str) -> None:
     dag = bag.dags[name]
     assert isinstance(dag.timetable, CronDataIntervalTimetable)
