@@ -7,24 +7,27 @@ second for ten million rows that are on a local disk.
 
 import posixpath
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake.fingerprints import Positions
+from include.lake.fingerprints import Positions, fingerprints
 from include.lake.fit import common_schema, fit
 from include.lake.paths import Lake, is_trial
+from include.lake.raw_records import read_index
 from include.lake.read import read_table
 from include.lake.row_groups import file_schema, read_groups, read_rows
 from include.lake.schemas import UTC_TIME
 from include.lake.write import open_table_writer
 
-_CONTEST = ("record_id", "processed_at", "occurred_at")
+_CONTEST = ("record_id", "record_version", "processed_at", "occurred_at")
 _HELD_SCHEMA = pa.schema(
     [
         pa.field("record_id", pa.string()),
+        pa.field("record_version", pa.string()),
         pa.field("processed_at", UTC_TIME),
         pa.field("occurred_at", UTC_TIME),
         pa.field("run_id", pa.string()),
@@ -37,8 +40,9 @@ _HELD_SCHEMA = pa.schema(
 def update_current(lake: Lake, pipeline: str, accepted: pa.Table, run_ids: Sequence[str]) -> list[str]:
     """Bring `current/` up to date with one run's accepted rows, each touched partition in one step.
 
-    A row gives way only to a newer one of the same record (by `processed_at`). A record that moved to another month
-    leaves its old one. A row that this run published before and does not accept any more gives way to the newest
+    A row gives way only to a newer one of the same record: to a version that changed later, and of one version to the
+    one that was answered later, so nights that are made in another order give the same. A record that moved to another
+    month leaves its old one. A row that this run published before and does not accept any more gives way to the newest
     one in `results/`. All months have the same columns, so a new attribute touches every one.
 
     Args:
@@ -54,7 +58,7 @@ def update_current(lake: Lake, pipeline: str, accepted: pa.Table, run_ids: Seque
     held = _held(lake, paths, accepted["record_id"], run_ids)
     own = pc.is_in(held["run_id"], pa.array(run_ids, pa.string()))
     fallbacks = _fallbacks(lake, pipeline, held.filter(own)["record_id"], accepted, schema)
-    added = _winners(fit(accepted, schema), held.filter(pc.invert(own)), fallbacks)
+    added = _winners(lake, pipeline, fit(accepted, schema), held.filter(pc.invert(own)), fallbacks)
     removed = held.filter(pc.or_(own, pc.is_in(held["record_id"], added["record_id"].combine_chunks())))
     months = pc.strftime(added["occurred_at"], format="%Y-%m")
     written = []
@@ -95,7 +99,7 @@ def _fallbacks(
     return pa.concat_tables(found)
 
 
-def _winners(accepted: pa.Table, others: pa.Table, fallbacks: pa.Table) -> pa.Table:
+def _winners(lake: Lake, pipeline: str, accepted: pa.Table, others: pa.Table, fallbacks: pa.Table) -> pa.Table:
     """Those of the new rows that are newer than what is held of the same record."""
     new = pa.concat_tables([accepted, fallbacks])
     places = np.arange(new.num_rows)
@@ -106,12 +110,35 @@ def _winners(accepted: pa.Table, others: pa.Table, fallbacks: pa.Table) -> pa.Ta
             fallbacks.select(_CONTEST).append_column("place", pa.array(places[accepted.num_rows :])),
         ],
         promote_options="permissive",
-    ).sort_by([("record_id", "ascending"), ("processed_at", "descending"), ("occurred_at", "descending")])
+    )
+    contest = contest.append_column("changed_at", _changed_at(lake, pipeline, contest)).sort_by(
+        [("record_id", "ascending"), *((name, "descending") for name in ("changed_at", "processed_at", "occurred_at"))]
+    )
     ids = contest["record_id"].combine_chunks()
     is_first = np.ones(len(ids), dtype=np.bool_)
     is_first[1:] = pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False)
     place = contest["place"].to_numpy()[is_first]
     return new.take(pa.array(place[place >= 0]))
+
+
+def _changed_at(lake: Lake, pipeline: str, contest: pa.Table) -> pa.Array:
+    """When each row's version of its record came to be, as `raw/` knows it; 0 where there is no other version."""
+    ids, versions = contest["record_id"].to_pylist(), contest["record_version"].to_pylist()
+    versions_of: defaultdict[str, set[str]] = defaultdict(set)
+    for record_id, version in zip(ids, versions, strict=True):
+        versions_of[record_id].add(version)
+    rivals = np.array([len(versions_of[record_id]) > 1 for record_id in ids], dtype=np.bool_)
+    moments = np.zeros(len(ids), dtype=np.int64)
+    if rivals.any():
+        index = read_index(lake, pipeline)
+        prints = fingerprints(ids, versions)
+        # What is not in `raw/` any more goes by the time of its writing, as `raw/` itself does.
+        written = contest["occurred_at"].cast(pa.int64()).to_numpy()
+        places = np.flatnonzero(np.isin(index.versions, prints[rivals]))
+        known = dict(zip(index.versions[places].tolist(), index.changed_at[places].tolist(), strict=True))
+        for place in np.flatnonzero(rivals):
+            moments[place] = known.get(int(prints[place]), int(written[place]))
+    return pa.array(moments)
 
 
 def _are_rows(lake: Lake, path: str, gone: Positions, additions: pa.Table) -> bool:

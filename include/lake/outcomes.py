@@ -57,6 +57,18 @@ class Outcomes:
                         lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
+    def own(self, versions: Fingerprints) -> Mask:
+        """Which of these record versions the run itself published or quarantined before: it has to keep them."""
+        files = (path for table in ("results", "quarantine") for path in self.lake.files(table, self.pipeline))
+        own = [path for path in files if posixpath.basename(path) == f"{self.run_key}.parquet"]
+        if not own:
+            return np.zeros(len(versions), dtype=np.bool_)
+        lookup = Lookup(versions)
+        for path in own:
+            for rows in read_groups(self.lake, path, _VERSION):
+                lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
+        return lookup.found(versions)
+
     def _counted(self, path: str, reprocess: str) -> Iterator[pa.Table]:
         if not self.for_trial and reprocess != "older_prompt":
             yield from read_groups(self.lake, path, _VERSION)

@@ -13,7 +13,7 @@ from include.errors import ConfigurationError
 from include.pipelines.definition import NAME
 
 TABLES = ("raw", "results", "quarantine", "runs", "audit")
-TRIAL_SUFFIX = "-trial"
+TRIAL_SUFFIX, DRY_RUN_SUFFIX = "-trial", "-dry-run"
 _RUN_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.lake.fingerprints import Fingerprints, Mask, Positions, fingerprints, newest_of_each
-from include.lake.paths import Lake
+from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import file_schema, read_groups, read_rows
 from include.lake.schemas import RAW_FIELDS, UTC_TIME
 from include.pipelines.definition import Pipeline
@@ -19,8 +19,9 @@ from include.sources.record import Record
 # When a record counts as new: the source's time of its last change, else of its writing, else that of the pull. Null
 # in files of before there was the column: then the time of writing counts.
 CHANGED_AT = pa.field("changed_at", UTC_TIME)
-# What a pull notes about itself in its file: when it was (UTC), and whether it asked the live source or read files.
-PULLED_AT, PULLED_FROM = b"pulled_at", b"pulled_from"
+# What a pull notes about itself in its file: when it was (UTC), and, once a try of the run has done so, that it asked
+# the live source for all since the last success.
+PULLED_AT, PULLED_ALL = b"pulled_at", b"pulled_all"
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _INDEX_COLUMNS = ("record_id", "record_version", "occurred_at", "changed_at")
 
@@ -110,14 +111,19 @@ class RawIndex:
             yield from read_rows(self.lake, self.paths[place], self.row[of & (self.file == place)].astype(np.int64))
 
 
-def read_index(lake: Lake, pipeline: str) -> RawIndex:
+def read_index(lake: Lake, pipeline: str, with_trials: bool = True) -> RawIndex:
     """Index `raw/` of a pipeline from its ids, versions and times: about a second for a million rows.
+
+    Args:
+        with_trials: whether what only trials have pulled counts. For a night it does not: it would be due.
 
     Raises:
         RetryLater: a file cannot be read.
     """
     pulls: list[tuple[str, str]] = []
     for path in lake.files("raw", pipeline):
+        if is_trial(path) and not with_trials:
+            continue
         pulls.append(((file_schema(lake, path).metadata or {}).get(PULLED_AT, b"").decode(), path))
     paths = [path for _, path in sorted(pulls)]
     groups = [

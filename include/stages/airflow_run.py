@@ -1,7 +1,7 @@
 """The seam to Airflow: from a task's context to a run, from our errors to a task's state."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +38,16 @@ def endpoint_of_deployment() -> Endpoint:
         connection_key=connection.password or extra.get("api_key"),
         connection_base_url=connection.host or extra.get("base_url"),
     )
+
+
+def running_runs(context: Mapping[str, Any]) -> Callable[[str], bool]:
+    """Tells whether a run of the task's DAG is under way, by its id.
+
+    Args:
+        context: of the running task.
+    """
+    task, dag_id = context["ti"], context["dag_run"].dag_id
+    return lambda run_id: task.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["running"]) > 0
 
 
 def run_of_task(pipeline: Pipeline, context: Mapping[str, Any]) -> RunContext:

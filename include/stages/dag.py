@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_conte
 
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task
+from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task, running_runs
 from include.stages.form import trigger_form
 from include.stages.pool import POOL
 from include.stages.run_context import RunContext
@@ -44,7 +44,7 @@ def build_dag(pipeline_name: str) -> DAG:
         dag_id=pipeline.name,
         dag_display_name=pipeline.title,
         description=pipeline.description.strip().splitlines()[0],
-        doc_md=f"{pipeline.description.strip()}\n\n{RUNBOOK}",
+        doc_md=f"{pipeline.description.strip()}\n\n{_windows(pipeline)}\n\n{RUNBOOK}",
         schedule=CronDataIntervalTimetable(pipeline.schedule, timezone=pipeline.timezone),
         # Backfills may go back to here; without catch-up it starts no run by itself.
         start_date=datetime(2010, 1, 1, tzinfo=UTC),
@@ -71,6 +71,14 @@ def build_dag(pipeline_name: str) -> DAG:
     return dag
 
 
+def _windows(pipeline: Pipeline) -> str:
+    return (
+        "A night takes its data interval, from the last success on where nights have failed, and what arrived late by "
+        f"up to {pipeline.lookback.total_seconds() / 86_400:g} days. The first manual run goes back by "
+        f"{pipeline.first_window.total_seconds() / 86_400:g} days. What has an outcome is not taken up again."
+    )
+
+
 @task
 def extract(pipeline_name: str) -> dict[str, Any]:
     """Pull the window's records, redact them, store them in `raw/`; bad ones go to quarantine."""
@@ -83,14 +91,16 @@ def extract(pipeline_name: str) -> dict[str, Any]:
     return run.to_dict()
 
 
-@task
+# One plan of a pipeline at a time: of two runs that have pulled one record, the later one leaves it to the other.
+@task(max_active_tis_per_dag=1)
 async def plan(run: dict[str, Any]) -> list[int]:
     """Estimate tokens and cost, check budget and endpoint, write the shards. Nothing is paid before this passes."""
     from include.stages.plan import plan_run
 
     context = RunContext.from_dict(run)
+    is_running = running_runs(get_current_context())
     with failing_fast():
-        return await plan_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment())
+        return await plan_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(), is_running)
 
 
 @task(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.lake.fingerprints import Fingerprints, Mask, Positions, newest_of_each
 from include.lake.fit import fit
@@ -17,8 +18,8 @@ from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake
 from include.lake.raw_records import (
     CHANGED_AT,
+    PULLED_ALL,
     PULLED_AT,
-    PULLED_FROM,
     RawIndex,
     attribute_names,
     microseconds,
@@ -27,9 +28,10 @@ from include.lake.raw_records import (
     read_index,
     records_to_table,
 )
+from include.lake.read import read_table
 from include.lake.row_groups import file_schema, read_groups
 from include.lake.schemas import QUARANTINE_SCHEMA
-from include.lake.write import open_table_writer
+from include.lake.write import open_table_writer, write_table
 from include.pipelines.definition import Pipeline
 from include.settings import live_source, source_location
 from include.sources.files import Files
@@ -37,7 +39,7 @@ from include.sources.record import Record, UnreadableRecord
 from include.stages.pull import pull_records
 from include.stages.pulled import Pulled
 from include.stages.run_context import RunContext
-from include.stages.window import FILES, LIVE
+from include.stages.window import asks_for_all
 from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ def extract_records(
         live = live_source(pipeline, environ)
         source = live or Files(source_location(pipeline, environ), pipeline.name)
         pulled = pull_records(lake, pipeline, run, source)
-        counts = _take(lake, pipeline, run, pulled, FILES if live is None else LIVE)
+        counts = _take(lake, pipeline, run, pulled, live is not None and asks_for_all(run))
         pulled.forget()
     WorkFiles(lake, run).write_manifest("extract", counts)
     log.info("extracted %(extracted)d records, %(unreadable)d unreadable, skipped %(skipped)s", counts)
@@ -72,49 +74,83 @@ def extract_records(
 
 
 def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
-    """The window's records from `raw/`: of each record its newest version, in the window in which that changed."""
-    index = read_index(lake, run.pipeline)
-    chosen = index.newest(index.within(run.window_start, run.window_end if run.is_bounded else None))
-    known = _outcomes(lake, run).known(index.versions[chosen], run.reprocess)
+    """The window's records from `raw/`: of each record its newest version, in the window in which that changed.
+
+    What the run itself published or quarantined before stays in it, wherever it belongs: it has no other outcome.
+    """
+    index = read_index(lake, run.pipeline, with_trials=run.is_trial)
+    outcomes = _outcomes(lake, run)
+    within = index.newest(index.within(run.window_start, run.window_end if run.is_bounded else None))
+    chosen = _one_of_each(index, within, outcomes.own(index.versions))
+    known = outcomes.known(index.versions[chosen], run.reprocess)
     fresh = chosen.copy()
     fresh[chosen] = ~known
     schema = raw_schema(pipeline, attribute_names(index.schemas(fresh)))
     _write_records(lake, run, schema, index.read(fresh))
-    _write_quarantine(lake, run, ())
+    unreadable = _own_unreadable(lake, run)
+    write_table(lake, WorkFiles(lake, run).quarantined, unreadable)
     skipped = Counter(already_has_an_outcome=int(known.sum()))
-    return {"extracted": int(chosen.sum()), "unreadable": 0, "skipped": dict(+skipped)}
+    return {
+        "extracted": int(chosen.sum()) + unreadable.num_rows,
+        "unreadable": unreadable.num_rows,
+        "skipped": dict(+skipped),
+    }
 
 
-def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulled_from: str) -> dict[str, Any]:
+def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulled_all: bool) -> dict[str, Any]:
     """What the pull brought and what is due from `raw/`, but for what has an outcome."""
-    index = read_index(lake, run.pipeline)
+    index = read_index(lake, run.pipeline, with_trials=run.is_trial)
     ids, versions, changed_at, is_record = pulled.ids, pulled.versions, pulled.changed_at, pulled.is_record
     chosen = _first_of_each(versions, ~is_record)
     records = np.flatnonzero(is_record)
     chosen[records[newest_of_each(ids[records], changed_at[records])]] = True
 
-    waiting = _may_be_due(index, run, _raw_path(lake, run))
     outcomes = _outcomes(lake, run)
+    own = outcomes.own(index.versions)
+    waiting = own | _may_be_due(index, run, _raw_path(lake, run))
     known = outcomes.known(np.concatenate([versions, index.versions[waiting]]), run.reprocess)
     is_known, waiting_known = known[: len(versions)], known[len(versions) :]
     is_known |= _late_and_known(outcomes, run, versions, changed_at)
     waiting[waiting] = ~waiting_known
-    due = index.newest(waiting & ~np.isin(index.ids, ids[is_record]))
-
-    _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, pulled_from)
     fresh = chosen & ~is_known
+    due = _one_of_each(index, index.newest(waiting), waiting & own) & ~np.isin(index.ids, ids[fresh & is_record])
+
+    if not run.dry_run:
+        _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, pulled_all)
     schema = raw_schema(pipeline, pulled.attributes | attribute_names(index.schemas(due)))
     tables = (records_to_table(_records(part), schema) for part in pulled.rows(fresh & is_record))
     _write_records(lake, run, schema, chain(tables, index.read(due)))
-    _write_quarantine(lake, run, pulled.rows(fresh & ~is_record))
+    unreadable = fresh & ~is_record & ~np.bool_(run.dry_run)
+    _write_quarantine(lake, run, pulled.rows(unreadable))
     skipped = Counter(
-        duplicate_id=int(len(chosen) - chosen.sum()), already_has_an_outcome=int((chosen & is_known).sum())
+        duplicate_id=int(len(chosen) - chosen.sum()),
+        already_has_an_outcome=int((chosen & is_known).sum()),
+        dry_run=int((fresh & ~is_record & ~unreadable).sum()),
     )
     return {
         "extracted": int(len(chosen) + due.sum()),
-        "unreadable": int((fresh & ~is_record).sum()),
+        "unreadable": int(unreadable.sum()),
         "skipped": dict(+skipped),
     }
+
+
+def _one_of_each(index: RawIndex, newest: Mask, own: Mask) -> Mask:
+    """The rows that are the newest of their record, and of all other records the newest one of the run's own."""
+    if not own.any():
+        return newest
+    chosen = newest.copy()
+    rest = np.flatnonzero(own & ~np.isin(index.ids, index.ids[newest]))
+    chosen[rest[newest_of_each(index.ids[rest], index.changed_at[rest])]] = True
+    return chosen
+
+
+def _own_unreadable(lake: Lake, run: RunContext) -> pa.Table:
+    """What the run could not read when it asked the source: `raw/` does not have it."""
+    path = lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key)
+    if not lake.fs.exists(path):
+        return QUARANTINE_SCHEMA.empty_table()
+    rows = read_table(lake, path)
+    return rows.filter(pc.equal(rows["stage"], "extract"))
 
 
 def _first_of_each(versions: Fingerprints, among: Mask) -> Mask:
@@ -159,14 +195,17 @@ def _append_raw(
     pulled: Pulled,
     newest: Mask,
     index: RawIndex,
-    pulled_from: str,
+    pulled_all: bool,
 ) -> None:
     """Keep what `raw/` does not have yet. What an earlier try of this run kept stays: the source may have lost it."""
     path = _raw_path(lake, run)
     fresh = newest & ~np.isin(pulled.versions, index.versions)
-    notes = {PULLED_AT: run.started_at.astimezone(UTC).isoformat().encode(), PULLED_FROM: pulled_from.encode()}
     has_earlier = path in index.paths
-    if has_earlier and not fresh.any() and pull_notes(lake, path).get(PULLED_FROM) == notes[PULLED_FROM]:
+    earlier = pull_notes(lake, path) if has_earlier else {}
+    notes = {PULLED_AT: run.started_at.astimezone(UTC).isoformat().encode()}
+    if pulled_all or PULLED_ALL in earlier:
+        notes[PULLED_ALL] = b"yes"
+    if has_earlier and not fresh.any() and earlier.keys() == notes.keys():
         return
     earlier_names = attribute_names([file_schema(lake, path)] if has_earlier else [])
     schema = raw_schema(pipeline, pulled.attributes | earlier_names).with_metadata(notes)

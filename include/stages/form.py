@@ -21,7 +21,7 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             type=["null", "string"],
             format="date-time",
             title="Until",
-            description_md="Take records before this moment (UTC). Empty: up to now.",
+            description_md="Take records before this moment (UTC), but for what lies in the future. Empty: up to now.",
         ),
         "limit": Param(
             None,
@@ -92,7 +92,7 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             False,
             type="boolean",
             title="Dry run",
-            description_md="Estimate tokens and cost, ask nothing, leave every record for the next run.",
+            description_md="Estimate tokens and cost, ask nothing, keep nothing: no record is taken from the next run.",
             section="What it may cost",
         ),
     }

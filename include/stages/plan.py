@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded
 from include.lake.output_history import OutputHistory, output_history
@@ -22,6 +23,8 @@ from include.llm.preflight import check_endpoint
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage, cost_usd, load_price
 from include.pipelines.definition import Pipeline
+from include.stages.audit import announce
+from include.stages.other_runs import RUN_ID, IsRunning, left_to_others, nothing_else_runs
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -31,8 +34,13 @@ log = logging.getLogger(__name__)
 MAX_SHARDS = 500
 
 
-async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endpoint) -> list[int]:
+async def plan_run(
+    lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endpoint, is_running: IsRunning = nothing_else_runs
+) -> list[int]:
     """Settle what is asked, estimate it, check the endpoint and write the shards.
+
+    Args:
+        is_running: whether another run of the pipeline is under way, by its id.
 
     Returns:
         Shard numbers, one for each mapped `infer` task; empty when nothing has to be asked.
@@ -49,7 +57,8 @@ async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: En
     keys = [chain.key(text) for text in texts]
     paid = _already_paid(lake, pipeline, run, chain, texts, keys)
     failed_before = _own_failures(lake, run, records, keys)
-    reasons = _why_not_asked(pipeline, run, texts, keys, paid.keys() | failed_before.keys())
+    left = left_to_others(lake, run, records, is_running)
+    reasons = _why_not_asked(pipeline, run, texts, keys, paid.keys() | failed_before.keys(), left)
     asked = {
         key: text
         for key, text, reason in zip(keys, texts, reasons, strict=True)
@@ -68,7 +77,12 @@ async def plan_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: En
         )
     if asked:
         await check_endpoint(endpoint, run.model)
-    write_table(lake, work.questions, _with_questions(records, keys, reasons))
+    questions = _with_questions(records, keys, reasons)
+    write_table(lake, work.questions, questions.replace_schema_metadata({RUN_ID: run.run_id.encode()}))
+    to_send = questions.select(["record_id", "record_version", "text", "answer_key"]).filter(
+        pc.is_in(questions["answer_key"], pa.array(list(asked), pa.string()))
+    )
+    announce(lake, run, endpoint, to_send)
     with LedgerWriter(lake, work.path("ledger", "carried")) as ledger:
         for entry in [*paid.values(), *failed_before.values()]:
             ledger.append(entry)
@@ -146,12 +160,19 @@ def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str
 
 
 def _why_not_asked(
-    pipeline: Pipeline, run: RunContext, texts: list[str], keys: list[str], answered: set[str]
+    pipeline: Pipeline,
+    run: RunContext,
+    texts: list[str],
+    keys: list[str],
+    answered: set[str],
+    left: list[str | None],
 ) -> list[str | None]:
     taken = 0
     reasons: list[str | None] = []
-    for text, key in zip(texts, keys, strict=True):
-        if len(text) > pipeline.max_text_characters:
+    for text, key, reason in zip(texts, keys, left, strict=True):
+        if reason is not None:
+            reasons.append(reason)
+        elif len(text) > pipeline.max_text_characters:
             reasons.append("too_long")
         elif key not in answered and run.limit is not None and taken >= run.limit:
             reasons.append("limit")

@@ -17,6 +17,7 @@ from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
 from include.pipelines.definition import Pipeline
+from include.stages.audit import commit_audit
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -49,11 +50,10 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
     replaced = _run_ids_of(lake, results_path)
     write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
-    audit_path = lake.run_file("audit", run.pipeline, run.run_date, run.run_key)
-    write_table(lake, audit_path, _with_earlier(lake, audit_path, read_table(lake, work.path("audit.parquet"))))
+    commit_audit(lake, run, read_table(lake, work.path("audit.parquet")))
     write_table(lake, results_path, accepted)
     write_index(lake, results_path)
-    if not run.is_trial:
+    if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
     row = _run_row(run, accepted, quarantined, extract, plan, validate, left)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
@@ -69,15 +69,6 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
         "results": lake.uri(results_path),
         "current": lake.uri(lake.table("current", run.pipeline)),
     }
-
-
-def _with_earlier(lake: Lake, path: str, audit: pa.Table) -> pa.Table:
-    """What this run sent when it was published before was sent all the same."""
-    if not lake.fs.exists(path):
-        return audit
-    earlier = read_table(lake, path)
-    is_new = pc.invert(pc.is_in(earlier["answer_key"], audit["answer_key"].combine_chunks()))
-    return pa.concat_tables([earlier.filter(is_new), audit])
 
 
 def _run_ids_of(lake: Lake, path: str) -> set[str]:

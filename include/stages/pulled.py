@@ -2,6 +2,7 @@
 
 import json
 import logging
+import uuid
 from array import array
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -28,13 +29,16 @@ PART_BYTES = 2 * 1024 * 1024
 class Pulled:
     """The rows of one pull, written down part by part; memory holds 25 bytes of each.
 
-    Parts that a checkpoint follows outlive the task: its retry begins with them.
+    Parts that a checkpoint follows outlive the task: its retry begins with them. Each try names its own, so that one
+    which was given up, and goes on all the same, overwrites nothing.
     """
 
     def __init__(self, work: WorkFiles) -> None:
         self._work = work
         self._lines: list[bytes] = []
         self._bytes = 0
+        self._try = uuid.uuid4().hex[:12]
+        self._parts: list[str] = []
         self._rows_of_part: list[int] = []
         self._ids, self._versions = array("q"), array("q")
         self._changed_at, self._is_record = array("q"), array("b")
@@ -85,7 +89,7 @@ class Pulled:
         """
         self._write_part()
         position = {
-            "parts": len(self._rows_of_part),
+            "parts": self._parts,
             "resume": dict(resume),
             "window_start": window_start and window_start.isoformat(),
         }
@@ -98,11 +102,11 @@ class Pulled:
     def rows(self, chosen: Mask) -> Iterator[list[tuple[Row, datetime]]]:
         """Some of the rows, each with its `changed_at`, a part at a time."""
         start = 0
-        for number, count in enumerate(self._rows_of_part):
+        for part, count in zip(self._parts, self._rows_of_part, strict=True):
             of_part = chosen[start : start + count]
             start += count
             if of_part.any():
-                lines = self._read_part(number)
+                lines = self._read_part(part)
                 yield [_row(line) for line, is_chosen in zip(lines, of_part, strict=True) if is_chosen]
 
     def forget(self) -> None:
@@ -124,12 +128,14 @@ class Pulled:
             content = pa.Codec("zstd").compress(b"\n".join(self._lines), asbytes=True)
             size = self._bytes + len(self._lines) - 1
             # The size comes first: without it nothing can be decompressed in one step.
-            write_bytes(self._work.lake, self._part(len(self._rows_of_part)), size.to_bytes(8, "little") + content)
+            part = f"{self._try}-{len(self._parts):06d}.jsonl.zst"
+            write_bytes(self._work.lake, self._path(part), size.to_bytes(8, "little") + content)
+            self._parts.append(part)
             self._rows_of_part.append(len(self._lines))
             self._lines, self._bytes = [], 0
 
-    def _read_part(self, number: int) -> list[bytes]:
-        content = self._work.lake.fs.cat_file(self._part(number))
+    def _read_part(self, part: str) -> list[bytes]:
+        content = self._work.lake.fs.cat_file(self._path(part))
         size = int.from_bytes(content[:8], "little")
         lines: bytes = pa.Codec("zstd").decompress(content[8:], size, asbytes=True)
         return lines.split(b"\n")
@@ -139,18 +145,16 @@ class Pulled:
             position = json.loads(self._work.lake.fs.cat_file(self._path("position.json")))
         except FileNotFoundError:
             return
-        for number in range(position["parts"]):
-            rows = [_row(line) for line in self._read_part(number)]
+        for part in position["parts"]:
+            rows = [_row(line) for line in self._read_part(part)]
             for row, changed_at in rows:
                 self._note(row, changed_at)
+            self._parts.append(part)
             self._rows_of_part.append(len(rows))
         self.resume = position["resume"]
         start = position["window_start"]
         self.window_start = datetime.fromisoformat(start) if start else None
         log.info("%d rows of an earlier try are kept; the source is asked for the rest", len(self._ids))
-
-    def _part(self, number: int) -> str:
-        return self._path(f"{number:06d}.jsonl.zst")
 
     def _path(self, *parts: str) -> str:
         return self._work.path("pulled", *parts)

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from include.errors import ConfigurationError
-from include.lake.paths import TRIAL_SUFFIX, manual_run_key, window_run_key
+from include.lake.paths import DRY_RUN_SUFFIX, TRIAL_SUFFIX, manual_run_key, window_run_key
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.settings import number_setting, production_model
@@ -94,10 +94,13 @@ def settle_run(
     model, prompt_version, is_trial = _model_and_prompt(pipeline, endpoint, form, environ)
     if trigger == "manual" or data_interval is None:
         start, end = _form_time(form, "since"), _form_time(form, "until")
+        # What is not written yet is no part of any window: a watermark in the future would hide it.
+        end = end and min(end, run_after)
         run_key = manual_run_key(run_id)
     else:
         start, end = data_interval
-        run_key = window_run_key(start, end, model, prompt_version)
+        # A dry run publishes nothing, so it must not replace what the same window has published.
+        run_key = window_run_key(start, end, model, prompt_version) + (DRY_RUN_SUFFIX if form.get("dry_run") else "")
     window_end = end or run_after
     if start is not None and start >= window_end:
         raise ConfigurationError(

@@ -5,14 +5,11 @@ from datetime import datetime
 from itertools import groupby
 
 from include.lake.paths import Lake, is_trial
-from include.lake.raw_records import PULLED_FROM, pull_notes
+from include.lake.raw_records import PULLED_ALL, pull_notes
 from include.lake.read import read_table
 from include.pipelines.definition import Pipeline
 from include.sources.source import Window
 from include.stages.run_context import RunContext
-
-# What `raw/` notes of a pull that asked the live source; of all others it notes FILES.
-LIVE, FILES = "live source", "files"
 
 
 def source_window(lake: Lake, pipeline: Pipeline, run: RunContext) -> Window:
@@ -33,11 +30,17 @@ def source_window(lake: Lake, pipeline: Pipeline, run: RunContext) -> Window:
     return Window(start, run.window_end)
 
 
+def asks_for_all(run: RunContext) -> bool:
+    """Whether a run that asks the live source asks for all since the last success."""
+    return run.trigger == "scheduled" or (run.trigger == "manual" and run.window_start is None)
+
+
 def last_success(lake: Lake, pipeline: str) -> datetime | None:
     """The watermark: up to when everything of a live source was pulled, by a run that was published.
 
-    It stands in `runs/` and nowhere else, so it moves with a publish only. Trials, backfills and runs with a `since`
-    leave it where it is, and so do runs that read files, samples or `raw/`: they have not asked the source.
+    It stands in `runs/` and nowhere else, so it moves with a publish only. Trials, dry runs, backfills and runs with a
+    `since` leave it where it is, and so do runs that read files, samples or `raw/`: they have not asked the source.
+    A backfill that makes a scheduled night again leaves it too, though the night's row is the backfill's now.
     """
     files = [path for path in lake.files("runs", pipeline) if not is_trial(path)]
     # The day of a run is the one on which its window ends, so the newest day with a success has the watermark.
@@ -49,12 +52,9 @@ def last_success(lake: Lake, pipeline: str) -> datetime | None:
 
 
 def _pulled_until(lake: Lake, pipeline: str, path: str) -> datetime | None:
-    (run,) = read_table(lake, path, ("state", "trigger", "window_start", "window_end")).to_pylist()
-    asked_for_all = run["trigger"] == "scheduled" or (run["trigger"] == "manual" and run["window_start"] is None)
-    if run["state"] != "success" or not asked_for_all:
-        return None
+    (run,) = read_table(lake, path, ("state", "window_end")).to_pylist()
     raw_path = path.replace(lake.table("runs", pipeline), lake.table("raw", pipeline), 1)
-    if not lake.fs.exists(raw_path) or pull_notes(lake, raw_path).get(PULLED_FROM) != LIVE.encode():
+    if run["state"] != "success" or not lake.fs.exists(raw_path) or PULLED_ALL not in pull_notes(lake, raw_path):
         return None
     end: datetime = run["window_end"]
     return end

@@ -37,6 +37,7 @@ def test_a_dag_has_owner_tags_documentation_retries_and_limits(bag: DagBag, name
     assert dag.tags
     assert dag.doc_md
     assert "What a run does" in dag.doc_md
+    assert "arrived late by up to 2 days" in dag.doc_md
     assert dag.max_active_runs == 1
     assert dag.catchup is False
     assert dag.dagrun_timeout
@@ -54,6 +55,12 @@ def test_the_six_stages_follow_each_other(bag: DagBag, name: str) -> None:
         "extract", "plan", "infer", "validate", "publish", "report"
     ]  # fmt: skip
     assert dag.get_task("infer").pool == POOL
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nights_that_run_at_once_plan_and_publish_one_after_the_other(bag: DagBag, name: str) -> None:
+    for task in ("plan", "publish"):
+        assert bag.dags[name].get_task(task).max_active_tis_per_dag == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

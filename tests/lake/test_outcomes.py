@@ -78,3 +78,8 @@ def test_a_trial_knows_the_trials_of_its_own_model_and_prompt_only(lake: Lake) -
     assert known(lake, for_trial=True) == {"tried"}
     assert known(lake, for_trial=True, prompt_version="v2") == set()
     assert known(lake, for_trial=True, model="n") == set()
+
+
+def test_a_run_knows_what_it_published_itself_before(lake: Lake) -> None:
+    outcomes = Outcomes(lake, "support_tickets", "own", "m", "v1", for_trial=False)
+    assert outcomes.own(fingerprints(["own", "published"], ["1", "1"])).tolist() == [True, False]

@@ -15,6 +15,7 @@ from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import WebApi
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
+from include.stages.other_runs import IsRunning, nothing_else_runs
 from include.stages.plan import plan_run
 from include.stages.publish import publish_run
 from include.stages.run_context import RunContext, settle_run
@@ -82,6 +83,7 @@ class Office:
         self.environ: dict[str, str] = {}
         self.desk = Provider(self._answer)
         self.source = Desk(self.desk.base_url)
+        self.server = server
         self.deployment = Deployment(folder, server.base_url)
         self.pipeline: Pipeline = desk_pipeline(self.source)
 
@@ -106,15 +108,25 @@ class Office:
 
     def night(self, end: datetime, trigger: str = "scheduled", **form: Any) -> set[str]:
         """A whole run; returns the ids that it published."""
-        run, lake, endpoint = self.settle(end, trigger, **form), self.deployment.lake, self.deployment.endpoint
+        run = self.settle(end, trigger, **form)
         self.extract(run)
-        for shard in asyncio.run(plan_run(lake, self.pipeline, run, endpoint)):
-            asyncio.run(infer_shard(lake, self.pipeline, run, endpoint, shard))
-        validate_run(lake, self.pipeline, run, endpoint)
-        publish_run(lake, self.pipeline, run)
+        self.publish(run, self.plan(run))
         assert self.deployment.row(run)["state"] == "success"
         results = self.deployment.table("results")
         return set() if results.empty else set(results[results["run_id"] == run.run_id]["record_id"])
+
+    def plan(self, run: RunContext, is_running: IsRunning = nothing_else_runs) -> list[int]:
+        """The second stage alone."""
+        deployment = self.deployment
+        return asyncio.run(plan_run(deployment.lake, self.pipeline, run, deployment.endpoint, is_running))
+
+    def publish(self, run: RunContext, shards: list[int]) -> None:
+        """The stages from `infer` to `publish`."""
+        lake, endpoint = self.deployment.lake, self.deployment.endpoint
+        for shard in shards:
+            asyncio.run(infer_shard(lake, self.pipeline, run, endpoint, shard))
+        validate_run(lake, self.pipeline, run, endpoint)
+        publish_run(lake, self.pipeline, run)
 
     def current(self) -> dict[str, str]:
         """Record id to text of what analysts read."""

@@ -1,9 +1,16 @@
 """What left the house stands in the audit, and nothing else does."""
 
+import asyncio
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from include.errors import EndpointUnusable
+from include.stages.extract import extract_records
+from include.stages.failure import record_failure
+from include.stages.infer import infer_shard
+from include.stages.plan import plan_run
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
 from tests.stages.running import Deployment, tickets
@@ -56,3 +63,49 @@ def test_the_same_run_again_keeps_its_audit(deployment: Deployment) -> None:
     deployment.run()
     deployment.run()
     assert len(deployment.table("audit")) == 6
+
+
+def test_a_run_that_dies_has_its_rows_before_the_first_text_is_sent(deployment: Deployment) -> None:
+    run = deployment.settle()
+    extract_records(deployment.lake, deployment.pipeline, run, deployment.environ)
+    assert asyncio.run(plan_run(deployment.lake, deployment.pipeline, run, deployment.endpoint)) == [0]
+    audit = deployment.table("audit").set_index("record_id")
+    assert sorted(audit.index) == ["P", "T-0000", "T-0001", "T-0002", "T-0003", "T-0004"]
+    # It may have been sent: nobody was left to say so.
+    assert audit["requests"].isna().all()
+    assert list(audit.loc["P", "kinds_redacted"]) == ["EMAIL", "PHONE"]
+
+
+def test_a_run_that_fails_half_way_says_what_it_sent(deployment: Deployment, fault_server: FaultServer) -> None:
+    # One text gets its answer, then the provider says that the quota is used up.
+    fault_server.set_plan(Plan(rules=(Rule(fault="insufficient_quota", marker="Order 3"),)))
+    run = deployment.settle()
+    extract_records(deployment.lake, deployment.pipeline, run, deployment.environ)
+    asyncio.run(plan_run(deployment.lake, deployment.pipeline, run, deployment.endpoint))
+    one_at_a_time = dataclasses.replace(deployment.endpoint, in_flight=1)
+    with pytest.raises(EndpointUnusable):
+        asyncio.run(infer_shard(deployment.lake, deployment.pipeline, run, one_at_a_time, 0))
+    record_failure(deployment.lake, run)
+    audit = deployment.table("audit").set_index("record_id")["requests"]
+    assert len(audit) == 6
+    assert audit.dropna().eq(1).all()
+    assert fault_server.counters().answered_ok - 1 == audit.notna().sum()
+    assert "T-0003" not in audit.dropna().index
+    # The task is cleared after the plan was paid for.
+    fault_server.set_plan(Plan())
+    asyncio.run(infer_shard(deployment.lake, deployment.pipeline, run, deployment.endpoint, 0))
+    deployment.finish(run)
+    assert deployment.table("audit")["requests"].tolist() == [1] * 6
+
+
+def test_a_text_that_is_asked_about_again_has_left_twice(deployment: Deployment) -> None:
+    deployment.run()
+    deployment.run(reprocess="all")
+    audit = deployment.table("audit")
+    assert len(audit) == 12
+    assert audit.groupby("answer_key")["requests"].sum().tolist() == [2] * 6
+
+
+def test_what_a_dry_run_estimates_stays_in_the_house(deployment: Deployment) -> None:
+    deployment.run(dry_run=True)
+    assert deployment.table("audit").empty

@@ -9,14 +9,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from include.errors import RetryLater
 from include.lake.paths import open_lake
 from include.lake.read import read_table
+from include.sources.files import normaliser_of
 from include.sources.source import Window
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
+from include.stages.pulled import Pulled
+from include.stages.work_files import WorkFiles
 from tests.servers.provider import Answer, Asked
 from tests.servers.s3 import S3Server, s3_environ, s3_server
 from tests.stages.office import DAY, HOUR, NIGHT, Office, office
@@ -37,6 +41,21 @@ def test_a_source_that_fails_on_page_40_loses_nothing_and_is_not_asked_twice(off
     counts = office.extract(run)
     assert counts["extracted"] == 450
     assert [asked.query["page"] for asked in office.desk.asked[before:]] == [str(page) for page in range(39, 45)]
+
+
+def test_a_try_that_was_given_up_and_goes_on_disturbs_no_other(office: Office) -> None:
+    for number in range(25):
+        office.write(f"T-{number:03d}", NIGHT - timedelta(minutes=number + 1))
+    work = WorkFiles(office.deployment.lake, office.settle(NIGHT))
+    normaliser = normaliser_of("support_tickets", {}, NIGHT)
+    rows = [normaliser.record(row, row["id"]) for row in office.rows]
+    given_up, retry = Pulled(work), Pulled(work)
+    for tried, part in ((given_up, rows[:10]), (retry, rows[:20]), (given_up, rows[10:])):
+        for row in part:
+            tried.add(row, NIGHT)
+        tried.commit({"page": 1}, None)
+    (kept,) = retry.rows(np.ones(20, dtype=np.bool_))
+    assert [row.record_id for row, _ in kept] == [f"T-{number:03d}" for number in range(20)]
 
 
 def test_a_pull_that_is_made_again_after_it_succeeded_begins_anew(office: Office) -> None:

@@ -103,3 +103,49 @@ def test_a_backfill_takes_up_again_what_is_of_its_own_interval_only(office: Offi
     office.night(NIGHT + DAY)
     # Within its lookback, with an outcome: not processed twice.
     assert office.night(NIGHT + DAY, trigger="backfill", reprocess="all", prompt_version="v2", promote=True) == {"own"}
+
+
+def test_a_backfill_that_makes_a_scheduled_night_again_takes_no_watermark_away(office: Office) -> None:
+    office.night(NIGHT)
+    office.night(NIGHT, trigger="backfill")
+    assert last_success(office.deployment.lake, "support_tickets") == NIGHT
+
+
+def test_a_window_that_reaches_into_the_future_ends_now(office: Office) -> None:
+    until = (NIGHT + 1000 * DAY).isoformat()
+    assert office.settle(NIGHT, trigger="manual", until=until).window_end == NIGHT
+    office.night(NIGHT, trigger="manual", until=until)
+    assert last_success(office.deployment.lake, "support_tickets") == NIGHT
+
+
+def test_what_was_only_tried_is_not_due_at_night(office: Office) -> None:
+    office.write("old", NIGHT - 200 * DAY)
+    office.write("new", NIGHT - HOUR)
+    since = (NIGHT - 300 * DAY).isoformat()
+    assert office.night(NIGHT, trigger="manual", prompt_version="v2", since=since) == {"old", "new"}
+    # What the trial has in `raw/` the night pulls for itself, and keeps for later if it must.
+    run = office.settle(NIGHT)
+    assert office.extract(run)["extracted"] == 1
+    office.rows.clear()
+    assert office.night(NIGHT + DAY) == {"new"}
+
+
+def test_a_dry_run_makes_nothing_due_and_moves_no_watermark(office: Office) -> None:
+    office.write("old", NIGHT - 200 * DAY)
+    office.write("bad", NIGHT - 200 * DAY, " ")
+    assert office.night(NIGHT, trigger="manual", dry_run=True, since=(NIGHT - 300 * DAY).isoformat()) == set()
+    assert office.night(NIGHT, trigger="manual", dry_run=True) == set()
+    assert last_success(office.deployment.lake, "support_tickets") is None
+    assert office.deployment.table("raw").empty
+    assert office.deployment.table("quarantine").empty
+    assert office.night(NIGHT) == set()
+
+
+def test_a_dry_run_of_a_night_leaves_what_the_night_published(office: Office) -> None:
+    office.write("T", NIGHT - HOUR)
+    office.night(NIGHT)
+    before = office.deployment.files()
+    # A backfill that is told to make the night again keeps its run id.
+    run_id = office.settle(NIGHT).run_id
+    assert office.night(NIGHT, trigger="backfill", run_id=run_id, dry_run=True) == {"T"}
+    assert {path: content for path, content in office.deployment.files().items() if path in before} == before

@@ -1,0 +1,56 @@
+"""What other runs of a pipeline are at, or have settled while this one pulled: backfilled nights run at the same time.
+
+Their windows overlap by the lookback, so several of them may have pulled one record. The first to plan it asks.
+"""
+
+import posixpath
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.lake.fingerprints import Lookup, fingerprints
+from include.lake.outcomes import Outcomes
+from include.lake.paths import Lake, is_trial
+from include.lake.row_groups import file_schema, read_groups
+from include.stages.run_context import RunContext
+
+RUN_ID = b"run_id"
+_COLUMNS = ("record_id", "record_version", "not_asked")
+
+IsRunning = Callable[[str], bool]
+
+
+def nothing_else_runs(_: str) -> bool:
+    """For runs without Airflow."""
+    return False
+
+
+def left_to_others(lake: Lake, run: RunContext, records: pa.Table, is_running: IsRunning) -> list[str | None]:
+    """Why each record is none of this run's any more; None: it is.
+
+    Args:
+        records: of the run.
+        is_running: whether the run of an id is under way. What a dead run has left is taken.
+
+    Returns:
+        `already_has_an_outcome`, if another run published or quarantined it since `extract` looked; `in_another_run`,
+        if one is about to. Should that one fail, the record is due in the next run.
+    """
+    if run.is_trial or run.dry_run:
+        return [None] * records.num_rows
+    versions = fingerprints(records["record_id"].to_pylist(), records["record_version"].to_pylist())
+    outcomes = Outcomes(lake, run.pipeline, run.run_key, run.model, run.prompt_version, for_trial=False)
+    is_known = outcomes.known(versions, run.reprocess)
+    lookup = Lookup(versions)
+    for path in lake.fs.glob(f"{lake.table('_work', run.pipeline)}/*/questions.parquet"):
+        run_key = posixpath.basename(posixpath.dirname(path))
+        run_id = (file_schema(lake, path).metadata or {}).get(RUN_ID, b"").decode()
+        if is_trial(run_key) or run_id == run.run_id or run_key == run.run_key or not is_running(run_id):
+            continue
+        for rows in read_groups(lake, path, _COLUMNS):
+            at_it = rows.filter(pc.fill_null(pc.equal(rows["not_asked"], "too_long"), True))
+            lookup.mark(fingerprints(at_it["record_id"].to_pylist(), at_it["record_version"].to_pylist()))
+    reasons = np.where(is_known, "already_has_an_outcome", np.where(lookup.found(versions), "in_another_run", ""))
+    return [reason or None for reason in reasons.tolist()]
