@@ -81,9 +81,9 @@ async def answer_all(
 
 
 def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
-    """Record id to text of the first readable records of the pipeline's source, spread evenly over it."""
-    now = datetime.now(UTC)
-    live, normaliser = live_source(pipeline), normaliser_of(pipeline.name, pipeline.attributes, now)
+    """Record id to redacted text of readable records of the pipeline's source, spread evenly over it."""
+    now, live = datetime.now(UTC), live_source(pipeline)
+    normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
     source: Source = live or Files(source_location(pipeline), pipeline.name)
     items = source.pull(Window(now - pipeline.first_window if live else None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
