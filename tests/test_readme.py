@@ -1,5 +1,7 @@
 """What the README shows works as it says."""
 
+import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -8,12 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from include.pipelines.registry import load_pipeline
+from include.settings import live_source, source_setting
 from tests.fault_server.running import FaultServer
 from tests.stages.running import Deployment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+COMMANDS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -45,6 +50,46 @@ def test_every_make_command_in_the_readme_is_a_recipe() -> None:
     used = set(re.findall(r"\bmake ([a-z-]+)\b", code))
     assert used <= targets
     assert {"run", "test", "try"} <= used
+
+
+def made() -> list[tuple[dict[str, str], list[str]]]:
+    """Environment and arguments of each `make` that the README shows, as a shell gives them."""
+    tell = '-c "import json, os, sys; print(json.dumps([dict(os.environ), sys.argv[1:]]))"'
+    script = f'make() {{ "{sys.executable}" {tell} "$@"; }}\n' + "\n".join(COMMANDS)
+    done = subprocess.run(
+        ["bash", "-euc", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
+    )
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def test_every_make_command_shown_starts_a_program_that_there_is() -> None:
+    commands = made()
+    assert {"run", "test", "try", "new-pipeline"} <= {arguments[0] for _, arguments in commands}
+    for environ, arguments in commands:
+        planned = subprocess.run(
+            ["make", "-n", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, env=environ
+        ).stdout
+        modules = re.findall(r"/python -m ([a-z_.]+)", planned)
+        assert modules and all(importlib.util.find_spec(module) for module in modules), arguments
+
+
+def test_every_source_that_is_set_up_in_a_command_is_the_pipeline_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk import BaseHook
+
+    kinds = set()
+    for environ, (_, *arguments) in made():
+        for name in (argument.partition("=")[2] for argument in arguments if argument.startswith("PIPELINES=")):
+            pipeline = load_pipeline(name)
+            if source_setting(name) in environ:
+                continue
+            assert live_source(pipeline, environ) is not None, name
+            named = [value for setting, value in environ.items() if setting.endswith("_CONNECTION")]
+            named += re.findall(r"://(\w+)@", environ.get("CALL_TRANSCRIPTS_PREFIX", ""))
+            for connection_id in named:
+                variable = f"AIRFLOW_CONN_{connection_id.upper()}"
+                monkeypatch.setenv(variable, environ[variable])
+                kinds.add(type(BaseHook.get_connection(connection_id).get_hook()).__name__)
+    assert kinds == {"HttpHook", "PostgresHook", "AwsGenericHook"}
 
 
 def test_every_folder_and_file_that_the_readme_names_is_there() -> None:

@@ -10,7 +10,7 @@ import time
 from contextlib import nullcontext
 from datetime import UTC, datetime
 
-from include.errors import NightshiftError
+from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import open_lake
 from include.lake.read import read_tables
 from include.limits.limiter import Limiter
@@ -81,9 +81,9 @@ async def answer_all(
 
 
 def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
-    """Record id to text of the first readable records of the pipeline's source, spread evenly over it."""
-    now = datetime.now(UTC)
-    live, normaliser = live_source(pipeline), normaliser_of(pipeline.name, pipeline.attributes, now)
+    """Record id to redacted text of readable records of the pipeline's source, spread evenly over it."""
+    now, live = datetime.now(UTC), live_source(pipeline)
+    normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
     source: Source = live or Files(source_location(pipeline), pipeline.name)
     items = source.pull(Window(now - pipeline.first_window if live else None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
@@ -105,10 +105,12 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     """Ask the production way and the other one, and lay them side by side.
 
     Raises:
-        NightshiftError: the prompt does not exist, or the endpoint cannot be used.
+        NightshiftError: the prompt does not exist, the endpoint cannot be used, or there is no record to ask about.
     """
     own_model = production_model(pipeline, endpoint.is_demo)
     texts = sample_texts(pipeline, count)
+    if not texts:
+        raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")
     ways = [(own_model, pipeline.prompt_version), (model or own_model, prompt)]
     for way_model in dict.fromkeys(way[0] for way in ways):
         await check_endpoint(endpoint, way_model)
@@ -130,6 +132,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--model", help="model to try; the production one if not given")
     parser.add_argument("--count", type=int, default=20, help="records")
     options = parser.parse_args(arguments)
+    if options.count < 1:
+        parser.error("--count (N) is a number of records from 1 on")
     try:
         pipeline, endpoint = load_pipeline(options.pipeline), resolve_endpoint()
         with running_model() if endpoint.is_demo else nullcontext(endpoint.base_url) as base_url:

@@ -73,6 +73,8 @@ def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[s
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
         # Un-pausing a DAG here must not start last night's run beside the one that was asked for.
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+        # At night the pauses between a task's four tries grow to a quarter of an hour; here somebody waits for them.
+        "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY": "60",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),

@@ -122,5 +122,5 @@ def _look_up(folder: str) -> dict[str, float]:
     # In a process of its own, because its memory counts.
     command = [sys.executable, "-m", "tests.bench.lookup", folder]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
-    found: dict[str, float] = json.loads(output)
+    found: dict[str, float] = json.loads(output.splitlines()[-1])
     return found

@@ -6,7 +6,11 @@ from typing import Any
 
 import yaml
 
+from include.pipelines.registry import pipeline_names
+from include.settings import source_setting
+
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
@@ -47,6 +51,26 @@ def test_no_secret_has_a_default_and_no_port_is_open_to_others() -> None:
 def test_every_variable_of_compose_is_in_the_example() -> None:
     used = re.findall(r"(?<!\$)\$\{([A-Z_]+)", TEXT)
     assert set(used) == set(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+
+
+def settings_that_the_code_reads() -> set[str]:
+    """Names of variables in the code, but for pipelines of a company's own, which the README does not know."""
+    pipelines = ROOT / "include" / "pipelines"
+    ours = [name for name in pipeline_names() if f"`{name}`" in README]
+    code = [path for path in (ROOT / "include").rglob("*.py") if not path.is_relative_to(pipelines)]
+    code += [path for name in ours for path in (pipelines / name).rglob("*.py")]
+    named = r'"((?:NIGHTSHIFT|OPENAI|APP_STORE|GOOGLE_PLAY)_[A-Z_]*[A-Z]|[A-Z_]+_(?:CONNECTION|PREFIX))"'
+    found = {name for path in code for name in re.findall(named, path.read_text(encoding="utf-8"))}
+    # `make run` sets the last one for its own tasks.
+    return {*found, *map(source_setting, ours)} - {"NIGHTSHIFT_LOCAL_MODEL_URL"}
+
+
+def test_every_setting_that_the_code_reads_is_in_the_readme_and_reaches_the_containers() -> None:
+    settings = settings_that_the_code_reads()
+    documented = set(re.findall(r"`([A-Z_]+)`", README))
+    assert {name for name in settings if not name.startswith("NIGHTSHIFT_SOURCE_")} <= documented
+    environment = SERVICES["airflow-triggerer"]["environment"]
+    assert {name for name in environment if not name.startswith(("AIRFLOW__", "PYTHONPATH"))} == settings
 
 
 def test_init_migrates_makes_the_pool_and_gives_the_volumes_to_airflows_user() -> None:

@@ -1,10 +1,14 @@
 """`make try` compares two prompts without touching the lake."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from include.local.try_prompt import main
+from include.local.try_prompt import main, sample_texts
+from include.pipelines.registry import load_pipeline
+from include.privacy.policy import RedactionPolicy
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
 from tests.stages.test_whole_run import VALID
@@ -33,3 +37,28 @@ def test_a_prompt_that_does_not_exist_is_named(
     monkeypatch.setenv("OPENAI_BASE_URL", fault_server.base_url)
     assert main(["--pipeline", "support_tickets", "--prompt", "v99", "--count", "1"]) == 1
     assert "v99" in capsys.readouterr().err
+
+
+def test_a_number_of_records_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "0"])
+    assert "from 1 on" in capsys.readouterr().err
+
+
+def test_a_source_without_a_record_is_told(
+    tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tickets.jsonl").touch()
+    monkeypatch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(tmp_path / "tickets.jsonl"))
+    monkeypatch.setenv("OPENAI_BASE_URL", fault_server.base_url)
+    assert main(["--pipeline", "support_tickets", "--prompt", "v2"]) == 1
+    assert "no readable record" in capsys.readouterr().err
+
+
+def test_texts_are_redacted_as_the_pipeline_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "tickets.jsonl"
+    source.write_text(json.dumps({"id": "T-1", "text": "Member M-204117 wrote from 192.0.2.44."}))
+    monkeypatch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
+    policy = RedactionPolicy(kinds=("EMAIL",), patterns={"MEMBER": r"\bM-\d{6}\b"})
+    pipeline = replace(load_pipeline("support_tickets"), redaction=policy)
+    assert sample_texts(pipeline, 1) == {"T-1": "Member <MEMBER_1> wrote from 192.0.2.44."}

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from include.errors import ConfigurationError
@@ -17,6 +19,8 @@ from include.local.summary import progress_line, stage_of
 from include.local.workbench import airflow_home, locked, workbench_environ
 from tests.fault_server.running import FaultServer
 from tests.local.processes import adopting_orphans, descendants
+from tests.servers.provider import Answer, Provider
+from tests.sources.test_zendesk import CUSTOMER, HelpDesk
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +56,14 @@ def test_the_settings_of_another_airflow_in_the_environment_do_no_harm(
     assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] == "True", "a matter of taste stays the user's"
     assert environ["NO_PROXY"] == "intranet,127.0.0.1,localhost"
+
+
+def test_a_task_waits_a_minute_for_its_next_try_at_most(tmp_path: Path) -> None:
+    # What Airflow caps its growing pauses with.
+    capped = "from airflow.sdk.definitions._internal.abstractoperator import MAX_RETRY_DELAY; print(MAX_RETRY_DELAY)"
+    environ = workbench_environ(tmp_path, 8123, model_url=None)
+    done = subprocess.run([sys.executable, "-c", capped], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "60"
 
 
 def test_the_home_of_another_airflow_is_left_alone(tmp_path: Path) -> None:
@@ -117,20 +129,33 @@ def test_the_bundled_model_answers_by_a_schema() -> None:
     assert json.loads(answer["choices"][0]["message"]["content"])["mood"] in ("good", "bad")
 
 
+COMMAND = [sys.executable, "-m", "include.local.run"]
+
+
+def environ_of_run(folder: Path, base_url: str, **settings: str) -> dict[str, str]:
+    """The environment of a `make run ONCE=1` with its lake and its Airflow in a folder."""
+    return os.environ | {
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "NIGHTSHIFT_LAKE": str(folder / "lake"),
+        "OPENAI_BASE_URL": base_url,
+        "PYTHONPATH": str(ROOT),
+        "ONCE": "1",
+        **settings,
+    }
+
+
+def make_run(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return subprocess.run(COMMAND, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+
+
 @pytest.mark.slow
 def test_make_run_once_ends_well_leaves_no_process_and_a_second_one_asks_nothing(
     tmp_path: Path, fault_server: FaultServer
 ) -> None:
-    environ = os.environ | {
-        "AIRFLOW_HOME": str(tmp_path / "airflow"),
-        "NIGHTSHIFT_LAKE": str(tmp_path / "lake"),
-        "OPENAI_BASE_URL": fault_server.base_url,
-        "PYTHONPATH": str(ROOT),
-        "ONCE": "1",
-    }
-    command = [sys.executable, "-m", "include.local.run"]
+    environ = environ_of_run(tmp_path, fault_server.base_url)
     before = descendants()
-    first = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+    first = make_run(environ)
     assert first.returncode == 0, first.stdout + first.stderr
     for name in BY_DEFAULT:
         assert f"Parquet  {tmp_path}/lake/current/{name}" in first.stdout
@@ -138,28 +163,44 @@ def test_make_run_once_ends_well_leaves_no_process_and_a_second_one_asks_nothing
             assert list((tmp_path / "lake" / table / name).rglob("*.*")), (table, name)
     assert descendants() == before
     fault_server.reset()
-    again = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
+    again = make_run(environ)
     assert again.returncode == 0, again.stdout + again.stderr
     assert fault_server.counters().requests == 0
+
+
+@pytest.mark.slow
+def test_make_run_reads_the_help_desk_that_the_environment_names_or_says_what_to_check(
+    tmp_path: Path, fault_server: FaultServer
+) -> None:
+    desk, an_hour_ago = HelpDesk(), (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    desk.open(7, (CUSTOMER, "The kettle burns."), created_at=an_hour_ago, updated_at=an_hour_ago)
+    with Provider(desk.answer) as provider:
+        connection = {"conn_type": "http", "host": provider.base_url, "login": "a@x.com/token", "password": "secret"}
+        environ = environ_of_run(
+            tmp_path,
+            fault_server.base_url,
+            PIPELINES="support_tickets",
+            ZENDESK_CONNECTION="zendesk",
+            AIRFLOW_CONN_ZENDESK=json.dumps(connection),
+        )
+        provider.fail(Answer(401, {"error": "Couldn't authenticate you"}))
+        refused = make_run(environ)
+        assert refused.returncode == 1, refused.stdout + refused.stderr
+        assert "Check login and token of the Airflow connection zendesk" in refused.stdout
+        read = make_run(environ)
+    assert read.returncode == 0, read.stdout + read.stderr
+    (row,) = pd.read_parquet(tmp_path / "lake" / "current" / "support_tickets").to_dict("records")
+    assert (row["record_id"], row["text"]) == ("7", "customer: Subject 7: The kettle burns.")
 
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_no_process_and_the_half_finished_run_does_not_block_the_next_one(tmp_path: Path) -> None:
     from tests.fault_server.plan import Plan
 
-    home = str(tmp_path / "airflow")
     with FaultServer(Plan(latency_seconds=5.0)) as server:
-        environ = os.environ | {
-            "AIRFLOW_HOME": home,
-            "NIGHTSHIFT_LAKE": str(tmp_path / "lake"),
-            "OPENAI_BASE_URL": server.base_url,
-            "PYTHONPATH": str(ROOT),
-            "PIPELINES": "support_tickets",
-            "ONCE": "1",
-        }
-        command = [sys.executable, "-m", "include.local.run"]
+        environ = environ_of_run(tmp_path, server.base_url, PIPELINES="support_tickets")
         before = descendants()
-        process = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(COMMAND, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         for line in process.stdout:
             if "infer" in line:
@@ -168,6 +209,6 @@ def test_ctrl_c_leaves_no_process_and_the_half_finished_run_does_not_block_the_n
         assert process.wait(60) == 130
         assert descendants() == before
         server.set_plan(Plan())
-        again = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+        again = make_run(environ)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "marked 1 runs" in again.stdout
