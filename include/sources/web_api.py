@@ -144,7 +144,10 @@ class WebApi:
             ) as response:
                 body = self._body(response)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _Passing(f"no answer ({type(error).__name__})") from error
+            raise _Passing(
+                f"no answer from {urlsplit(url).netloc} ({type(error).__name__}), which this machine has to reach "
+                "without a proxy"
+            ) from error
         if response.status_code != 200:
             raise self._failure(response, body)
         self._refusals = 0
