@@ -1,5 +1,6 @@
 """Rows of a Parquet file."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO, Any
 
@@ -27,9 +28,9 @@ def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
     number = 0
     try:
         parquet = _opened(file)
-        too_large = _row_group_too_large(parquet)
-        if too_large:
-            yield 1, too_large
+        unusable = _row_group_too_large(parquet) or _ambiguous(parquet)
+        if unusable:
+            yield 1, unusable
             return
         for batch in parquet.iter_batches(batch_size=ROWS_PER_BATCH):
             names = batch.schema.names
@@ -87,6 +88,14 @@ def _row_group_too_large(parquet: pq.ParquetFile) -> BadRow | None:
         "too_large",
         f"the file has a row group of {largest:,} bytes, more than {MAX_ROW_GROUP_BYTES:,}; write smaller ones",
     )
+
+
+def _ambiguous(parquet: pq.ParquetFile) -> BadRow | None:
+    counts = Counter(parquet.schema_arrow.names)
+    twice = next((name for name, count in counts.items() if count > 1), None)
+    if twice is None:
+        return None
+    return BadRow("wrong_format", f"the file has two columns {twice[:100]!r}, and which one counts cannot be told")
 
 
 def _with_python_times(column: pa.Array) -> pa.Array:

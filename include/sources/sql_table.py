@@ -33,7 +33,8 @@ _PARAMETER = re.compile(
     | (?<![:\w]):(?P<name>window_start|window_end)\b""",
     re.VERBOSE | re.DOTALL,
 )
-# Of these Postgres has values that Python has not: infinity, the year 20000, 24:00, JSON in thousands of brackets.
+# Of these Postgres has values that Python has not: infinity, the year 20000, 24:00; JSON in thousands of brackets or
+# with numbers of thousands of digits.
 _TYPES_WITH_MORE = ("date", "time", "timetz", "timestamp", "timestamptz", "interval", "json", "jsonb")
 
 
@@ -150,7 +151,7 @@ class SqlTable:
         kinds = _kinds(error)
         # What follows the first line may quote a row.
         said = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if "DataError" in kinds:
+        if "DataError" in kinds or isinstance(error, ValueError | OverflowError):
             # The driver's own words quote the value, which a customer may have written.
             return ConfigurationError(f"The query {self.query_path} cannot convert a value ({type(error).__name__}).")
         if kinds & {"ProgrammingError", "NotSupportedError"}:
@@ -203,7 +204,7 @@ def streaming_cursor(connection: Any) -> Any:
 
 
 def _take_every_value(cursor: Any) -> None:
-    """What Python cannot hold costs its own row, not the whole query: a time comes as text, nested JSON as nothing."""
+    """What Python cannot hold costs its own row, not the whole query: a time comes as text, JSON as nothing."""
     from psycopg import DataError
     from psycopg.abc import AdaptContext, Buffer
     from psycopg.adapt import Loader
@@ -218,7 +219,7 @@ def _take_every_value(cursor: Any) -> None:
                 return self._loader.load(data)
             except DataError:
                 return bytes(data).decode()
-            except RecursionError:
+            except (RecursionError, ValueError):
                 return None
 
     oids = [cursor.adapters.types[name].oid for name in _TYPES_WITH_MORE]

@@ -20,6 +20,8 @@ _TAG = re.compile(r"</?(?:c|i|b|u|v|ruby|rt|lang|font|br)(?:[.\s/][^<>]*)?>|<[\d
 _LANGUAGE = re.compile(r"^Language:\s{0,8}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\s*$", re.MULTILINE)
 # Captions that scroll repeat a line, by itself and for so long, while the next one is on its way.
 _BLINK_SECONDS = 0.05
+# No caption shows more lines; a cue of a million must not take hours.
+_MOST_LINES = 8
 
 
 def transcript_of_cues(text: str) -> Transcript | None:
@@ -104,7 +106,8 @@ def _without_repeats(cues: Sequence[Turn]) -> Iterator[Turn]:
         most = len(lines) - 1
         if cue.start is not None and cue.end is not None and cue.end - cue.start <= _BLINK_SECONDS:
             most = len(lines)
-        repeated = next((count for count in range(most, 0, -1) if before[-count:] == lines[:count]), 0)
+        tries = range(min(most, _MOST_LINES), 0, -1)
+        repeated = next((count for count in tries if before[-count:] == lines[:count]), 0)
         yield replace(cue, text="\n".join(lines[repeated:]))
         before = lines if cue.text else before
 

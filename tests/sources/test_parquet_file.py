@@ -144,6 +144,16 @@ def test_a_flipped_bit_is_noticed_where_pages_have_checksums(tmp_path: Path) -> 
     assert reasons(read_all(path)) == ["not_parquet"]
 
 
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    """As after a join: rows would get each other's ids."""
+    table = pa.Table.from_arrays([pa.array([value]) for value in ("1", "One", "2")], names=["id", "text", "id"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    (row,) = read_all(tmp_path / "a.parquet")
+    assert isinstance(row, UnreadableRecord)
+    assert row.error_type == "wrong_format"
+    assert "two columns 'id'" in row.error_message
+
+
 def test_rows_before_the_damage_are_kept(tmp_path: Path) -> None:
     columns = {"id": [str(n) for n in range(2_000)], "text": [f"The parcel number {n} is late" for n in range(2_000)]}
     read_table(

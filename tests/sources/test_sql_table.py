@@ -206,11 +206,11 @@ def test_a_time_that_python_does_not_have_costs_its_own_row_only(moment: str, da
     assert outcomes(table) == ["0", "bad_timestamp", "2"]
 
 
-def test_json_that_is_nested_too_deeply_costs_its_own_value_only(database: Any, table: SqlTable) -> None:
+@pytest.mark.parametrize("value", ["repeat('[', 2000) || repeat(']', 2000)", "repeat('9', 5000)"])
+def test_json_that_python_cannot_hold_costs_its_own_value_only(value: str, database: Any, table: SqlTable) -> None:
     insert(database, 1, NIGHT - timedelta(hours=1))
     table.query_path.write_text(
-        "SELECT id, answer AS text, (repeat('[', 2000) || repeat(']', 2000))::json AS labels "
-        "FROM survey WHERE updated_at >= :window_start"
+        f"SELECT id, answer AS text, ({value})::jsonb AS labels FROM survey WHERE updated_at >= :window_start"
     )
     (row,) = table.pull(Window(None, NIGHT), None)
     assert row.row == {"id": 1, "text": "Too slow. Fix it.", "labels": None}

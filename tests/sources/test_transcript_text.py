@@ -1,5 +1,7 @@
 """Plain text, WebVTT and SubRip: who says what, and when."""
 
+import time
+
 import pytest
 
 from include.sources.transcript import Transcript, Turn
@@ -201,6 +203,14 @@ def test_scrolling_captions_are_read_once() -> None:
         (None, "is late", 2.01),
         (None, "again", 4.01),
     ]
+
+
+def test_a_cue_of_a_hundred_thousand_lines_is_read_in_no_time() -> None:
+    lines = "a\n" * 100_000
+    text = f"WEBVTT\n\n00:01.000 --> 00:01.010\n{lines}b\n\n00:01.010 --> 00:01.020\n{lines}"
+    began = time.monotonic()
+    transcript_of_cues(text)
+    assert time.monotonic() - began < 20
 
 
 def test_what_somebody_says_twice_is_said_twice() -> None:
