@@ -63,6 +63,13 @@ def test_the_next_run_takes_up_what_the_money_did_not_reach_for(
     assert len(deployment.table("current")) == RECORDS
 
 
+def test_a_text_that_the_money_did_not_reach_for_has_not_left_the_house(deployment: Deployment) -> None:
+    row = deployment.finish(answer_with(deployment, 0.5))
+    audit = deployment.table("audit")
+    assert len(audit) == row["published"] < RECORDS
+    assert audit["requests"].eq(1).all()
+
+
 def test_a_pipeline_may_hold_a_run_that_is_not_whole_and_nothing_is_paid_twice(
     deployment: Deployment, fault_server: FaultServer
 ) -> None:
