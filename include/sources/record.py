@@ -41,7 +41,8 @@ class UnreadableRecord:
         source: pipeline name.
         occurred_at: UTC, if it was readable.
         error_type: `invalid_utf8`, `not_json`, `not_csv`, `not_parquet`, `damaged_file`, `missing_id`, `empty_text`,
-            `bad_timestamp`, `too_large`; of whole files also `wrong_format`, `not_text`, `not_transcript`, `too_short`.
+            `bad_timestamp`, `too_large`; of whole files also `wrong_format`, `not_text`, `not_transcript`,
+            `too_short`, `no_permission`.
         error_message: one line that names the file and the line.
         raw: redacted head of the raw row.
     """
