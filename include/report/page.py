@@ -25,7 +25,8 @@ SKIPPED_IN_WORDS = {
     "duplicate_id": "an older copy of another record in the source",
     "limit": "above the run's limit; due in the next run",
     "budget": "above the run's budget; due in the next run",
-    "dry_run": "only estimated; due in the next run",
+    "in_another_run": "asked about by another run at the same time",
+    "dry_run": "only estimated; left for the next run",
 }
 
 
