@@ -8,7 +8,9 @@ from include.privacy.addresses import STREET_ENDINGS, STREET_WORDS
 from include.privacy.emails import AT_WORDS
 from include.privacy.finding import Anchor
 from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
-from include.privacy.name_lists import given_names
+from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
+from include.privacy.name_forms import POSSESSIVE
+from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names
 from include.privacy.people import NAME_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
@@ -27,8 +29,9 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
     ):
         for word in dict.fromkeys(words):
             searches[word] += (name,)
-    for word, name in NAME_WORDS.items():
-        searches[word] += (name,)
+    for words_of_names in (NAME_WORDS, CUE_WORDS, dict.fromkeys(ROLE_WORDS, "role")):
+        for word, name in words_of_names.items():
+            searches[word] += (name,)
     return dict(searches)
 
 
@@ -38,15 +41,17 @@ _SEARCHES = _searches_by_word()
 def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
     """Anchors by the name of the search that they concern, in the order of the text."""
     anchors: dict[str, list[Anchor]] = {}
-    names = given_names()
+    names, ambiguous = given_names(), ambiguous_given_names()
     for match in _WORD.finditer(text):
         said = match.group()
         word = said.lower()
         for search in _SEARCHES.get(word, ()):
             anchors.setdefault(search, []).append(Anchor(*match.span(), word))
         if said[0] < "a" or said[0] > "z":
-            if said in names:
+            if said in names or (POSSESSIVE.sub("", said) in names and word.replace("’", "'") not in SHOPS):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
+            elif said in ambiguous:
+                anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
             if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))
     return anchors

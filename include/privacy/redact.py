@@ -14,14 +14,17 @@ from include.privacy.national_ids import find_national_ids
 from include.privacy.payment import find_cards, find_ibans
 from include.privacy.people import find_people
 from include.privacy.phone_numbers import find_phone_numbers
+from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
 from include.privacy.spoken_numbers import find_spoken_numbers
 from include.sources.clean import clean_text
 
 # What a model says beyond it is not worth keeping.
 MAX_OUTPUT_CHARACTERS = 20_000
+# Whoever writes `<EMAIL_999999>` shall not make us write numbers that are no placeholders any more.
+HIGHEST_NUMBER = 99_999
 _DIGIT = re.compile(r"\d")
-_AT = re.compile(r"[@＠]|%40")
+_AT = re.compile(r"@|%40|&#64;|&commat;")
 _DEFAULT_POLICY = RedactionPolicy()
 
 # Kinds of a search, what its text must have for it to be worth while, and the search: the surest come first, for what
@@ -34,10 +37,10 @@ _SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
     (frozenset({"NATIONAL_ID"}), _DIGIT, find_national_ids),
     (frozenset({"IP"}), _DIGIT, find_ips),
     (frozenset({"CARD", "ACCOUNT", "NATIONAL_ID", "SECRET", "PHONE"}), None, find_spoken_numbers),
-    (frozenset({"SECRET"}), _DIGIT, find_secrets),
+    (frozenset({"SECRET"}), None, find_secrets),
     (frozenset({"BIRTHDATE"}), None, find_birthdates),
     (frozenset({"ACCOUNT"}), _DIGIT, find_accounts),
-    (frozenset({"ADDRESS"}), _DIGIT, find_addresses),
+    (frozenset({"ADDRESS"}), None, find_addresses),
     (frozenset({"PHONE"}), _DIGIT, find_phone_numbers),
     (frozenset({"PERSON"}), None, find_people),
 )
@@ -79,11 +82,12 @@ class Redactor:
             label: name of the column, if it is not the record's text: digits in `order_id` are no telephone number.
         """
         if label and label.casefold() in self._policy.person_columns and text:
-            return self._placeholder(Finding(0, len(text), "PERSON", self._people.get(text, text.casefold())))
+            return self._placeholder(self._person(text))
         prefix = f"{label.replace('_', ' ')}: " if label else ""
+        view = plain_view(text)
         findings = [
-            Finding(max(found.start - len(prefix), 0), found.end - len(prefix), found.kind, found.key)
-            for found in self._find_all(prefix + text)
+            Finding(*view.span(max(found.start - len(prefix), 0), found.end - len(prefix)), found.kind, found.key)
+            for found in self._find_all(prefix + view.text)
             if found.end > len(prefix)
         ]
         parts, position = [], 0
@@ -91,6 +95,10 @@ class Redactor:
             parts += [text[position : finding.start], self._placeholder(finding)]
             position = finding.end
         return "".join([*parts, text[position:]])
+
+    def _person(self, name: str) -> Finding:
+        plain = plain_view(name).text
+        return Finding(0, len(name), "PERSON", self._people.get(plain, plain.casefold()))
 
     def _find_all(self, text: str) -> list[Finding]:
         """All findings; none overlaps another."""
@@ -111,7 +119,8 @@ class Redactor:
         """The text with its placeholders hidden; new ones are counted from the highest of them on."""
         for placeholder in PLACEHOLDER.finditer(text):
             kind, number = placeholder.groups()
-            self._count[kind] = max(self._count.get(kind, 0), int(number))
+            if int(number) <= HIGHEST_NUMBER:
+                self._count[kind] = max(self._count.get(kind, 0), int(number))
         return PLACEHOLDER.sub(lambda placeholder: TAKEN * len(placeholder.group()), text)
 
     def _placeholder(self, finding: Finding) -> str:
