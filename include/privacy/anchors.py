@@ -10,7 +10,7 @@ from include.privacy.finding import Anchor
 from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
 from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
 from include.privacy.name_forms import POSSESSIVE
-from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names
+from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names, surnames
 from include.privacy.people import NAME_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
@@ -41,7 +41,7 @@ _SEARCHES = _searches_by_word()
 def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
     """Anchors by the name of the search that they concern, in the order of the text."""
     anchors: dict[str, list[Anchor]] = {}
-    names, ambiguous = given_names(), ambiguous_given_names()
+    names, ambiguous, family_names = given_names(), ambiguous_given_names(), surnames()
     for match in _WORD.finditer(text):
         said = match.group()
         word = said.lower()
@@ -50,7 +50,9 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
         if said[0] < "a" or said[0] > "z":
             if said in names or (POSSESSIVE.sub("", said) in names and word.replace("’", "'") not in SHOPS):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
-            elif said in ambiguous:
+            elif said in family_names:
+                anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
+            if said in ambiguous:
                 anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
             if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))

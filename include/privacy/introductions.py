@@ -12,6 +12,23 @@ INTRODUCTIONS = {
     "name": r"name(?: is| was| ist|:| of) ",
     "under": r"under (?:the |my |his |her )?name (?:of )?",
     "namen": r"namen von ",
+    **{
+        word: rf"{word}(?: is|:| ist| es| est| è| é| to| är) "
+        for word in (
+            *(
+                "surname",
+                "forename",
+                "nachname",
+                "vorname",
+                "familienname",
+                "apellido",
+                "apellidos",
+                "prénom",
+                "cognome",
+            ),
+            *("cognome", "apelido", "sobrenome", "achternaam", "voornaam", "imię", "nazwisko", "efternamn", "förnamn"),
+        )
+    },
     "attn": r"attn[.:]{0,2} ",
     "fao": r"fao:? ",
     "имя": r"имя:? ",
@@ -57,7 +74,8 @@ _THING = (
     r"|hotel|restaurant|bank|school"
     r"|street|place|party|game|city|town|movie|show|song|item|file|device|organi[sz]ation|event|airline|plan|package))"
 )
-_NAME_ASKED = re.compile(rf"(?:name|nombre|nom|nome|naam|namn){_THING}" + _ANSWER, re.IGNORECASE)
+_ASKED = r"(?:\w*name|nombre|apellidos?|nom|prénom|\w*nome|\w*naam|\w*namn|nazwisko)"
+_NAME_ASKED = re.compile(_ASKED + _THING + _ANSWER, re.IGNORECASE)
 _SPEAKER_ASKED = re.compile(r"(?:speaking|talking)(?: with| to)?" + _ANSWER, re.IGNORECASE)
 _ANSWER_END = re.compile(r"[.,!?]|\s*\n|$")
 # Whoever says one of these may go on with the own name.
@@ -98,7 +116,8 @@ def introduced(text: str, anchor: Anchor) -> Name | None:
     if said is None:
         return None
     name = name_at(text, said.end()) or _in_small_letters(text, said.end())
-    return None if name and is_a_company(name.words[0]) else name
+    is_a_firm = name and anchor.word in ("behalf", "holder") and is_a_company(name.words[0])
+    return None if is_a_firm else name
 
 
 def asked_speaker(text: str, anchor: Anchor) -> Name | None:
@@ -120,6 +139,8 @@ def said_of_self(text: str, anchor: Anchor) -> Name | None:
     is_turn = _TURN_BEFORE.search(text, max(anchor.start - 60, 0), anchor.start)
     is_after_greeting = _GREETING_BEFORE.search(text, max(anchor.start - 24, 0), anchor.start)
     is_known = len(name.words) > 1 or name.words[0] in ambiguous_given_names()
+    if anchor.word == "this" and _SPEAKING_END.match(text, name.end):
+        return name
     is_sentence = anchor.word != "this" and _SENTENCE_BEFORE.search(text, max(anchor.start - 4, 0), anchor.start)
     is_announced = is_turn or is_after_greeting or is_sentence or _SPEAKING_END.match(text, name.end)
     return name if (is_known and is_announced) or (is_after_greeting and _HERE_END.match(text, name.end)) else None

@@ -7,8 +7,8 @@ company that the lists know.
 import re
 
 from include.privacy.finding import Anchor, word_set
-from include.privacy.name_forms import WORD, Name, name_at
-from include.privacy.name_lists import is_a_company, is_in_a_list, may_be_a_name, surnames
+from include.privacy.name_forms import WORD, Name, name_at, word_at
+from include.privacy.name_lists import given_names, is_a_company, is_in_a_list, may_be_a_name, surnames
 
 _PERSON = (
     r"(?:agent|rep|representative|lady|man|guy|gentleman|woman|girl|boy|person|employee|someone|somebody|advis[eo]r|clerk"
@@ -36,6 +36,8 @@ _BEFORE_NAME = {
     **dict.fromkeys(("kudos", "shoutout", "props", "compliments", "praise"), (r"\S+ (?:to|for) ", "")),
     "out": (r"out (?:to|for) ", r"\b(?:shout|call)[ -]$"),
     "thankful": (r"thankful to ", ""),
+    "through": (r"through to ", ""),
+    **dict.fromkeys(("atendió", "atendeu", "ayudó", "ajudou"), (r"\S+ (?:la |el |a |o )?", "")),
     **dict.fromkeys(
         ("spoke", "spoken", "speaking", "speak", "talked", "talking", "chatted", "chatting", "dealt", "dealing", "met"),
         (r"\S+ (?:again |directly |briefly |today |yesterday )?(?:to|with) ", ""),
@@ -100,6 +102,10 @@ ROLE_WORDS = (
         "landlord",
         "tenant",
         "boss",
+        "employee",
+        "hire",
+        "intern",
+        "student",
         "guest",
         "patient",
     ),
@@ -108,6 +114,7 @@ _KIND_DEEDS = ("helped", "assisted", "assured")
 CUE_WORDS = {
     **dict.fromkeys(_BEFORE_NAME, "cue"),
     **dict.fromkeys(("from", "vom", "von", "del", "dal", "du", "da", "van"), "origin"),
+    **dict.fromkeys(("here", "hier", "ici", "aquí", "qui", "aqui"), "here"),
     **dict.fromkeys(_MANNERS, "manner"),
     **dict.fromkeys(_DEEDS, "deed"),
     **dict.fromkeys(
@@ -133,6 +140,9 @@ _WAS_BEFORE = re.compile(
 )
 _TO_ME = re.compile(r"\S+ (?:me|us|that|my|to)\b")
 _THANKS = re.compile(r"\S+(?: you)?(?: (?:so much|very much|a lot|again))?(?:,| to| a)? ")
+_AFTER_HERE = re.compile(r"[.,!\n]|$| (?:again|from|calling|with)\b")
+_BEFORE_HERE = re.compile(r"(?:^|[.!?\n:] ?|\b(?:hi|hey|hello|its|it's|yes|hallo),? )$", re.IGNORECASE)
+_LAST_WORD = re.compile(r"(?<![\w'’.-])(?P<name>[^\W\d_][\w'’-]+) $")
 _CHARACTERS = 60
 
 
@@ -143,6 +153,9 @@ def named(text: str, anchor: Anchor) -> Name | None:
     if after is None or (before and not before.search(text, max(anchor.start - _CHARACTERS, 0), anchor.start)):
         return None
     name = plausible(name_at(text, after.end()))
+    if name is None and anchor.word == "through":
+        word = word_at(text, after.end())
+        return word if word and word.words[0].islower() and may_be_a_name(word.words[0]) else None
     following = WORD.match(text, name.end + 1) if name else None
     return None if following and following.group().casefold() in _OF_A_COMPANY else name
 
@@ -159,8 +172,31 @@ def with_a_role(text: str, anchor: Anchor) -> Name | None:
 def thanked(text: str, anchor: Anchor) -> Name | None:
     """`thanks Siobhán and Tariq at the branch`."""
     said = _THANKS.match(text, anchor.start)
-    name = plausible(name_at(text, said.end())) if said else None
+    if said is None:
+        return None
+    name = plausible(name_at(text, said.end())) or given_in_small_letters(text, said.end())
     return name if name and _THANKED_FOR.match(text, name.end) else None
+
+
+def given_in_small_letters(text: str, position: int) -> Name | None:
+    """A given name of the list in small letters, as chats and transcripts have it."""
+    word = word_at(text, position)
+    is_given = word and word.words[0].islower() and word.words[0].capitalize() in given_names()
+    return word if word and is_given and may_be_a_name(word.words[0]) else None
+
+
+def here(text: str, anchor: Anchor) -> Name | None:
+    """`Bex here again`, at the beginning of a sentence or behind a greeting."""
+    name = _before(text, anchor.start - 1) if _AFTER_HERE.match(text, anchor.end) else None
+    return name if name and _BEFORE_HERE.search(text, max(name.start - 12, 0), name.start) else None
+
+
+def family_name(text: str, anchor: Anchor) -> Name | None:
+    """Two words of which the second is a family name of the list: `Xanthe Okafor`."""
+    last = _LAST_WORD.search(text, max(anchor.start - _CHARACTERS // 2, 0), anchor.start)
+    name = plausible(name_at(text, last.start("name"))) if last else None
+    is_name = name and name.end >= anchor.end and may_be_a_name(name.words[0]) and not name.words[0].isupper()
+    return name if is_name else None
 
 
 def companion_of(text: str, name: Name) -> Name | None:
@@ -220,13 +256,14 @@ _COURTESY = re.compile(
 
 _OF_A_COMPANY = word_set(
     "bank mortgage loan loans llc inc ltd corp co services servicing collection"
-    " collections credit financial insurance group"
+    " collections credit financial insurance group broadband telecom energy"
+    " airlines airways media networks systems recovery"
 )
 
 
 def plausible(name: Name | None) -> Name | None:
     """A name in which a word is in a list of names, or none is a word or a company."""
-    if name is None or is_a_company(name.words[0]) or _OF_A_COMPANY & {word.casefold() for word in name.words}:
+    if name is None or any(map(is_a_company, name.words)) or _OF_A_COMPANY & {word.casefold() for word in name.words}:
         return None
     long = [word for word in name.words if len(word) > 1 and not word.endswith(".")]
     is_known = any(map(is_in_a_list, long))

@@ -100,7 +100,7 @@ def _is_signature(name: Name) -> bool:
 _SPELT = re.compile(r"\b(?:spell(?:ed|ing|s)?|spelt|buchstabier\w*|deletre\w*|épel\w*|spel(?:t|len))\b", re.IGNORECASE)
 _LETTERS = re.compile(r"(?<!\w)[^\W\d_]{1,2}(?:[ .,-]{1,2}[^\W\d_]{1,2}(?!\w)){2,40}")
 _NEXT_TURN = re.compile(r"[^\n]{0,80}\n[^\n:]{1,24}: (?P<answer>[^\n]{1,120})")
-_SPELT_NAME = re.compile(r"\bname", re.IGNORECASE)
+_SPELT_NAME = re.compile(r"name\b|\b(?:that|it|yourself)\b", re.IGNORECASE)
 _REACH = 40
 _RADIO_ALPHABET = word_set(
     """

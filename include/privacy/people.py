@@ -12,7 +12,10 @@ from include.privacy.introductions import INTRODUCTIONS, SELF, answering, asked_
 from include.privacy.name_cues import (
     ambiguous,
     companion_of,
+    family_name,
     from_an_office,
+    given_in_small_letters,
+    here,
     named,
     of_a_deed,
     of_a_manner,
@@ -36,7 +39,8 @@ _LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")
 _TITLES = word_set(
     """
     mr mrs ms miss mx dr prof herr herrn frau señor señora señorita sr sra srta sig signor signora monsieur madame
-    mme mevrouw meneer dhr mevr pan pani bay bayan mister missus senhor senhora dottor dottore dottoressa
+    mme mevrouw meneer dhr mevr pan panem panu pani panią bay bayan mister missus senhor senhora dottor
+    dottore dottoressa
     """
 )
 # These are titles in small letters too.
@@ -70,7 +74,7 @@ _GREETINGS = word_set(
 _CLOSINGS = word_set(
     """
     regards wishes cheers thanks thank sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
-    salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
+    signed salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
     merci danke gracias grazie obrigado obrigada dziękuję bedankt tack mvh mfg dhanyavaad dhanyavad shukriya
     """
 )
@@ -186,8 +190,10 @@ def _accompanied(text: str, anchor: Anchor) -> Name | None:
     answer = asked_speaker(text, anchor)
     said = _ACCOMPANIED[anchor.word].match(text, anchor.start)
     name = name_at(text, said.end()) if said else None
-    if answer is not None or name is None:
+    if answer is not None or said is None:
         return answer
+    if name is None:
+        return given_in_small_letters(text, said.end())
     is_relative = (
         may_be_a_name(name.words[0])
         and anchor.word in _RELATIVES
@@ -203,16 +209,18 @@ def _greeted(text: str, anchor: Anchor) -> Name | None:
         return name
     word = word_at(text, anchor.end + 1)
     is_greeted = word and word.words[0] in ambiguous_given_names() and text[word.end : word.end + 1] in ",!\n"
-    return word if is_greeted else None
+    return word if is_greeted else given_in_small_letters(text, anchor.end + 1)
 
 
 def _signed(text: str, anchor: Anchor) -> Name | None:
     """A name that is all there is on the line after a closing, or behind its comma at the end of the line."""
     closing = _AFTER_CLOSING.match(text, anchor.start)
-    name = name_at(text, closing.end()) if closing else None
+    name = (name_at(text, closing.end()) or given_in_small_letters(text, closing.end())) if closing else None
     if closing is None or name is None or not LINE_END.match(text, name.end):
         return None
     if "\n" in closing["gap"]:
+        return name
+    if not name.words[0][0].isupper():
         return name
     is_regards = anchor.word not in _THANKS and plausible(name) is not None
     return name if "," in closing["gap"] and (is_regards or any(map(is_in_a_list, name.words))) else None
@@ -248,6 +256,8 @@ _FINDERS = {
     "cue": named,
     "role": with_a_role,
     "origin": from_an_office,
+    "here": here,
+    "surname": family_name,
     "manner": of_a_manner,
     "deed": of_a_deed,
     "quoted": of_a_quotation,

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent
 # The rules were made with the labelled texts in sight; the held-out ones were written by somebody who had not seen
 # the rules, until what they missed was mended. The floors lie a little below what is reached, so that a change that
 # loses something is seen.
-@pytest.mark.parametrize(("name", "recall", "precision"), [("labelled", 0.99, 0.99), ("held_out", 0.9, 0.98)])
+@pytest.mark.parametrize(("name", "recall", "precision"), [("labelled", 0.99, 0.99), ("held_out", 0.96, 0.98)])
 def test_marked_personal_data_is_found_and_little_else(name: str, recall: float, precision: float) -> None:
     scores = score(read_labelled(FOLDER / f"{name}.txt"), lambda text: spans_of(text, redact(text)))
     print(f"\n{name}\n{table(scores)}")
