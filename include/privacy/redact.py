@@ -18,6 +18,7 @@ from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
 from include.privacy.spoken_numbers import find_spoken_numbers
 from include.sources.clean import clean_text
+from include.sources.fields import column_name
 
 # What a model says beyond it is not worth keeping.
 MAX_OUTPUT_CHARACTERS = 20_000
@@ -81,7 +82,7 @@ class Redactor:
             text: cleaned by `clean_text`. Redacting twice changes nothing.
             label: name of the column, if it is not the record's text: digits in `order_id` are no telephone number.
         """
-        if label and label.casefold() in self._policy.person_columns and text:
+        if label and text and column_name(label) in self._policy.person_columns:
             return self._placeholder(self._person(text))
         prefix = f"{label.replace('_', ' ')}: " if label else ""
         view = plain_view(text)

@@ -62,12 +62,30 @@ def test_a_name_in_a_column_is_the_same_person_in_the_text() -> None:
         ({"patterns": {"EMAIL": "x"}}, "cannot be named 'EMAIL'"),
         ({"patterns": {"ORDER": "("}}, "is wrong"),
         ({"patterns": {"ORDER": r"(\w+)+x"}}, "repeats a repetition"),
+        ({"patterns": {"ORDER": r"(\w+\s?)*x"}}, "repeats a repetition"),
+        ({"patterns": {"ORDER": r"(?:a|aa)+x"}}, "repeats a repetition"),
+        ({"patterns": {"ORDER": r"((a+)b)*x"}}, "repeats a repetition"),
+        ({"patterns": {"ORDER": r"(?P<n>\d+,){8}x"}}, "repeats a repetition"),
         ({"patterns": {"ORDER": r"\d*"}}, "matches the empty text"),
     ],
 )
 def test_a_policy_that_cannot_work_says_so(settings: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(says)):
         RedactionPolicy(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"(\d{4}-){3}\d{4}", r"[+*)(|]+x", r"(A|B)-\d+", r"\(\d+\)+", r"(?:AB)+\d{2,4}", r"[]|)]+x"]
+)
+def test_a_pattern_that_repeats_only_what_is_always_the_same_is_taken(pattern: str) -> None:
+    assert RedactionPolicy(patterns={"ORDER": pattern}).patterns == {"ORDER": pattern}
+
+
+def test_columns_are_named_as_in_the_source_or_as_in_the_records() -> None:
+    policy = RedactionPolicy(person_columns=("Seller Name",), customer_id_columns=("Shopper-ID", "user"))
+    assert policy.customer_id_columns == ("shopper_id", "user")
+    assert Redactor(policy).redact("the quiet shop", "SELLER NAME") == "<PERSON_1>"
+    assert Redactor(policy).redact("the quiet shop", "seller_name") == "<PERSON_1>"
 
 
 def test_kinds_are_read_off_a_redacted_text() -> None:
