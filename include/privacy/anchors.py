@@ -11,6 +11,8 @@ from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_W
 from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
 from include.privacy.name_forms import POSSESSIVE
 from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names, surnames
+from include.privacy.name_places import SPELLING_WORDS
+from include.privacy.national_ids import ID_WORDS
 from include.privacy.people import NAME_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
@@ -23,6 +25,8 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
         ("account", ACCOUNT_WORDS),
         ("secret", SECRET_WORDS),
         ("birth", BIRTH_WORDS),
+        ("national_id", ID_WORDS),
+        ("spelt", SPELLING_WORDS),
         ("spoken_email", AT_WORDS),
         ("spoken_number", DIGIT_WORDS),
         ("street", STREET_WORDS),

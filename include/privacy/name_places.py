@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from include.privacy.finding import word_set
+from include.privacy.finding import Anchor, word_set
 from include.privacy.name_forms import WORD, Name, name_at
 from include.privacy.name_lists import (
     ambiguous_given_names,
@@ -97,7 +97,12 @@ def _is_signature(name: Name) -> bool:
 
 
 # `k o w a l s k i`, `K-O-W-A-L-S-K-I`, as it comes after a question for it or after `spelt`.
-_SPELT = re.compile(r"\b(?:spell(?:ed|ing|s)?|spelt|buchstabier\w*|deletre\w*|épel\w*|spel(?:t|len))\b", re.IGNORECASE)
+SPELLING_WORDS = word_set(
+    """
+    spell spelled spelling spells spelt buchstabieren buchstabiere buchstabiert deletrear deletrea deletreo épeler
+    épelez épelle spellen spel gespeld
+    """
+)
 _LETTERS = re.compile(r"(?<!\w)[^\W\d_]{1,2}(?:[ .,-]{1,2}[^\W\d_]{1,2}(?!\w)){2,40}")
 _NEXT_TURN = re.compile(r"[^\n]{0,80}\n[^\n:]{1,24}: (?P<answer>[^\n]{1,120})")
 _SPELT_NAME = re.compile(r"name\b|\b(?:that|it|yourself)\b", re.IGNORECASE)
@@ -112,14 +117,14 @@ _RADIO_ALPHABET = word_set(
 MOST_LETTERS = 2
 
 
-def spelt(text: str) -> Iterator[Name]:
-    """Names that are spelt letter by letter."""
-    for word in _SPELT.finditer(text):
-        line_end = text.find("\n", word.end(), word.end() + _REACH)
-        for letters in _LETTERS.finditer(text, word.end(), line_end if line_end >= 0 else word.end() + _REACH):
+def spelt(text: str, anchors: Sequence[Anchor]) -> Iterator[Name]:
+    """Names that are spelt letter by letter, behind words such as `spelt` or in the answer to them."""
+    for word in anchors:
+        line_end = text.find("\n", word.end, word.end + _REACH)
+        for letters in _LETTERS.finditer(text, word.end, line_end if line_end >= 0 else word.end + _REACH):
             yield _spelt_name(letters)
-        turn = _NEXT_TURN.match(text, word.end())
-        if turn and _SPELT_NAME.search(text, word.end(), turn.start("answer")):
+        turn = _NEXT_TURN.match(text, word.end)
+        if turn and _SPELT_NAME.search(text, word.end, turn.start("answer")):
             yield from _spelt_answer(text, *turn.span("answer"))
 
 

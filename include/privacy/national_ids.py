@@ -32,7 +32,7 @@ from stdnum.ro import cnp
 from stdnum.se import personnummer
 from stdnum.tr import tckimlik
 
-from include.privacy.finding import Finding, Searched
+from include.privacy.finding import Finding, Searched, word_set
 
 WORDS_BEFORE = 60
 
@@ -96,14 +96,22 @@ _DIGITS = re.compile(r"\d(?:\D{0,2}\d){5}|[A-Za-z]\d{4}[A-Za-z]")
 _FEW_DIGITS = re.compile(r"\d(?:\D{0,2}\d){3}")
 _CLEAR_FORMS = tuple(form for form in _FORMS if form.names is None)
 _NAMED_FORMS = tuple(form for form in _FORMS if form.names is not None)
-_ANY_NAME = re.compile("|".join(form.names.pattern for form in _NAMED_FORMS if form.names), re.IGNORECASE)
+# The first words of those names.
+ID_WORDS = word_set(
+    """
+    ssn ssns social nhs sin steuer steuerid steuernummer steuernr steueridentifikationsnummer idnr tax bsn
+    identifikationsnummer burgerservicenummer sofinummer cpf aadhaar aadhar uidai pesel cpr personnummer fødselsnummer
+    fodselsnummer sv svnr sozialversicherungsnummer rijksregisternummer insz niss registre nif contribuinte t tc kimlik
+    tfn cnp
+    """
+)
 
 
 def find_national_ids(searched: Searched) -> Iterator[Finding]:
     """Identity, tax, health and social security numbers of persons, in the forms above."""
     text = searched.text
     forms = _CLEAR_FORMS if _DIGITS.search(text) else ()
-    if _FEW_DIGITS.search(text) and _ANY_NAME.search(text):
+    if searched.anchors.get("national_id") and _FEW_DIGITS.search(text):
         forms += _NAMED_FORMS
     for form in forms:
         for match in form.pattern.finditer(text):

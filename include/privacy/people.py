@@ -116,11 +116,13 @@ def find_people(searched: Searched) -> Iterator[Finding]:
         *speakers(text),
         *correspondents(text),
         *signatures(text),
-        *spelt(text),
+        *spelt(text, searched.anchors.get("spelt", ())),
         *introduced_without_capitals(text),
     ]
-    for anchor_name, find in _FINDERS.items():
-        names += filter(None, (find(text, anchor) for anchor in searched.anchors.get(anchor_name, ())))
+    for anchor_name, anchors in searched.anchors.items():
+        find = _FINDERS.get(anchor_name)
+        if find is not None:
+            names += filter(None, [find(text, anchor) for anchor in anchors])
     names += filter(None, [companion_of(text, name) for name in names])
     words: set[str] = set()
     for name in sorted(names, key=lambda name: -len(name.words)):

@@ -53,6 +53,8 @@ def find_spoken_numbers(searched: Searched) -> Iterator[Finding]:
             continue
         tokens = _run(searched.text, anchor)
         position = tokens[-1].end
+        while tokens[-1].word in _TIMES and len(tokens) > 1:
+            tokens.pop()
         while tokens and tokens[0].word in _BEGIN_NONE - {"oh"}:
             tokens = tokens[1:]
         words = sum(not token.word.isdigit() for token in tokens)
@@ -81,8 +83,6 @@ def _run(text: str, first: Anchor) -> list[Anchor]:
         ):
             break
         tokens.append(Anchor(token.start(), token.end(), word))
-    while tokens[-1].word in _TIMES and len(tokens) > 1:
-        tokens.pop()
     return tokens
 
 

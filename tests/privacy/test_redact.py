@@ -257,7 +257,28 @@ _WORDS = [
 ]
 
 
-@pytest.mark.parametrize("unit", [*_DIGITS, *_SIGNS, *_LETTERS, *_WORDS])
+_NAMES = [
+    *(
+        "Anna-",
+        "Anna-Bo-",
+        "Anna's ",
+        "O'",
+        "Mme ",
+        "XXXX ",
+        "Le ",
+        "Zed and ",
+        "Zed from support ",
+        "Zed was very rude ",
+    ),
+    *("thanks Zed ", "my name is zed ", "Zed told me ", "Zed here ", "Zed wrote:", "the agent, Zed, ", "**Zed:** x\n"),
+    *("spell your name\na: a b c ", "spelt a b c ", "- Anna\n", "[10:22] Zed: c\n", "اسمي ", "我叫李", "名前は"),
+    *("a\u0301", "\u0301", "\u200b", "e\u0301\u200b", "１", "\u200b1", "&#64;", "a [at] b [dot] "),
+    *("birth\na: 1st of the ", "pin is 123 or ", 'password "a" ', "ssn 123 45 ", "1  ", "call 555 ", "::1.2.3.4 "),
+    *("address twenty two a b road ", "live at one hundred ", "Am Alten Weg 1 ", "flat 1, 1 High Street ", "\n", " "),
+]
+
+
+@pytest.mark.parametrize("unit", [*_DIGITS, *_SIGNS, *_LETTERS, *_WORDS, *_NAMES])
 def test_a_hostile_text_takes_linear_time(unit: str) -> None:
     started = time.process_time()
     redact((unit * 100_000)[:100_000])
