@@ -9,13 +9,13 @@ from include.privacy.emails import AT_WORDS
 from include.privacy.finding import Anchor
 from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
 from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
-from include.privacy.name_forms import POSSESSIVE
 from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names, surnames
 from include.privacy.name_places import SPELLING_WORDS
 from include.privacy.national_ids import ID_WORDS
 from include.privacy.people import NAME_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
+_POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -52,7 +52,9 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
         for search in _SEARCHES.get(word, ()):
             anchors.setdefault(search, []).append(Anchor(*match.span(), word))
         if said[0] < "a" or said[0] > "z":
-            if said in names or (POSSESSIVE.sub("", said) in names and word.replace("’", "'") not in SHOPS):
+            if said in names or (
+                said[-2:] in _POSSESSIVES and said[:-2] in names and word.replace("’", "'") not in SHOPS
+            ):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
             elif said in family_names:
                 anchors.setdefault("surname", []).append(Anchor(*match.span(), word))

@@ -14,6 +14,7 @@ _FULL_WIDTH = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _SPACES = dict.fromkeys((0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000), " ")
 _DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212, 0xFE58, 0xFE63), "-")
 _SAME_LENGTH = _FULL_WIDTH | _SPACES | _DASHES | {0x2024: ".", 0xFE52: ".", 0xFE6B: "@", 0x02BC: "'"}
+_TRANSLATED = re.compile(f"[{''.join(map(re.escape, map(chr, _SAME_LENGTH)))}]")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _INVISIBLE = r"\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
 _ACCENT = r"\u0300-\u034e\u0350-\u036f"
@@ -41,7 +42,8 @@ def plain_view(text: str) -> PlainView:
     """The view of a text; takes time that grows with its length alone."""
     if text.isascii():
         return PlainView(text, ())
-    plain = _OTHER_DIGIT.sub(lambda digit: str(int(digit.group())), text.translate(_SAME_LENGTH))
+    plain = text.translate(_SAME_LENGTH) if _TRANSLATED.search(text) else text
+    plain = _OTHER_DIGIT.sub(lambda digit: str(int(digit.group())), plain)
     if _CHANGED.search(plain) is None:
         return PlainView(plain, ())
     parts, starts, position = [], array("L"), 0
