@@ -134,6 +134,24 @@ def find_people(searched: Searched) -> Iterator[Finding]:
     yield from _known(text, searched.people)
 
 
+def person_in_column(name: str, people: dict[str, str]) -> str:
+    """The key of the person whose name is all that a column holds.
+
+    Args:
+        name: such as `Dana Whitlock`, or a nickname.
+        people: of the record; added to, so that texts redacted later lack the name too.
+    """
+    whole = name_at(name, 0)
+    if whole is None or whole.end != len(name):
+        return people.get(name, name.casefold())
+    key = _key(people, whole.words)
+    for word in whole.words:
+        # `Will` may be a person, but in a reply it is hardly ever this one.
+        if len(word) >= FEWEST_LETTERS and word.casefold() not in PARTICLES and may_be_a_name(word):
+            people.setdefault(word, key)
+    return key
+
+
 def _known(text: str, people: Mapping[str, str]) -> Iterator[Finding]:
     """Words of known names; those of one person that stand side by side are one finding."""
     last: Finding | None = None

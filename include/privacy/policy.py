@@ -49,7 +49,8 @@ class RedactionPolicy:
             the night with it.
         customer_id_columns: the source's columns with the customer's id. The first that has one becomes the attribute
             `customer_key`; none of them is kept.
-        person_columns: the source's columns that hold names of persons; they become placeholders whole.
+        person_columns: the source's columns that hold names of persons; they become placeholders whole, unless `PERSON`
+            is switched off.
 
     Raises:
         ConfigurationError: a kind that does not exist, a pattern that is none, matches the empty text or repeats a

@@ -12,7 +12,7 @@ from include.privacy.ip_addresses import find_ips
 from include.privacy.labelled_values import find_accounts, find_birthdates, find_secrets
 from include.privacy.national_ids import find_national_ids
 from include.privacy.payment import find_cards, find_ibans
-from include.privacy.people import find_people
+from include.privacy.people import find_people, person_in_column
 from include.privacy.phone_numbers import find_phone_numbers
 from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
@@ -82,7 +82,7 @@ class Redactor:
             text: cleaned by `clean_text`. Redacting twice changes nothing.
             label: name of the column, if it is not the record's text: digits in `order_id` are no telephone number.
         """
-        if label and text and column_name(label) in self._policy.person_columns:
+        if label and text and "PERSON" in self._policy.kinds and column_name(label) in self._policy.person_columns:
             return self._placeholder(self._person(text))
         prefix = f"{label.replace('_', ' ')}: " if label else ""
         view = plain_view(text)
@@ -98,8 +98,7 @@ class Redactor:
         return "".join([*parts, text[position:]])
 
     def _person(self, name: str) -> Finding:
-        plain = plain_view(name).text
-        return Finding(0, len(name), "PERSON", self._people.get(plain, plain.casefold()))
+        return Finding(0, len(name), "PERSON", person_in_column(plain_view(name).text, self._people))
 
     def _find_all(self, text: str) -> list[Finding]:
         """All findings; none overlaps another."""

@@ -29,6 +29,11 @@ def test_a_company_adds_its_own_patterns() -> None:
     assert redact(TEXT, policy) == "Mail <EMAIL_1> or call <PHONE_1> about <ORDER_1>."
 
 
+def test_without_persons_the_columns_with_their_names_stay_too() -> None:
+    redactor = Redactor(RedactionPolicy(kinds=set(KINDS) - {"PERSON"}))
+    assert redactor.redact("Ada Quill, ada@example.org", "author") == "Ada Quill, <EMAIL_1>"
+
+
 def test_own_patterns_come_before_the_kinds() -> None:
     policy = RedactionPolicy(patterns={"DESK": r"\+44 20 7946 \d{4}"})
     assert redact(TEXT, policy) == "Mail <EMAIL_1> or call <DESK_1> about ORD-00012345."
@@ -50,6 +55,25 @@ def test_a_name_in_a_column_is_the_same_person_in_the_text() -> None:
     assert (
         redactor.redact("Thank you for writing, Ada Quill.", "developer_reply") == "Thank you for writing, <PERSON_1>."
     )
+
+
+def test_a_name_of_a_column_is_taken_out_of_the_texts_that_follow() -> None:
+    redactor = Redactor()
+    assert redactor.redact("Quillon Brandt", "author") == "<PERSON_1>"
+    assert redactor.redact("Dear all, Quillon is right.", "developer_reply") == "Dear all, <PERSON_1> is right."
+
+
+def test_a_nickname_of_words_takes_no_words_out_of_other_texts() -> None:
+    redactor = Redactor()
+    assert redactor.redact("Will", "author") == "<PERSON_1>"
+    assert redactor.redact("The Quiet Shop", "user_name") == "<PERSON_2>"
+    assert redactor.redact("Will the Quiet Shop open?", "developer_reply") == "Will the Quiet Shop open?"
+
+
+def test_a_first_name_in_the_text_is_the_person_of_the_column() -> None:
+    redactor = Redactor()
+    assert redactor.redact("It failed.\nRegards,\nQuillon") == "It failed.\nRegards,\n<PERSON_1>"
+    assert redactor.redact("Quillon Brandt", "author") == "<PERSON_1>"
 
 
 @pytest.mark.parametrize(
