@@ -26,6 +26,7 @@ MAX_OUTPUT_CHARACTERS = 20_000
 HIGHEST_NUMBER = 99_999
 _DIGIT = re.compile(r"\d")
 _AT = re.compile(r"@|%40|&#64;|&commat;")
+_KINDS_WITH_UNDERSCORES = frozenset({"PERSON", "CARD"})
 _DEFAULT_POLICY = RedactionPolicy()
 
 # Kinds of a search, what its text must have for it to be worth while, and the search: the surest come first, for what
@@ -53,9 +54,12 @@ def redact(text: str, policy: RedactionPolicy = _DEFAULT_POLICY) -> str:
 
 
 def redact_name(name: str) -> str:
-    """The name of a file as it may be stored, redacted between underscores: to the searches one is a letter."""
-    redactor = Redactor()
-    return "_".join(redactor.redact(part) for part in clean_text(name).split("_"))
+    """The name of a file as it may be stored.
+
+    To the searches an underscore is a letter, so what stands between two is redacted by itself; `Susan_Quill` and
+    `4111_1111_1111_1111` are read as if there were spaces. Other numbers are not, because times are written so too.
+    """
+    return Redactor().redact_name(clean_text(name))
 
 
 def redact_output(text: str, policy: RedactionPolicy) -> str:
@@ -96,6 +100,20 @@ class Redactor:
             parts += [text[position : finding.start], self._placeholder(finding)]
             position = finding.end
         return "".join([*parts, text[position:]])
+
+    def redact_name(self, name: str) -> str:
+        """See the function of that name."""
+        view = plain_view(name.replace("_", " "))
+        parts, position = [], 0
+        for finding in sorted(self._find_all(view.text)):
+            if finding.kind in _KINDS_WITH_UNDERSCORES:
+                start, end = view.span(finding.start, finding.end)
+                parts += [self._between_underscores(name[position:start]), self._placeholder(finding)]
+                position = end
+        return "".join([*parts, self._between_underscores(name[position:])])
+
+    def _between_underscores(self, name: str) -> str:
+        return "_".join(self.redact(part) for part in name.split("_"))
 
     def _person(self, name: str) -> Finding:
         return Finding(0, len(name), "PERSON", person_in_column(plain_view(name).text, self._people))

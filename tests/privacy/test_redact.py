@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from include.privacy.redact import Redactor, redact
+from include.privacy.redact import Redactor, redact, redact_name
 
 
 @pytest.mark.parametrize(
@@ -178,6 +178,19 @@ def test_the_same_value_has_the_same_number_however_it_is_written() -> None:
     assert redactor.redact("ann@example.com") == "<EMAIL_2>"
     assert redactor.redact("4111 1111 1111 1111 = 4111-1111-1111-1111") == "<CARD_1> = <CARD_1>"
     assert redactor.redact("+44 7911 123456 or 07911 123456") == "<PHONE_1> or <PHONE_1>"
+
+
+@pytest.mark.parametrize(
+    ("name", "redacted"),
+    [
+        ("calls/Susan_Quill_2026-11-23.txt", "calls/<PERSON_1>_2026-11-23.txt"),
+        ("4111_1111_1111_1111_refund.json", "<CARD_1>_refund.json"),
+        ("+447911123456_2026_11_23.vtt", "<PHONE_1>_2026_11_23.vtt"),
+        ("2026_11_23_10_11_12_0042.vtt", "2026_11_23_10_11_12_0042.vtt"),
+    ],
+)
+def test_personal_data_in_a_files_name_is_taken_out(name: str, redacted: str) -> None:
+    assert redact_name(name) == redacted
 
 
 def test_a_placeholder_that_the_customer_wrote_does_not_use_up_the_numbers() -> None:
