@@ -22,6 +22,8 @@ from include.sources.fields import column_name
 
 # What a model says beyond it is not worth keeping.
 MAX_OUTPUT_CHARACTERS = 20_000
+# So many more are read, for half of a number would not be known for one.
+CUT_CHARACTERS = 200
 # Whoever writes `<EMAIL_999999>` shall not make us write numbers that are no placeholders any more.
 HIGHEST_NUMBER = 99_999
 _DIGIT = re.compile(r"\d")
@@ -64,7 +66,7 @@ def redact_name(name: str) -> str:
 
 def redact_output(text: str, policy: RedactionPolicy) -> str:
     """What a model said, as it is kept for people to look at: cleaned, cut and redacted, for models invent too."""
-    return redact(clean_text(text[:MAX_OUTPUT_CHARACTERS]), policy)
+    return redact(clean_text(text[: MAX_OUTPUT_CHARACTERS + CUT_CHARACTERS]), policy)[:MAX_OUTPUT_CHARACTERS]
 
 
 class Redactor:

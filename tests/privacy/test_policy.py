@@ -6,7 +6,7 @@ import pytest
 
 from include.errors import ConfigurationError
 from include.privacy.policy import KINDS, RedactionPolicy, kinds_in
-from include.privacy.redact import Redactor, redact, redact_output
+from include.privacy.redact import MAX_OUTPUT_CHARACTERS, Redactor, redact, redact_output
 
 TEXT = "Mail ada@example.org or call +44 20 7946 0018 about ORD-00012345."
 
@@ -42,6 +42,12 @@ def test_own_patterns_come_before_the_kinds() -> None:
 def test_raw_output_is_redacted_as_the_pipeline_says() -> None:
     assert redact_output('{"who": "ada@example.org"}', RedactionPolicy(kinds=())) == '{"who": "ada@example.org"}'
     assert redact_output('{"who": "ada@example.org"}', RedactionPolicy()) == '{"who": "<EMAIL_1>"}'
+
+
+def test_what_lies_across_the_end_of_a_long_output_is_redacted_before_the_cut() -> None:
+    output = redact_output("x" * (MAX_OUTPUT_CHARACTERS - 12) + " 4111 1111 1111 1111 and more", RedactionPolicy())
+    assert output.endswith("x <CARD_1> an")
+    assert len(output) == MAX_OUTPUT_CHARACTERS
 
 
 def test_a_person_column_becomes_a_placeholder_whole() -> None:
