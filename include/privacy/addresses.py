@@ -7,22 +7,30 @@ those of English, German, Dutch, French, Spanish, Italian and Portuguese address
 import re
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched, word_set
+from include.privacy.finding import Anchor, Finding, Searched, word_set
 
 # English street names end in one of these.
 _ENGLISH = (
     *("street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "way", "court"),
     *("ct", "place", "parkway", "pkwy", "square", "terrace", "close", "crescent", "highway", "grove", "gardens", "row"),
+    *("mews", "circle", "cir", "trail", "trl", "walk", "hill", "rise", "quay"),
 )
 # Romance ones begin with one of these.
 _ROMANCE = (
     *("rue", "avenue", "av", "boulevard", "bd", "place", "chemin", "impasse", "allée", "quai", "route", "cours"),
     *("calle", "avenida", "avda", "plaza", "paseo", "carrera", "camino", "via", "viale", "corso", "piazza", "vicolo"),
-    *("rua", "praça", "travessa", "alameda", "estrada", "largo"),
+    *("rua", "praça", "travessa", "alameda", "estrada", "largo", "ul", "ulica"),
 )
 _GERMANIC_ENDINGS = (
     *("straße", "strasse", "str", "weg", "platz", "allee", "gasse", "damm", "ufer", "ring"),
-    *("straat", "gracht", "laan", "plein", "kade", "singel", "dijk", "gatan", "vägen"),
+    *("straat", "gracht", "laan", "plein", "kade", "singel", "dijk", "gatan", "vägen", "gade", "veien", "katu"),
+)
+# Alone they are words: a rank, a path, a piece of jewellery. English has words that end in `ring`.
+_NO_STREET_ALONE = ("platz", "weg", "ring", "damm", "ufer", "plein", "dijk", "kade")
+_ENGLISH_RING = re.compile(r"(?:sp|st|b|[a-z]{2,}e|[a-z]{2,}o|[a-z]{2,}u|[a-z]+[aeiour])ring", re.IGNORECASE)
+_BEFORE_STREET = re.compile(
+    r"(?<!\w)(?:(?:[^\W\d_a-zß-öø-ÿ][\w-]+(?:er|en|s)|[Aa](?:m|n der)|[Aa]uf dem|[Ii]m|[Zz]u[mr])"
+    r"(?: [^\W\d_a-zß-öø-ÿ]\w+en)?) $"
 )
 # In the tables of words, by the search that they concern.
 STREET_WORDS = tuple(dict.fromkeys((*_ENGLISH, *_ROMANCE, "box")))
@@ -30,6 +38,7 @@ STREET_ENDINGS = (*(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3), 
 
 _CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]*"
 _UK_POSTCODE = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
+_UNIT_BEFORE = re.compile(r"\b(?:flat|apartment|apt|unit|suite|room)\.? ?\w{1,5},? $", re.IGNORECASE)
 _UNIT = r"(?:[, ]{1,2}(?i:apt|apartment|flat|unit|suite|ste|floor)\.? ?#?\w{1,6})"
 _ENGLISH_TAIL = re.compile(
     rf"{_UNIT}?(?:,? {_CAP}(?: {_CAP}){{0,2}}(?=,? (?:[A-Z]{{2}} \d{{5}}|{_UK_POSTCODE})))?"
@@ -42,12 +51,16 @@ _ENGLISH_HEAD = re.compile(
 )
 _NO_STREET = word_set(
     """
-    hour minute day mile step star year level point week month second person player man way
+    hour minute day mile step star year level point week month second person player man way by the a an to in on of
+    and or any that thi all time block kilometer km metre meter yard
     """
 )
 _TOWN_WORD = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
 _TOWN = rf"{_TOWN_WORD}(?: (?:de |la |am |an der )?{_TOWN_WORD}){{0,2}}"
-_POSTCODE_AND_TOWN = rf"(?:,? ?\n?(?:[A-Z]-)?(?:\d{{3}} \d\d|\d{{4,5}}(?:-\d{{3}})?)(?: [A-Z]{{2}})?(?: {_TOWN})?)"
+_POSTCODE_AND_TOWN = (
+    rf"(?:,? ?\n?(?:[A-Z]-)?(?:\d{{3}} \d\d|\d{{4,5}}(?:-\d{{3}})?|\d\d-\d{{3}})(?: [A-Z]{{2}})?(?: {_TOWN})?)"
+)
+_POSTCODE = re.compile(r"[, ]\d{5}\b")
 _GERMANIC_TAIL = re.compile(rf"\.? \d{{1,4}} ?[a-zA-Z]?(?![\w.,:/]\d)(?!\w){_POSTCODE_AND_TOWN}?")
 _SMALL = r"(?:de|da|do|das|dos|del|della|delle|dei|di|la|las|los|le|les|l'|d'|des|du|e|y|et|von|van)"
 _STREET_NAME = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?: (?:{_SMALL} ){{0,2}}{_CAP}){{0,4}}"
@@ -55,11 +68,30 @@ _NUMBER_FIRST = re.compile(r"(?<![\w.,#/-])\d{1,4}(?: ?(?:bis|ter|quater|[A-D]))
 _NAME_AFTER = re.compile(rf"[^\W\d_]+\.? {_STREET_NAME}{_POSTCODE_AND_TOWN}?")
 _NUMBER_AFTER = re.compile(
     rf"[^\W\d_]+\.? {_STREET_NAME},? (?:n[.º°]{{1,2}} ?|nº |número |num\. ?)?"
-    rf"\d{{1,4}}(?: ?[A-Za-z])?(?![\w.:/]){_POSTCODE_AND_TOWN}?"
+    rf"\d{{1,4}}(?: ?[A-Za-z])?(?:/\d{{1,4}}[a-z]?)?(?![\w.:/]){_POSTCODE_AND_TOWN}?"
+)
+# In small letters, as speech is written down, it counts only where somebody says that it is an address.
+_SPOKEN_HEAD = re.compile(
+    r"(?<![\w.,#/-])(?:\d{1,5}[a-z]?|(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen"
+    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|oh)[ -]){0,4}(?:one|two|three|four|five"
+    r"|six|seven|eight|nine|ten"
+    r"|eleven|twelve|\w{3,5}teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+    r"|hundred)),? (?P<name>(?:[^\W\d_][\w'’-]+ ){1,3})$",
+    re.IGNORECASE,
+)
+_SPOKEN_TOWN = re.compile(
+    r",? (?:in )?[^\W\d_]{3,20}(?: [^\W\d_]{3,20})?(?:,? [A-Z]{2}(?: \d{5})?)?(?=[.,]?(?:\n|$))", re.IGNORECASE
+)
+_ADDRESS_BEFORE = re.compile(
+    r"\b(?:address|addresses|live|lives|living|reside|house is|deliver(?:ed|y)?|ship(?:ped)?|moved to|moving to|based"
+    r"|located|she's at|he's at|i'm at|send it to|postcode)\b[^\x00]{0,60}$",
+    re.IGNORECASE,
 )
 _POST_BOX = re.compile(r"box:? \d{1,6}(?:, [^\W\d_][\w .'-]{1,30}, [A-Z]{2} \d{5}(?:-\d{4})?)?(?!\w)", re.IGNORECASE)
 _POST_OFFICE_BEFORE = re.compile(r"\bP\.? ?O\.? $", re.IGNORECASE)
 LONGEST_NAME = 60
+UNIT_CHARACTERS = 18
+ADDRESS_CHARACTERS = 100
 
 
 def find_addresses(searched: Searched) -> Iterator[Finding]:
@@ -70,22 +102,47 @@ def find_addresses(searched: Searched) -> Iterator[Finding]:
         span = _post_box(text, anchor.start, before) if anchor.word == "box" else None
         if span is None and anchor.word in _ROMANCE:
             span = _romance(text, anchor.start, before)
-        if span is None and anchor.word in _ENGLISH and text[anchor.start].isupper():
+        if span is None and anchor.word in _ENGLISH:
             span = _english(text, anchor.start, anchor.end, before)
-        if span is None and anchor.word.endswith(STREET_ENDINGS):
-            tail = _GERMANIC_TAIL.match(text, anchor.end)
-            span = (anchor.start, tail.end()) if tail and text[anchor.start].isupper() else None
+        if span is None and anchor.word.endswith(STREET_ENDINGS) and text[anchor.start].isupper():
+            span = _germanic(text, anchor, before)
         if span is not None:
             yield Finding(*span, "ADDRESS", "".join(filter(str.isalnum, text[slice(*span)])).casefold())
 
 
 def _english(text: str, start: int, end: int, before: str) -> tuple[int, int] | None:
-    head = _ENGLISH_HEAD.search(before)
-    if head is None or any(word.casefold() in _NO_STREET for word in head["name"].split()):
+    head = _ENGLISH_HEAD.search(before) if text[start].isupper() else None
+    if head is None:
+        return _spoken(text, start, end, before)
+    if any(word.casefold() in _NO_STREET for word in head["name"].split()):
         return None
     end += text[end : end + 1] == "."
     tail = _ENGLISH_TAIL.match(text, end)
-    return start - len(before) + head.start(), tail.end() if tail else end
+    first = start - len(before) + head.start()
+    unit = _UNIT_BEFORE.search(text, max(first - UNIT_CHARACTERS, 0), first)
+    return unit.start() if unit else first, tail.end() if tail else end
+
+
+def _spoken(text: str, start: int, end: int, before: str) -> tuple[int, int] | None:
+    head = _SPOKEN_HEAD.search(before)
+    first = start - len(before) + head.start() if head else start
+    if head is None or any(word.casefold().rstrip("s") in _NO_STREET for word in head["name"].split()):
+        return None
+    if not _ADDRESS_BEFORE.search(text, max(first - ADDRESS_CHARACTERS, 0), first):
+        return None
+    town = _SPOKEN_TOWN.match(text, end)
+    return first, town.end() if town else end
+
+
+def _germanic(text: str, anchor: Anchor, before: str) -> tuple[int, int] | None:
+    tail = _GERMANIC_TAIL.match(text, anchor.end)
+    if tail is None or (_ENGLISH_RING.fullmatch(anchor.word) and not _POSTCODE.search(tail.group())):
+        return None
+    head = _BEFORE_STREET.search(before)
+    if anchor.word in _NO_STREET_ALONE and head is None:
+        return None
+    is_alone = anchor.word in _NO_STREET_ALONE or anchor.word in ("straße", "strasse", "str", "allee", "gasse")
+    return anchor.start - len(head.group()) if head and is_alone else anchor.start, tail.end()
 
 
 def _romance(text: str, start: int, before: str) -> tuple[int, int] | None:
@@ -94,7 +151,7 @@ def _romance(text: str, start: int, before: str) -> tuple[int, int] | None:
         found = _NAME_AFTER.match(text, start)
         return (start - len(before) + number.start(), found.end()) if found else None
     found = _NUMBER_AFTER.match(text, start)
-    return found.span() if found and text[start].isupper() else None
+    return found.span() if found and (text[start].isupper() or text.startswith("ul.", start)) else None
 
 
 def _post_box(text: str, start: int, before: str) -> tuple[int, int] | None:

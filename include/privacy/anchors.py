@@ -8,10 +8,14 @@ from include.privacy.addresses import STREET_ENDINGS, STREET_WORDS
 from include.privacy.emails import AT_WORDS
 from include.privacy.finding import Anchor
 from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
-from include.privacy.name_lists import given_names
+from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
+from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names, surnames
+from include.privacy.name_places import SPELLING_WORDS
+from include.privacy.national_ids import ID_WORDS
 from include.privacy.people import NAME_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
+_POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 
@@ -21,14 +25,17 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
         ("account", ACCOUNT_WORDS),
         ("secret", SECRET_WORDS),
         ("birth", BIRTH_WORDS),
+        ("national_id", ID_WORDS),
+        ("spelt", SPELLING_WORDS),
         ("spoken_email", AT_WORDS),
         ("spoken_number", DIGIT_WORDS),
         ("street", STREET_WORDS),
     ):
         for word in dict.fromkeys(words):
             searches[word] += (name,)
-    for word, name in NAME_WORDS.items():
-        searches[word] += (name,)
+    for words_of_names in (NAME_WORDS, CUE_WORDS, dict.fromkeys(ROLE_WORDS, "role")):
+        for word, name in words_of_names.items():
+            searches[word] += (name,)
     return dict(searches)
 
 
@@ -38,15 +45,21 @@ _SEARCHES = _searches_by_word()
 def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
     """Anchors by the name of the search that they concern, in the order of the text."""
     anchors: dict[str, list[Anchor]] = {}
-    names = given_names()
+    names, ambiguous, family_names = given_names(), ambiguous_given_names(), surnames()
     for match in _WORD.finditer(text):
         said = match.group()
         word = said.lower()
         for search in _SEARCHES.get(word, ()):
             anchors.setdefault(search, []).append(Anchor(*match.span(), word))
         if said[0] < "a" or said[0] > "z":
-            if said in names:
+            if said in names or (
+                said[-2:] in _POSSESSIVES and said[:-2] in names and word.replace("’", "'") not in SHOPS
+            ):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
+            elif said in family_names:
+                anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
+            if said in ambiguous:
+                anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
             if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))
     return anchors

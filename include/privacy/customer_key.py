@@ -37,7 +37,7 @@ class CustomerKeys:
         Args:
             ids: of the record's columns, text or numbers.
         """
-        given = next((str(value).strip() for value in ids if isinstance(value, str | int) and str(value).strip()), None)
+        given = next(filter(None, map(_as_text, ids)), None)
         if given is None:
             return None
         if not self.secret:
@@ -50,3 +50,10 @@ class CustomerKeys:
                 self._has_warned = True
             return None
         return hmac.digest(self.secret, given.encode("utf-8", "surrogatepass"), "sha256")[:KEY_BYTES].hex()
+
+
+def _as_text(value: Any) -> str:
+    """An id as it is written; empty for what is none. Number columns with gaps come as floats."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""

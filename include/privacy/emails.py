@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from include.privacy.finding import Finding, Searched, word_set
 
 LONGEST_LOCAL_PART = 64
-_AT = re.compile(r"[@＠]|%40")
+_AT = re.compile(r"@|%40|&#64;|&commat;")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})")
 
 
@@ -39,12 +39,12 @@ _SIGN = "|".join(sorted(_SIGNS, key=len, reverse=True))
 _DOT = "dot|punkt|punto|point|ponto|punt|kropka"
 # A word, or one spelt out: `t o m`.
 _PART = r"(?:[^\W_](?: [^\W_]){1,20}(?!\w)|[\w-]{1,40})"
-_SPOKEN_LOCAL = re.compile(rf"(?<!\w){_PART}(?:(?: (?:{_SIGN}) |[._+-]){_PART}){{0,5}}[ (\[]{{1,2}}$", re.IGNORECASE)
+_SPOKEN_LOCAL = re.compile(rf"(?<!\w){_PART}(?:(?: (?:{_SIGN}) |[._+-]){_PART}){{0,5}}[ (\[{{]{{1,2}}$", re.IGNORECASE)
 _SPOKEN_DOMAIN = re.compile(
-    rf"[)\]]?[ ,]{{0,2}}([\w-]{{2,40}}(?:(?: ?[(\[]? ?(?:{_DOT}) ?[)\]]? ?|\.)[^\W\d_]{{2,20}}){{1,3}})(?!\w)",
+    rf"[)\]}}]?[ ,]{{0,2}}([\w-]{{2,40}}(?:(?: ?[(\[{{]? ?(?:{_DOT}) ?[)\]}}]? ?|\.)[^\W\d_]{{2,20}}){{1,3}})(?!\w)",
     re.IGNORECASE,
 )
-_SPOKEN_DOT = re.compile(rf" ?[(\[]? ?(?:{_DOT}) ?[)\]]? ?", re.IGNORECASE)
+_SPOKEN_DOT = re.compile(rf" ?[(\[{{]? ?(?:{_DOT}) ?[)\]}}]? ?", re.IGNORECASE)
 _SPOKEN_SIGN = re.compile(rf" ?\b({_SIGN})\b ?", re.IGNORECASE)
 # `it at amazon dot com` is where it was bought; `tom at gmail dot com` is an address.
 _MAIL_HOSTS = word_set(
@@ -59,8 +59,11 @@ _NO_LOCAL = word_set(
     us me it him her you them look buy bought here there was is are
     """
 )
+# `at that point that` is no address: whoever says `at` says one of these for the dot.
+_DOT_AFTER_AT = re.compile(r"\b(?:dot|punkt|punt)\b|\.", re.IGNORECASE)
 _MAIL_BEFORE = re.compile(r"mail|correo|address|adresse|dirección|posta|courriel", re.IGNORECASE)
 _SPOKEN_CHARACTERS = 80
+_CLOSING_BRACKETS = (")", "]", "}")
 
 
 def find_spoken_emails(searched: Searched) -> Iterator[Finding]:
@@ -70,13 +73,14 @@ def find_spoken_emails(searched: Searched) -> Iterator[Finding]:
         domain = _SPOKEN_DOMAIN.match(text, at.end)
         window = text[max(at.start - _SPOKEN_CHARACTERS, 0) : at.start]
         local = _SPOKEN_LOCAL.search(window) if domain else None
-        if domain is None or local is None:
+        if domain is None or local is None or (at.word == "at" and not _DOT_AFTER_AT.search(domain.group())):
             continue
         host = _SPOKEN_DOT.sub(".", domain.group(1)).casefold()
-        said = local.group().rstrip(" ([")
+        said = local.group().rstrip(" ([{")
         start = at.start - len(window) + local.start()
         is_address = (
-            _SPOKEN_SIGN.search(said)
+            (text[at.start - 1] in "([{" and text[at.end : at.end + 1] in _CLOSING_BRACKETS)
+            or _SPOKEN_SIGN.search(said)
             or re.search(r"[\d._+-]|\w \w\b", said)
             or host.partition(".")[0] in _MAIL_HOSTS
             or _MAIL_BEFORE.search(text, max(start - _SPOKEN_CHARACTERS, 0), start)

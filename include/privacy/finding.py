@@ -15,7 +15,7 @@ _NAMED_OTHERWISE = re.compile(
     r"|colis|protocolo|serial|sku|model|transaction|confirmation|booking|reservation|isbn|imei|dhl|ups|fedex|hermes"
     r"|v(?:er(?:sion)?)?|build|id)"
     r"(?:[ _]*(?:number|num|nr|no|n[°º]|id|code))?(?:[ _]+(?:is|was|ist|est|es|è|é))?[\s.:=#\"']{0,4}$"
-    r"|(?:[$€£¥₹]|\b(?:usd|eur|gbp|inr|idr|rp|rs|vnd)\.?)[ \u00a0]?$",
+    r"|(?:[$€£¥₹]|\b(?:usd|eur|gbp|inr|idr|rp|rs|vnd)\.?) ?$",
     re.IGNORECASE,
 )
 _DIGIT_AND_LETTERS = re.compile(r"\d[^\W\d_]+$")

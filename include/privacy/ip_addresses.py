@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from include.privacy.finding import Finding, Searched, words_before
 
 _IP_V4 = re.compile(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?!\d|\.\d)")
-_IP_V6 = re.compile(r"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:[0-9A-Fa-f]{1,4}|(?<=::))(?![\w:])")
+_IP_V6 = re.compile(r"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{1,4}|(?<=::))(?![\w:])")
 _GLUED_TO_V4 = re.compile(r"\d\.?$")
 _GLUED_TO_V6 = re.compile(r"[\w:]$")
 _VERSION_BEFORE = re.compile(
@@ -45,6 +45,9 @@ def _address(found: str) -> str | None:
     # `a::b` is an address to a machine and a name to a programmer.
     if "::" in found and (len(found) < 6 or not any(map(str.isdigit, found))):
         return None
+    if ":" not in found:
+        # `192.168.001.010` is decimal to whoever writes it.
+        found = ".".join(str(int(part)) for part in found.split("."))
     try:
         return str(ipaddress.ip_address(found))
     except ValueError:

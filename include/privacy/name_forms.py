@@ -21,7 +21,12 @@ NO_NAME = word_set(
     kunden damen herren team service el la los las un una yo y o le les des je nous vous et ou il lo gli io noi e
     non os um uma eu não mas de het een ik wij niet en maar si se que hai hain hoon aur telefonum morning evening
     afternoon night me mr mrs ms mister madam herr frau information data protection
-    officer commissioner privacy complaints accounts board falsch richtig
+    officer commissioner privacy complaints accounts board falsch richtig oh yup yep nope wait actually well really
+    right proceed unfortunately its let lets okay ok sure maybe perhaps however also after before because since while
+    if though although later today tomorrow yesterday tonight soon asap fyi btw lol omg ps edit update updated note im
+    ive dob ssn ss such another other others self myself because could may might shall yeah yes no sorry again online
+    christmas easter thanksgiving halloween ramadan diwali bol rahi raha rahe hu hun hoon ji whoever whom
+    nobody street road avenue customer-service chatbot bot
     """
 )
 PARTICLES = word_set(
@@ -29,8 +34,16 @@ PARTICLES = word_set(
     de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn
     """
 )
-WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+# Le Guennec, La Rocca; at the end of a name they are none.
+_CAPITAL_PARTICLES = word_set("Le La Du Des Los Las Saint De Van Den Der Mc Mac El Al Bin Ben")
+# No name has more parts; without an end to them a line of hyphens would be read again from each of them on.
+WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+){0,5}")
 _INITIAL = re.compile(r"[^\W\d_]\.")
+# `I'm`, `I'll`, `can't` are no names; `j'ai` and `l'app` neither, but O'Connor and D'Angelo are.
+_CONTRACTION = re.compile(
+    r"[^\W\d_]+(?:['’](?:m|ve|ll|re|d|t)|n['’]t)|[^\W\d_]{1,2}['’](?-i:[a-zß-öø-ÿ]).*", re.IGNORECASE
+)
+POSSESSIVE = re.compile(r"(?<=[^\W\d_]{2})['’]s$", re.IGNORECASE)
 MOST_WORDS = 4
 FEWEST_LETTERS = 3
 
@@ -41,7 +54,7 @@ _NOBODY = word_set(
     harry_potter hermione_granger lara_croft leroy_merlin tommy_hilfiger calvin_klein hugo_boss ralph_lauren
     michael_kors kate_spade jack_daniels jack_wolfskin paul_smith laura_ashley peppa_pig mickey_mouse donald_duck
     peter_pan james_bond sherlock_holmes charlie_brown max_mara marc_jacobs yves_rocher louis_vuitton charles_schwab
-    morgan_stanley edward_jones fannie_mae freddie_mac
+    morgan_stanley grant_thornton edward_jones fannie_mae freddie_mac
     """
 )
 # `Dr. Martens` and `Mr. Robot` are no persons.
@@ -66,15 +79,15 @@ def name_at(text: str, position: int) -> Name | None:
         word = initial or WORD.match(text, position)
         if word is None:
             break
-        said = word.group()
-        if said.casefold() in PARTICLES and words and not said[0].isupper():
+        said = POSSESSIVE.sub("", word.group())
+        if words and (said in _CAPITAL_PARTICLES or (said.casefold() in PARTICLES and not said[0].isupper())):
             waiting.append(said)
-        elif said[0].isupper() and said.casefold() not in NO_NAME and not text.startswith(("_", "@"), word.end()):
+        elif _can_be_of_a_name(said) and not text.startswith(("_", "@"), word.end()):
             words += [*waiting, said]
-            waiting, end = [], word.end()
+            waiting, end = [], word.start() + len(said)
         else:
             break
-        if not text.startswith(" ", word.end()):
+        if not text.startswith(" ", word.start() + len(said)):
             break
         position = word.end() + 1
     is_name = any(len(word.rstrip(".")) > 1 for word in words)
@@ -92,6 +105,17 @@ def titled_name_at(text: str, position: int) -> Name | None:
 def word_at(text: str, position: int) -> Name | None:
     """One word in any case of letters that can be a name, for speech is written down without capitals."""
     word = WORD.match(text, position)
-    if word is None or len(word.group()) < FEWEST_LETTERS or word.group().casefold() in NO_NAME:
+    said = POSSESSIVE.sub("", word.group()) if word else ""
+    if len(said) < FEWEST_LETTERS or said.casefold() in NO_NAME or _CONTRACTION.fullmatch(said) or _is_mask(said):
         return None
-    return Name(*word.span(), (word.group(),))
+    return Name(position, position + len(said), (said,))
+
+
+def _can_be_of_a_name(said: str) -> bool:
+    is_word = said.casefold() in NO_NAME or _CONTRACTION.fullmatch(said) is not None
+    return said[0].isupper() and not is_word and not _is_mask(said)
+
+
+def _is_mask(said: str) -> bool:
+    """Whether somebody took the name out before: `XXXX`."""
+    return len(said) > 1 and len(set(said.casefold())) == 1

@@ -7,19 +7,32 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from stdnum.at import vnr
+from stdnum.au import tfn
+from stdnum.be import nn
 from stdnum.br import cpf
 from stdnum.ca import sin
+from stdnum.ch import ssn
+from stdnum.cl import rut
+from stdnum.cz import rc
 from stdnum.de import idnr
+from stdnum.dk import cpr
 from stdnum.es import dni, nie
+from stdnum.fi import hetu
 from stdnum.fr import nir
 from stdnum.gb import nhs
 from stdnum.in_ import aadhaar
 from stdnum.it import codicefiscale
+from stdnum.mx import curp
 from stdnum.nl import bsn
+from stdnum.no import fodselsnummer
 from stdnum.pl import pesel
+from stdnum.pt import nif
+from stdnum.ro import cnp
 from stdnum.se import personnummer
+from stdnum.tr import tckimlik
 
-from include.privacy.finding import Finding, Searched
+from include.privacy.finding import Finding, Searched, word_set
 
 WORDS_BEFORE = 60
 
@@ -42,6 +55,9 @@ def _form(pattern: str, is_valid: Callable[[str], bool] | None = None, names: st
 
 _FORMS = (
     _form(r"\d{3}-\d{2}-\d{4}"),  # United States
+    _form(r"\d{3}[ .-]?\d{2}[ .-]?\d{4}", None, r"ssns?|social(?: security)?"),
+    # The last four of them open accounts.
+    _form(r"(?!(?:19|20)\d\d)\d{4}", None, r"last (?:four|4)(?: digits)?(?: of)?(?: my| your| the)? (?:ssn|social)"),
     _form(r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D]"),  # United Kingdom: NINO
     _form(r"\d{3}[ -]?\d{3}[ -]?\d{4}", nhs.is_valid, "nhs"),
     _form(r"\d{3}[ -]?\d{3}[ -]?\d{3}", sin.is_valid, "sin|social insurance"),  # Canada
@@ -61,17 +77,43 @@ _FORMS = (
     _form(r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]"),  # India: PAN
     _form(r"\d{11}", pesel.is_valid, "pesel"),  # Poland
     _form(r"(?:19|20)?\d{6}[-+]\d{4}", personnummer.is_valid),  # Sweden
+    _form(r"\d{6}[- ]?\d{4}", cpr.is_valid, "cpr(?:-nummer|-nr)?|personnummer"),  # Denmark
+    _form(r"\d{6} ?\d{5}", fodselsnummer.is_valid, "f[øo]dselsnummer|personnummer"),  # Norway
+    _form(r"\d{6}[-+A]\d{3}[\dA-Y]", hetu.is_valid),  # Finland
+    _form(r"756\.?\d{4}\.?\d{4}\.?\d{2}", ssn.is_valid),  # Switzerland: AHV
+    _form(r"\d{4} ?\d{6}", vnr.is_valid, "sv-?nr|svnr|sozialversicherungsnummer"),  # Austria
+    _form(r"\d{2}\.?\d{2}\.?\d{2}[- ]?\d{3}\.?\d{2}", nn.is_valid, "rijksregisternummer|insz|niss|registre national"),
+    _form(r"\d{3} ?\d{3} ?\d{3}", nif.is_valid, "nif|contribuinte"),  # Portugal
+    _form(r"\d{11}", tckimlik.is_valid, r"t\.?c\.?(?: kimlik)?(?: no| numara\w*)?|kimlik"),  # Turkey
+    _form(r"\d{3} ?\d{3} ?\d{3}", tfn.is_valid, "tfn|tax file number"),  # Australia
+    _form(r"\d{13}", cnp.is_valid, "cnp"),  # Romania
+    _form(r"\d{6}/\d{3,4}", rc.is_valid),  # Czechia, Slovakia
+    _form(r"[A-Z]{4}\d{6}[HM][A-Z]{5}[A-Z\d]\d", curp.is_valid),  # Mexico
+    _form(r"\d{1,2}\.\d{3}\.\d{3}-[\dK]", rut.is_valid),  # Chile
 )
-# No number above has fewer digits.
-_DIGITS = re.compile(r"\d(?:\D{0,2}\d){3}")
+# No number above that needs no name has fewer digits, but India's PAN.
+_DIGITS = re.compile(r"\d(?:\D{0,2}\d){5}|[A-Za-z]\d{4}[A-Za-z]")
+_FEW_DIGITS = re.compile(r"\d(?:\D{0,2}\d){3}")
+_CLEAR_FORMS = tuple(form for form in _FORMS if form.names is None)
+_NAMED_FORMS = tuple(form for form in _FORMS if form.names is not None)
+# The first words of those names.
+ID_WORDS = word_set(
+    """
+    ssn ssns social nhs sin steuer steuerid steuernummer steuernr steueridentifikationsnummer idnr tax bsn
+    identifikationsnummer burgerservicenummer sofinummer cpf aadhaar aadhar uidai pesel cpr personnummer fødselsnummer
+    fodselsnummer sv svnr sozialversicherungsnummer rijksregisternummer insz niss registre nif contribuinte t tc kimlik
+    tfn cnp
+    """
+)
 
 
 def find_national_ids(searched: Searched) -> Iterator[Finding]:
     """Identity, tax, health and social security numbers of persons, in the forms above."""
     text = searched.text
-    if not _DIGITS.search(text):
-        return
-    for form in _FORMS:
+    forms = _CLEAR_FORMS if _DIGITS.search(text) else ()
+    if searched.anchors.get("national_id") and _FEW_DIGITS.search(text):
+        forms += _NAMED_FORMS
+    for form in forms:
         for match in form.pattern.finditer(text):
             before = text[max(match.start() - WORDS_BEFORE, 0) : match.start()]
             is_named = form.names is None or form.names.search(before)

@@ -22,8 +22,8 @@ _IBAN_LENGTHS = {
 }
 # Words would pass the check digits once in a hundred times.
 FEWEST_IBAN_DIGITS = 8
-_IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}")
-_IBAN_SEPARATORS = " -.\u00a0"
+_IBAN_START = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=IBAN)|(?<=iban))[A-Za-z]{2}[0-9]{2}")
+_IBAN_SEPARATORS = " -."
 _ASCII_ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
 
@@ -58,7 +58,7 @@ def _has_iban_check_digits(compact: str) -> bool:
     return int("".join(str(int(character, 36)) for character in compact[4:] + compact[:4])) % 97 == 1
 
 
-_DIGIT_RUN = re.compile(r"\d(?:[ .\-\u00a0\u2010-\u2013]?\d){12,}")
+_DIGIT_RUN = re.compile(r"\d(?:[ .\-]{0,2}\d){12,}")
 _DIGIT_GROUP = re.compile(r"\d+")
 _CARD_SIZES = range(13, 20)
 # The networks' first digits and lengths: ISO/IEC 7812's public ranges. Nobody's begin with 1, as milliseconds since

@@ -25,8 +25,8 @@ _SHAPES = (
     "5-5",  # India
     "3-7",  # Italy
 )
-_GAP = r"[ .\-\u00a0\u2010-\u2013]"
-_WIDE_GAP = r"[ .()/\-\u00a0\u2010-\u2013]{1,3}"
+_GAP = r"[ .\-]"
+_WIDE_GAP = r"[ .()/\-]{1,3}"
 
 
 def _shape(sizes: str) -> str:
@@ -43,11 +43,21 @@ _CANDIDATE = re.compile(
     # Dates come first, so that none is taken for the beginning of a number.
     r"(?P<date>(?:19|20)\d\d([-/.])\d{1,2}\2\d{1,2}(?!\d)|\d{1,2}([-/.])\d{1,2}\3(?:19|20)\d\d(?!\d)"
     r"|\d{1,2}([-/.])\d{1,2}\4\d\d(?![-/. ]?\d))"
-    rf"|(?P<international>(?:[+＋]|00)[1-9]\d{{0,14}}(?!\d)(?:{_WIDE_GAP}\d{{1,4}}(?!\d))?(?:{_WIDE_GAP}\d{{2,8}}(?!\d)){{0,6}})"
+    rf"|(?P<international>(?:\+|00)[1-9]\d{{0,14}}(?!\d)(?:{_WIDE_GAP}\d{{1,4}}(?!\d))?(?:{_WIDE_GAP}\d{{2,8}}(?!\d)){{0,6}})"
     rf"|(?P<national>\(?0\d{{1,5}}(?!\d)(?:{_WIDE_GAP}\d{{2,8}}(?!\d)){{1,6}})"
     rf"|(?P<pairs>(?<!\d{_GAP})\d\d({_GAP})\d\d\8\d\d\8\d\d(?!{_GAP}?\d))"  # Denmark, Norway
     rf"|(?P<shaped>(?:{'|'.join(map(_shape, _SHAPES))})(?!\d|[.\-]\d))"
     r"|(?P<plain>(?<![\w#/\-])\d{9,12}(?!\w|[.,\-]\d)))"
+)
+# A number without its area code counts only where it is called a telephone's.
+_CALLED = re.compile(
+    r"\b(?:(?:phone|telephone|mobile|cell|callback|my|new|the|work|home|direct) (?:number|no|nr"
+    r"|line)|call(?: me| us)?|phone"
+    r"|tel(?:efono?|éfono|efone|efoon|éphone|efonnummer)?|mobile?|cell|móvil|handy|whatsapp"
+    r"|ring(?: me)?|text(?: me)?|dial"
+    r"|reach me|durchwahl)\b\.?(?: is| at| on| to| under| unter| al| au| ist| will be| would be)*[\s:#.]{1,3}"
+    r"(?P<number>\d{3}[ .\-]\d{2}[ .\-]?\d{2})(?![\w.,\-/]\d|\w)",
+    re.IGNORECASE,
 )
 # Only there is it worth to look.
 _MANY_DIGITS = re.compile(r"\d(?:\W{0,4}\d){6,}")
@@ -62,7 +72,7 @@ EPOCH_DIGITS = 10
 SAME_LAST_DIGITS = 9
 
 _CURRENCY_AFTER = re.compile(
-    r"[ \u00a0]?(?:[$€£¥₹%]|(?:usd|eur|gbp|inr|idr|vnd|euros?|dollars?|pounds|rupees|million|bytes)\b)", re.IGNORECASE
+    r" ?(?:[$€£¥₹%]|(?:usd|eur|gbp|inr|idr|vnd|euros?|dollars?|pounds|rupees|million|bytes)\b)", re.IGNORECASE
 )
 
 
@@ -74,9 +84,12 @@ def find_phone_numbers(searched: Searched) -> Iterator[Finding]:
         # Two characters more, because what follows a number says whether it is one.
         while match := _CANDIDATE.search(text, position, region.end() + 2):
             position, digits = _whole_number(text, match)
-            has_plus = text[match.start()] in "+＋"
+            has_plus = text[match.start()] == "+"
             if digits and (has_plus or not _is_something_else(text, match, position, digits)):
                 yield Finding(match.start(), position, "PHONE", digits[-SAME_LAST_DIGITS:])
+    for match in _CALLED.finditer(text):
+        if not is_named_otherwise(text, match.start("number")):
+            yield Finding(*match.span("number"), "PHONE", "".join(filter(str.isdigit, match["number"])))
 
 
 def _whole_number(text: str, match: re.Match[str]) -> tuple[int, str]:

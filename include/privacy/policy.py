@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from include.errors import ConfigurationError
+from include.sources.fields import column_name
 
 KINDS = (
     "ACCOUNT",
@@ -27,7 +28,12 @@ PERSON_COLUMNS = (
     *("requester_name", "full_name", "first_name", "last_name", "contact_name", "agent_name"),
 )
 _KIND = re.compile(r"[A-Z](?:[A-Z_]{0,28}[A-Z])?")
-_NESTED_REPETITION = re.compile(r"[+*}]\)[+*{]")
+# Of a regular expression: what stands for itself, a set of characters, and what repeats or chooses.
+_PART = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<open>\((?:\?[^)]*?[:=!>])?)|(?P<close>\))|(?P<choice>\|)"
+    r"|(?P<many>[+*]|\{\d*,\d*\})|(?P<exact>\{\d+\})|.",
+    re.DOTALL,
+)
 PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]{0,29})_(\d{1,6})>")
 
 
@@ -39,10 +45,12 @@ class RedactionPolicy:
         kinds: of `KINDS`; what each covers stands in `include/privacy/README.md`.
         patterns: a company's own kinds: name in capitals, and the regular expression of what is taken out, such as
             `{"ORDER": r"\\bORD-\\d{8}\\b"}`. They are searched before the kinds above, and case counts. A repetition
-            within a repetition, such as `(a+)+`, is refused, because a text could hold up the night with it.
+            of a repetition or of a choice, such as `(a+ ?)+` and `(a|b)*`, is refused, because a text could hold up
+            the night with it.
         customer_id_columns: the source's columns with the customer's id. The first that has one becomes the attribute
             `customer_key`; none of them is kept.
-        person_columns: the source's columns that hold names of persons; they become placeholders whole.
+        person_columns: the source's columns that hold names of persons; they become placeholders whole, unless `PERSON`
+            is switched off.
 
     Raises:
         ConfigurationError: a kind that does not exist, a pattern that is none, matches the empty text or repeats a
@@ -56,8 +64,10 @@ class RedactionPolicy:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", frozenset(_strings(self.kinds, "kinds")))
-        object.__setattr__(self, "customer_id_columns", _strings(self.customer_id_columns, "customer_id_columns"))
-        object.__setattr__(self, "person_columns", _strings(self.person_columns, "person_columns"))
+        for columns in ("customer_id_columns", "person_columns"):
+            # `Customer ID` is `customer_id` to whoever reads the rows.
+            names = tuple(column_name(name) for name in _strings(getattr(self, columns), columns))
+            object.__setattr__(self, columns, names)
         object.__setattr__(self, "patterns", dict(self.patterns))
         unknown = sorted(set(self.kinds) - set(KINDS))
         if unknown:
@@ -82,6 +92,26 @@ def _strings(given: Iterable[str], name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
+def _repeats_what_varies(pattern: str) -> bool:
+    """Whether a group that matches in more than one way is repeated, so that the ways multiply."""
+    varies = [False]
+    closed: bool | None = None
+    for part in _PART.finditer(pattern):
+        if part["open"]:
+            varies.append(False)
+        elif part["choice"] or part["many"]:
+            if part["many"] and closed:
+                return True
+            varies[-1] = True
+        elif part["exact"] and closed:
+            return True
+        closed = None
+        if part["close"] and len(varies) > 1:
+            closed = varies.pop()
+            varies[-1] |= closed
+    return False
+
+
 def _check_pattern(kind: str, pattern: str) -> None:
     if not _KIND.fullmatch(kind) or kind in KINDS:
         raise ConfigurationError(
@@ -92,9 +122,10 @@ def _check_pattern(kind: str, pattern: str) -> None:
         compiled = re.compile(pattern)
     except re.error as error:
         raise ConfigurationError(f"RedactionPolicy: the pattern of {kind} is wrong: {error}. Correct it.") from error
-    if _NESTED_REPETITION.search(pattern):
+    if _repeats_what_varies(pattern):
         raise ConfigurationError(
-            f"RedactionPolicy: the pattern of {kind} repeats a repetition, which can take for ever. Repeat only once."
+            f"RedactionPolicy: the pattern of {kind} repeats a repetition or a choice, which can take for ever. Repeat "
+            "only what is always the same, and write [ab] for (a|b)."
         )
     if compiled.search(""):
         raise ConfigurationError(f"RedactionPolicy: the pattern of {kind} matches the empty text. Make it longer.")

@@ -12,16 +12,23 @@ from include.privacy.ip_addresses import find_ips
 from include.privacy.labelled_values import find_accounts, find_birthdates, find_secrets
 from include.privacy.national_ids import find_national_ids
 from include.privacy.payment import find_cards, find_ibans
-from include.privacy.people import find_people
+from include.privacy.people import find_people, person_in_column
 from include.privacy.phone_numbers import find_phone_numbers
+from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
 from include.privacy.spoken_numbers import find_spoken_numbers
 from include.sources.clean import clean_text
+from include.sources.fields import column_name
 
 # What a model says beyond it is not worth keeping.
 MAX_OUTPUT_CHARACTERS = 20_000
+# So many more are read, for half of a number would not be known for one.
+CUT_CHARACTERS = 200
+# Whoever writes `<EMAIL_999999>` shall not make us write numbers that are no placeholders any more.
+HIGHEST_NUMBER = 99_999
 _DIGIT = re.compile(r"\d")
-_AT = re.compile(r"[@＠]|%40")
+_AT = re.compile(r"@|%40|&#64;|&commat;")
+_KINDS_WITH_UNDERSCORES = frozenset({"PERSON", "CARD"})
 _DEFAULT_POLICY = RedactionPolicy()
 
 # Kinds of a search, what its text must have for it to be worth while, and the search: the surest come first, for what
@@ -34,10 +41,10 @@ _SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
     (frozenset({"NATIONAL_ID"}), _DIGIT, find_national_ids),
     (frozenset({"IP"}), _DIGIT, find_ips),
     (frozenset({"CARD", "ACCOUNT", "NATIONAL_ID", "SECRET", "PHONE"}), None, find_spoken_numbers),
-    (frozenset({"SECRET"}), _DIGIT, find_secrets),
+    (frozenset({"SECRET"}), None, find_secrets),
     (frozenset({"BIRTHDATE"}), None, find_birthdates),
     (frozenset({"ACCOUNT"}), _DIGIT, find_accounts),
-    (frozenset({"ADDRESS"}), _DIGIT, find_addresses),
+    (frozenset({"ADDRESS"}), None, find_addresses),
     (frozenset({"PHONE"}), _DIGIT, find_phone_numbers),
     (frozenset({"PERSON"}), None, find_people),
 )
@@ -49,14 +56,17 @@ def redact(text: str, policy: RedactionPolicy = _DEFAULT_POLICY) -> str:
 
 
 def redact_name(name: str) -> str:
-    """The name of a file as it may be stored, redacted between underscores: to the searches one is a letter."""
-    redactor = Redactor()
-    return "_".join(redactor.redact(part) for part in clean_text(name).split("_"))
+    """The name of a file as it may be stored.
+
+    To the searches an underscore is a letter, so what stands between two is redacted by itself; `Susan_Quill` and
+    `4111_1111_1111_1111` are read as if there were spaces. Other numbers are not, because times are written so too.
+    """
+    return Redactor().redact_name(clean_text(name))
 
 
 def redact_output(text: str, policy: RedactionPolicy) -> str:
     """What a model said, as it is kept for people to look at: cleaned, cut and redacted, for models invent too."""
-    return redact(clean_text(text[:MAX_OUTPUT_CHARACTERS]), policy)
+    return redact(clean_text(text[: MAX_OUTPUT_CHARACTERS + CUT_CHARACTERS]), policy)[:MAX_OUTPUT_CHARACTERS]
 
 
 class Redactor:
@@ -78,12 +88,13 @@ class Redactor:
             text: cleaned by `clean_text`. Redacting twice changes nothing.
             label: name of the column, if it is not the record's text: digits in `order_id` are no telephone number.
         """
-        if label and label.casefold() in self._policy.person_columns and text:
-            return self._placeholder(Finding(0, len(text), "PERSON", self._people.get(text, text.casefold())))
+        if label and text and "PERSON" in self._policy.kinds and column_name(label) in self._policy.person_columns:
+            return self._placeholder(self._person(text))
         prefix = f"{label.replace('_', ' ')}: " if label else ""
+        view = plain_view(text)
         findings = [
-            Finding(max(found.start - len(prefix), 0), found.end - len(prefix), found.kind, found.key)
-            for found in self._find_all(prefix + text)
+            Finding(*view.span(max(found.start - len(prefix), 0), found.end - len(prefix)), found.kind, found.key)
+            for found in self._find_all(prefix + view.text)
             if found.end > len(prefix)
         ]
         parts, position = [], 0
@@ -91,6 +102,23 @@ class Redactor:
             parts += [text[position : finding.start], self._placeholder(finding)]
             position = finding.end
         return "".join([*parts, text[position:]])
+
+    def redact_name(self, name: str) -> str:
+        """See the function of that name."""
+        view = plain_view(name.replace("_", " "))
+        parts, position = [], 0
+        for finding in sorted(self._find_all(view.text)):
+            if finding.kind in _KINDS_WITH_UNDERSCORES:
+                start, end = view.span(finding.start, finding.end)
+                parts += [self._between_underscores(name[position:start]), self._placeholder(finding)]
+                position = end
+        return "".join([*parts, self._between_underscores(name[position:])])
+
+    def _between_underscores(self, name: str) -> str:
+        return "_".join(self.redact(part) for part in name.split("_"))
+
+    def _person(self, name: str) -> Finding:
+        return Finding(0, len(name), "PERSON", person_in_column(plain_view(name).text, self._people))
 
     def _find_all(self, text: str) -> list[Finding]:
         """All findings; none overlaps another."""
@@ -111,7 +139,8 @@ class Redactor:
         """The text with its placeholders hidden; new ones are counted from the highest of them on."""
         for placeholder in PLACEHOLDER.finditer(text):
             kind, number = placeholder.groups()
-            self._count[kind] = max(self._count.get(kind, 0), int(number))
+            if int(number) <= HIGHEST_NUMBER:
+                self._count[kind] = max(self._count.get(kind, 0), int(number))
         return PLACEHOLDER.sub(lambda placeholder: TAKEN * len(placeholder.group()), text)
 
     def _placeholder(self, finding: Finding) -> str:

@@ -21,6 +21,9 @@ _BY_LANGUAGE = (
     "zero uno due tre quattro cinque sei sette otto nove",
     "zero um dois três quatro cinco seis sete oito nove",
     "nul een twee drie vier vijf zes zeven acht negen",
+    "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć",
+    "noll ett två tre fyra fem sex sju åtta nio",
+    "shunya ek do teen char paanch chhe saat aath nau",
 )
 _DIGITS = {word: str(digit) for line in _BY_LANGUAGE for digit, word in enumerate(line.split())}
 _DIGITS |= {"oh": "0", "o": "0", "zwo": "2", "één": "1", "meia": "6"}
@@ -28,8 +31,8 @@ _DIGITS |= {"oh": "0", "o": "0", "zwo": "2", "één": "1", "meia": "6"}
 _ZEROS = {"hundred": "00", "thousand": "000"}
 _TIMES = {"double": 2, "triple": 3, "doppel": 2}
 # These begin no number, because they say something else more often.
-_BEGIN_NONE = frozenset({"o", "oh", "un", "um", "een", "sei", "meia"})
-DIGIT_WORDS = tuple(word for word in _DIGITS if word != "o") + tuple(_TIMES)
+_BEGIN_NONE = frozenset({"o", "oh", "un", "um", "een", "sei", "meia", "do", "char", "teen", "ett", "sex"})
+DIGIT_WORDS = tuple(word for word in _DIGITS if word not in {"o", "do", "char"}) + tuple(_TIMES)
 _TOKEN = re.compile(r"[^\W_]+")
 _BETWEEN = re.compile(r"[ ,.…\-\u2013]{1,3}")
 FEWEST_WORDS = 3
@@ -50,6 +53,8 @@ def find_spoken_numbers(searched: Searched) -> Iterator[Finding]:
             continue
         tokens = _run(searched.text, anchor)
         position = tokens[-1].end
+        while tokens[-1].word in _TIMES and len(tokens) > 1:
+            tokens.pop()
         while tokens and tokens[0].word in _BEGIN_NONE - {"oh"}:
             tokens = tokens[1:]
         words = sum(not token.word.isdigit() for token in tokens)
@@ -78,8 +83,6 @@ def _run(text: str, first: Anchor) -> list[Anchor]:
         ):
             break
         tokens.append(Anchor(token.start(), token.end(), word))
-    while tokens[-1].word in _TIMES and len(tokens) > 1:
-        tokens.pop()
     return tokens
 
 
@@ -95,12 +98,12 @@ def _digits(tokens: Sequence[Anchor]) -> str:
 
 
 def _kind(searched: Searched, start: int, digits: str) -> str | None:
+    if secret_is_named(searched.text, start):
+        return "SECRET"
     if is_named_otherwise(searched.text, start) or thing_is_named(searched.text, start) or _is_count(digits):
         return None
     if national_id_is_named(searched.text, start):
         return "NATIONAL_ID" if len(digits) >= FEWEST_PHONE_DIGITS else None
-    if secret_is_named(searched.text, start):
-        return "SECRET"
     if account_is_named(searched.text, start):
         return "ACCOUNT" if len(digits) > FEWEST_WORDS else None
     if 13 <= len(digits) <= 19 and has_luhn_digit(digits):

@@ -18,7 +18,7 @@ def test_the_key_is_a_keyed_hash_of_the_id() -> None:
 
 def test_an_id_has_the_same_key_as_text_and_as_number() -> None:
     keys = CustomerKeys(SECRET.encode())
-    assert keys.of([4711]) == keys.of(["4711"]) == keys.of([" 4711 "]) != keys.of(["4712"])
+    assert keys.of([4711]) == keys.of(["4711"]) == keys.of([" 4711 "]) == keys.of([4711.0]) != keys.of(["4712"])
 
 
 def test_the_first_column_with_an_id_counts() -> None:
@@ -31,7 +31,7 @@ def test_another_secret_gives_other_keys() -> None:
 
 
 def test_a_record_without_an_id_has_no_key() -> None:
-    assert CustomerKeys(SECRET.encode()).of([None, "  ", 1.5]) is None
+    assert CustomerKeys(SECRET.encode()).of([None, "  ", 1.5, float("nan"), True]) is None
 
 
 def test_without_a_secret_there_are_no_keys_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,9 +11,13 @@ FOLDER = Path(__file__).parent
 
 
 # The rules were made with the labelled texts in sight; the held-out ones were written by somebody who had not seen
-# the rules, until what they missed was mended. The floors lie a little below what is reached, so that a change that
-# loses something is seen.
-@pytest.mark.parametrize(("name", "recall", "precision"), [("labelled", 0.99, 0.99), ("held_out", 0.9, 0.98)])
+# the rules, until what they missed was mended. Nothing was mended after the unseen ones: their floors are what was
+# reached at first sight, and no rule is to be made for them. The floors lie a little below what is reached, so that a
+# change that loses something is seen.
+@pytest.mark.parametrize(
+    ("name", "recall", "precision"),
+    [("labelled", 0.99, 0.99), ("held_out", 0.96, 0.98), ("unseen", 0.68, 0.83)],
+)
 def test_marked_personal_data_is_found_and_little_else(name: str, recall: float, precision: float) -> None:
     scores = score(read_labelled(FOLDER / f"{name}.txt"), lambda text: spans_of(text, redact(text)))
     print(f"\n{name}\n{table(scores)}")
@@ -21,7 +25,7 @@ def test_marked_personal_data_is_found_and_little_else(name: str, recall: float,
     assert scores["ANY"].precision >= precision, scores["ANY"].examples
 
 
-@pytest.mark.parametrize("name", ["labelled", "held_out"])
+@pytest.mark.parametrize("name", ["labelled", "held_out", "unseen"])
 def test_redacting_a_redacted_text_changes_nothing(name: str) -> None:
     for labelled in read_labelled(FOLDER / f"{name}.txt"):
         redacted = redact(labelled.text)
