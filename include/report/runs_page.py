@@ -26,7 +26,8 @@ _COLUMNS = (
 _STYLE = """
 body { font: 14px/1.5 system-ui, sans-serif; margin: 24px; color: #1f2933; background: #fff; }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid #e4e7eb; overflow-wrap: anywhere; }
+th, td { text-align: left; padding: 6px 10px; border-bottom: 1px solid #e4e7eb; }
+td.run_id, td.model { overflow-wrap: anywhere; }
 td.number { white-space: nowrap; text-align: right; font-variant-numeric: tabular-nums; }
 .failed { color: #b42318; font-weight: 600; }
 """
@@ -74,5 +75,5 @@ def _cell(name: str, value: Any) -> str:
         return f'<td class="number">{value:.4f}</td>'
     if isinstance(value, int):
         return f'<td class="number">{value:,}</td>'
-    mark = ' class="failed"' if value == "failed" else ""
-    return f"<td{mark}>{html.escape(str(value))}</td>"
+    mark = "failed" if value == "failed" else name
+    return f'<td class="{mark}">{html.escape(str(value))}</td>'
