@@ -164,7 +164,8 @@ def _interrupt(number: int, frame: object) -> None:
 
 def main() -> int:
     """The command behind `make run`."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell starts background jobs with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         return run(os.environ.get("ONCE") == "1", chosen_pipelines(os.environ.get("PIPELINES")))

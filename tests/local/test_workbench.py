@@ -200,7 +200,15 @@ def test_ctrl_c_leaves_no_process_and_the_half_finished_run_does_not_block_the_n
     with FaultServer(Plan(latency_seconds=5.0)) as server:
         environ = environ_of_run(tmp_path, server.base_url, PIPELINES="support_tickets")
         before = descendants()
-        process = subprocess.Popen(COMMAND, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            COMMAND,
+            env=environ,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            # As a shell starts a job in the background.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        )
         assert process.stdout is not None
         for line in process.stdout:
             if "infer" in line:
