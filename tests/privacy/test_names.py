@@ -77,6 +77,7 @@ def test_a_person_keeps_the_placeholder_when_the_family_name_comes_later() -> No
         "The flight to San Francisco leaves from Beverly Hills.",
         "Turn right on Allison Road, after the Susan Hotel.",
         "Wendy's and Macy's are closed.",
+        'try "Darcy\'s" in the search',
         "I spoke with Experian, Chase and Support.",
         "I'm Irish. I'm Sorry. I'm Back!",
         "Will you mark my words? Grace period, May, Summer and Hope.",
