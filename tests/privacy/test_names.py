@@ -23,6 +23,7 @@ from include.privacy.redact import Redactor, redact
         ("My mother's maiden name is Okafor.", "My mother's maiden name is <PERSON_1>."),
         ("agent: your name\ncustomer: Anne begum", "agent: your name\ncustomer: <PERSON_1>"),
         ("Oliver Grant wrote:\n> hello", "<PERSON_1> wrote:\n> hello"),
+        ("At 6:50 PM Oliver Grant wrote:\n> hi", "At 6:50 PM <PERSON_1> wrote:\n> hi"),
         ("O entregador Wellington foi grosso.", "O entregador <PERSON_1> foi grosso."),
         ("Fatura em nome de Iracema do Nascimento", "Fatura em nome de <PERSON_1>"),
         ("Anne-Sophie Le Guennec", "<PERSON_1>"),
