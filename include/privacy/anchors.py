@@ -15,6 +15,7 @@ from include.privacy.national_ids import ID_WORDS
 from include.privacy.people import NAME_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
+_QUOTES = ('"', "“", "”", "„", "«", "»")
 _POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
@@ -52,9 +53,7 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
         for search in _SEARCHES.get(word, ()):
             anchors.setdefault(search, []).append(Anchor(*match.span(), word))
         if said[0] < "a" or said[0] > "z":
-            if said in names or (
-                said[-2:] in _POSSESSIVES and said[:-2] in names and word.replace("’", "'") not in SHOPS
-            ):
+            if said in names or (said[-2:] in _POSSESSIVES and said[:-2] in names and not _is_shop(text, match)):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
             elif said in family_names:
                 anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
@@ -63,3 +62,9 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
             if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))
     return anchors
+
+
+def _is_shop(text: str, match: re.Match[str]) -> bool:
+    """Whether a name with `'s` is a shop's: a known one, or one in quotation marks by itself."""
+    is_quoted = text[match.start() - 1 : match.start()] in _QUOTES and text[match.end() : match.end() + 1] in _QUOTES
+    return is_quoted or match.group().lower().replace("’", "'") in SHOPS

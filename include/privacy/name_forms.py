@@ -25,7 +25,7 @@ NO_NAME = word_set(
     right proceed unfortunately its let lets okay ok sure maybe perhaps however also after before because since while
     if though although later today tomorrow yesterday tonight soon asap fyi btw lol omg ps edit update updated note im
     ive dob ssn ss such another other others self myself because could may might shall yeah yes no sorry again online
-    christmas easter thanksgiving halloween ramadan diwali bol rahi raha rahe hu hun hoon ji whoever whom
+    pm am christmas easter thanksgiving halloween ramadan diwali bol rahi raha rahe hu hun hoon ji whoever whom
     nobody street road avenue customer-service chatbot bot
     """
 )
