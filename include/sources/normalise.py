@@ -93,6 +93,10 @@ class Normaliser:
         if time_error:
             return self._unreadable(row, record_id, place, "bad_timestamp", time_error)
         redactor = Redactor(self.redaction)
+        # Whom a column names is then known in the text, where nothing else may say that it is a name.
+        for name in self.redaction.person_columns:
+            if isinstance(named := others.get(name), str):
+                _clean_redact(redactor, name)(named)
         redacted = redactor.redact(text)
         customer_key = self.customer_keys.of(columns.get(name) for name in ids)
         return Record(

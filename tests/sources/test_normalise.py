@@ -120,7 +120,12 @@ def test_a_file_s_name_is_redacted_in_every_message(tmp_path: Path, row: dict[st
 
 def test_a_name_column_becomes_a_placeholder_whole() -> None:
     record = record_of(keyed(), author="xX the quiet one Xx", text="Thanks from Ann Miller")
-    assert record.attributes["author"] == "<PERSON_2>"
+    assert (record.attributes["author"], record.text) == ("<PERSON_1>", "Thanks from <PERSON_2>")
+
+
+def test_whoever_a_column_names_is_found_in_the_text_too() -> None:
+    record = record_of(keyed(), author="Quillon Brandt", text="When I rang, Brandt told me to wait.")
+    assert (record.attributes["author"], record.text) == ("<PERSON_1>", "When I rang, <PERSON_1> told me to wait.")
 
 
 def test_the_developers_reply_speaks_of_the_same_person() -> None:
