@@ -12,7 +12,7 @@ from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, Source, SourceRow, Window
 
-ALWAYS = Window(None, datetime(2027, 1, 1, tzinfo=UTC))
+ALWAYS = Window(None, datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def window(start: str, end: str) -> Window:
@@ -56,7 +56,7 @@ def pull(source: Source, asked: Window = ALWAYS, resume: Mapping[str, Any] | Non
 
 def records(rows: Iterable[SourceRow]) -> Iterator[Record | UnreadableRecord]:
     """What the rows become in a run."""
-    latest = datetime(2027, 1, 1, tzinfo=UTC)
+    latest = datetime(2100, 1, 1, tzinfo=UTC)
     normaliser = Normaliser(
         "app_store_reviews", {"rating": int}, latest, latest, 8_000, RedactionPolicy(), CustomerKeys(b"")
     )
