@@ -53,7 +53,7 @@ def test_a_name_that_is_spelt_is_found(text: str, redacted: str) -> None:
     ("text", "redacted"),
     [
         ("Susan's bill. Susan called.", "<PERSON_1>'s bill. <PERSON_1> called."),
-        ("[10:22] Agent (Thandiwe): hi\n[10:23] Ana: oh\n", "[10:22] Agent (Thandiwe): hi\n[10:23] <PERSON_1>: oh\n"),
+        ("[10:22] Agent (Thandiwe): hi\n[10:23] Ana: oh\n", "[10:22] Agent (<PERSON_1>): hi\n[10:23] <PERSON_2>: oh\n"),
         ("Thandiwe: hi\nThandiwe: yes\nThandiwe: bye", "<PERSON_1>: hi\n<PERSON_1>: yes\n<PERSON_1>: bye"),
         ("my name is zbyszko\nokay Zbyszko", "my name is <PERSON_1>\nokay <PERSON_1>"),
     ],
