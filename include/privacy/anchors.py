@@ -22,6 +22,8 @@ from include.privacy.people import NAME_WORDS
 from include.privacy.small_letter_names import SMALL_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
+# Shorter ones are abbreviations: HAMP, ALMA.
+_FEWEST_CAPITALS = 4
 _POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
@@ -68,7 +70,7 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
                 anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
             if said in ambiguous:
                 anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
-            if said not in names and word in small and said.isupper():
+            if len(said) > _FEWEST_CAPITALS and said.isupper() and word in small:
                 anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
             if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))

@@ -13,6 +13,7 @@ from include.privacy.name_lists import (
 )
 from include.privacy.name_places import LINE_END
 
+_AND = re.compile(r" (?:&|and|und|et|y|e|en|och|ve)\b| & ")
 _LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")
 GREETINGS = word_set(
     """
@@ -24,7 +25,7 @@ GREETINGS = word_set(
 )
 CLOSINGS = word_set(
     """
-    regards wishes cheers thanks thank sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
+    regards wishes cheers thanks thank thx sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
     signed salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
     merci danke gracias grazie obrigado obrigada dziękuję bedankt tack mvh mfg dhanyavaad dhanyavad shukriya
     rgds brgds br kr lg vg vlg hg cdlt bisous cumprimentos att atte atentamente attentamente cordialmente
@@ -33,7 +34,7 @@ CLOSINGS = word_set(
     """
 )
 # Behind these and a comma anybody may stand: `Thanks, Support`.
-_THANKS = word_set("thanks thank merci danke gracias grazie obrigado obrigada dziękuję bedankt tack cheers best")
+_THANKS = word_set("thanks thank thx merci danke gracias grazie obrigado obrigada dziękuję bedankt tack cheers best")
 _LINE_START = re.compile(r"(?:^|\n)(?:[^\W\d_]+ ){0,2}$")
 # Behind a name that is signed: the company, the place, the telephone number.
 _SIGNED_END = re.compile(r"[.,! ]{0,2}(?:\n|$)|,? ?[|/•·(\x00–-]")
@@ -49,7 +50,12 @@ def greeted(text: str, anchor: Anchor) -> Name | None:
     name = name_at(text, anchor.end + 1)
     if name and _LINE_BEFORE.search(text, max(anchor.start - 30, 0), anchor.start) and "\n" in text[name.end :][:3]:
         return name
+    if name and _AND.match(text, name.end) and _LINE_BEFORE.search(text, max(anchor.start - 30, 0), anchor.start):
+        return plausible(name)
     word = word_at(text, anchor.end + 1)
+    # A Turk says `ben` of himself.
+    if word and word.words[0] == "ben" and anchor.word in ("merhaba", "selam"):
+        return None
     is_greeted = word and word.words[0] in ambiguous_given_names() and text[word.end : word.end + 1] in ",!\n"
     return word if is_greeted else given_in_small_letters(text, anchor.end + 1)
 
@@ -57,10 +63,13 @@ def greeted(text: str, anchor: Anchor) -> Name | None:
 def signed(text: str, anchor: Anchor) -> Name | None:
     """A name that is all there is on the line after a closing, or behind its comma at the end of the line."""
     closing = _AFTER_CLOSING.match(text, anchor.start)
-    small = given_in_small_letters if anchor.word in _THANKS else _signed_in_small_letters
+    is_alone = closing is not None and "\n" in closing["gap"]
+    small = _signed_in_small_letters if is_alone or anchor.word not in _THANKS else given_in_small_letters
     name = (name_at(text, closing.end()) or small(text, closing.end())) if closing else None
     if closing is None or name is None:
         return None
+    if "\n" in closing["gap"] and not name.words[0][0].isupper():
+        return name if _TEXT_END.match(text, name.end) else None
     if "\n" in closing["gap"]:
         return name if _SIGNED_END.match(text, name.end) else None
     if not (LINE_END.match(text, name.end) or _CONTACT.match(text, name.end)):

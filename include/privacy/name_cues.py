@@ -74,7 +74,7 @@ _BEFORE_NAME = {
 _AFTER_WORD = {word: re.compile(after, re.IGNORECASE) for word, (after, _) in _BEFORE_NAME.items()}
 _BEFORE_WORD = {word: re.compile(before, re.IGNORECASE) for word, (_, before) in _BEFORE_NAME.items() if before}
 # Roles that a name follows: `the agent, Thandiwe, hung up`.
-_ROLE = re.compile(r"[^\W\d_]+(?P<comma>,)? ")
+_ROLE = re.compile(r"[^\W\d_]+(?P<comma>,)? \(?")
 _AFTER_ROLE = re.compile(r"[,.!?;:)\n]|$| [^\W\d_A-Z]")
 _THANKED_FOR = re.compile(r"[!.,)\n]|$| (?:and|for|at|from|in|you|und|für|et|pour|y|por|e|per|pela|pelo|en|voor|&)\b")
 _AND = re.compile(r" (?:and|&|und|et|y|e|en|och|i) ")
@@ -83,7 +83,19 @@ _MANNERS = (
     "rude", "polite", "patient", "unhelpful", "dismissive", "courteous", "condescending", "apologetic", "knowledgeable",
     "understanding", "helpful", "friendly", "lovely", "kind",
 )  # fmt: skip
-_DEEDS = ("told", "helped", "assured", "promised", "assisted", "informed", "emailed", "texted", "phoned", "explained")
+_DEEDS = (
+    "told",
+    "helped",
+    "assured",
+    "promised",
+    "assisted",
+    "informed",
+    "emailed",
+    "texted",
+    "phoned",
+    "explained",
+    "rang",
+)
 ROLE_WORDS = (
     *(
         "driver",
@@ -117,16 +129,18 @@ ROLE_WORDS = (
         "patient",
     ),
 )
-_KIND_DEEDS = ("helped", "assisted", "assured")
+_KIND_DEEDS = ("helped", "assisted", "assured", "rang")
 CUE_WORDS = {
     **dict.fromkeys(_BEFORE_NAME, "cue"),
     **dict.fromkeys(("from", "vom", "von", "del", "dal", "du", "da", "van"), "origin"),
     "de": "particle",
+    "at": "desk",
+    **dict.fromkeys(("bey", "hanım", "efendi"), "honorific"),
     **dict.fromkeys(("here", "hier", "ici", "aquí", "qui", "aqui"), "here"),
     **dict.fromkeys(_MANNERS, "manner"),
     **dict.fromkeys(_DEEDS, "deed"),
     **dict.fromkeys(
-        ("thanks", "thank", "thx", "merci", "danke", "gracias", "grazie", "obrigado", "obrigada"), "thanks"
+        ("thanks", "thank", "thx", "merci", "danke", "gracias", "grazie", "obrigado", "obrigada", "cheers"), "thanks"
     ),
     **dict.fromkeys(
         ("wrote", "schrieb", "écrit", "escribió", "escreveu", "scritto", "schreef", "napisał", "skrev"), "quoted"
@@ -140,6 +154,10 @@ _OFFICE = re.compile(
     r"|head office|kundenservice|kundendienst|support-team|service client|atención al cliente|soporte|assistenza"
     r"|servizio clienti|klantenservice|suporte|atendimento|biura obsługi|kundtjänst|accounting|finance|logistics|office"
     r"|reception|security|marketing|payroll|facilities)\b",
+    re.IGNORECASE,
+)
+_DESK = re.compile(
+    r"at (?:the|your) (?:front desk|reception|counter|till|check-?out|help ?desk|store|branch|shop|office|call cent)",
     re.IGNORECASE,
 )
 _LAST_NAME = re.compile(r"(?<![\w'’.-])(?P<name>[^\W\d_][\w'’-]+(?: [^\W\d_][\w'’-]+){0,2}),? $")
@@ -213,6 +231,16 @@ def from_an_office(text: str, anchor: Anchor) -> Name | None:
     if word and word["name"].casefold() in NO_NAME and word["name"] in ambiguous_given_names():
         return Name(*word.span("name"), (word["name"],))
     return _before(text, anchor.start - 1)
+
+
+def at_a_desk(text: str, anchor: Anchor) -> Name | None:
+    """`Rajneesh at the front desk`."""
+    return _before(text, anchor.start - 1) if _DESK.match(text, anchor.start) else None
+
+
+def with_an_honorific(text: str, anchor: Anchor) -> Name | None:
+    """`Tuncay Bey`."""
+    return _before(text, anchor.start - 1) if text[anchor.start].isupper() else None
 
 
 def of_a_manner(text: str, anchor: Anchor) -> Name | None:

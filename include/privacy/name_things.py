@@ -10,7 +10,7 @@ from include.privacy.name_lists import brands_and_figures
 _BEFORE = re.compile(
     r"(?:\b(?:san|santa|santo|são|saint|st\.|sankt|port|fort|mount|lake|cape|king|queen|prince|princess|hurricane"
     r"|the|bei|bij|chez|boutique|magasin|tienda|loja|negozio|sklep|winkel|butik|shop|store|brand"
-    r"|(?:play|plays|playing|played|dressed|known|starring) (?:as )?|worn by|ordered from|shopping at)"
+    r"|(?:play|plays|playing|played|dressed|known|starring)(?: as)?|worn by|ordered from|shopping at)"
     r"|\b(?:via|rue|calle|rua|avenida|plaza|piazza|place|ulica|ul\.)) $",
     re.IGNORECASE,
 )

@@ -12,6 +12,7 @@ from include.privacy.family_names import ambiguous, family_name, with_a_particle
 from include.privacy.finding import Anchor, Finding, Searched, word_set
 from include.privacy.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
 from include.privacy.name_cues import (
+    at_a_desk,
     companion_of,
     from_an_office,
     given_in_small_letters,
@@ -22,6 +23,7 @@ from include.privacy.name_cues import (
     of_a_quotation,
     thanked,
     with_a_role,
+    with_an_honorific,
 )
 from include.privacy.name_forms import (
     FEWEST_LETTERS,
@@ -51,12 +53,14 @@ _TITLES = word_set(
     """
     mr mrs ms miss mx dr prof herr herrn frau señor señora señorita sr sra srta sig signor signora monsieur madame
     mme mevrouw meneer dhr mevr pan panem panu panie pani panią bay bayan mister missus senhor senhora dottor
-    dottore dottoressa dott drs dra ing avv mgr hr fru fröken doña don dona doutor doutora docteur maître doktor sayın
+    dottore dottoressa dott drs dra ing avv mgr hr fru fröken heer doña don dona doutor doutora docteur
+    maître doktor sayın
     """
 )
 # These are titles in small letters too.
 _LOWER_TITLES = word_set(
-    "mr mrs mister missus sig dott drs dra mme sayın monsieur madame mevrouw meneer señor señora senhor senhora signora"
+    "mr mrs mister missus sig heer dott drs dra mme sayın monsieur madame mevrouw meneer señor señora senhor senhora"
+    " signora"
 )
 # After these a name may begin with a small letter, as in speech that a machine wrote down.
 # These are words of other languages, so what follows must be in a list.
@@ -233,6 +237,8 @@ _FINDERS = {
     "cue": named,
     "role": with_a_role,
     "origin": lambda text, anchor: with_a_particle(text, anchor) or from_an_office(text, anchor),
+    "desk": at_a_desk,
+    "honorific": with_an_honorific,
     "particle": with_a_particle,
     "here": here,
     "surname": family_name,

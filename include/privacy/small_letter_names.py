@@ -39,6 +39,9 @@ _ROLES = (
 _FILLER = r"(?:(?:uh|um|er|erm|eh|ähm|euh|like|a certain|some|some guy called|someone called) )?"
 _CALLER_END = r"(?= (?:from|here|again|calling|speaking|on the (?:line|phone))\b)"
 _END = r"(?= (?:from|here|again|calling|speaking|with|in|at)\b|[.,!?\n]|$)"
+_RELATIVES = frozenset(
+    ("husband", "wife", "son", "daughter", "brother", "sister", "partner", "fiancé", "fiancée", "nephew", "niece")
+)
 # After the word, up to the name; whether something must stand behind the name; whether a list must have it.
 _CALLED = {
     "ask": (r"ask (?:for|to speak (?:to|with)) ", True, False),
@@ -51,9 +54,7 @@ _CALLED = {
     ),
     **dict.fromkeys(("told", "helped", "called"), (r"\S+ by ", True, False)),
     **dict.fromkeys(("surname's", "surname’s", "name's", "name’s"), (r"\S+ ", False, False)),
-    **dict.fromkeys(
-        ("husband", "wife", "son", "daughter", "brother", "sister", "partner", "fiancé", "fiancée", "nephew", "niece"),
-        (r"(?:(?<=my )|(?<=her )|(?<=his ))\S+ ", False, False),
+    **dict.fromkeys(_RELATIVES, (r"(?:(?<=my )|(?<=her )|(?<=his ))\S+ ", False, False),
     ),
     **dict.fromkeys(("auntie", "aunt", "uncle", "cousin", "mate"), (r"\S+ ", False, False)),
     **dict.fromkeys(_ROLES, (r"\S+ (?:called|named) ", False, False)),
@@ -82,7 +83,11 @@ _INTRODUCED = re.compile(
 )
 _FOLLOWS = re.compile(_END)
 _FOLLOWS_CALLER = re.compile(_CALLER_END)
+_FOLLOWS_RELATIVE = re.compile(r" (?:is|was|and|has|had|who|he|she|said|called|on)\b|['’]s\b|[.,!?\n]|$")
 _CALLERS = frozenset({"this", "it's", "it’s"})
+# Of an address, a host, a nickname.
+_PART_BEFORE = re.compile(r"[@/_#\d]$|\w\.$")
+_PART_AFTER = re.compile(r"[@/_#\d]|\.\w")
 _UNIT = re.compile(r"\d ?$")
 _WORD_BEFORE = re.compile(r"(?<![^\s(\"])([a-z]{4,}) $")
 _PATTERNS = {word: re.compile(before + _FILLER, re.IGNORECASE) for word, (before, _, _) in _CALLED.items()}
@@ -117,16 +122,12 @@ _OTHER_WORDS = word_set(
 
 
 def small_name(text: str, anchor: Anchor) -> Name | None:
-    """A given name of the list, and the family name behind it: `muhamed theriot`."""
-    is_part = text[anchor.start - 1 : anchor.start] in ("@", "/", "_", "#") or text[anchor.end : anchor.end + 1] in (
-        *("@", "_", "/", "#"),
-    )
-    is_host = text[anchor.end : anchor.end + 1] == "." and text[anchor.end + 1 : anchor.end + 2].isalnum()
-    before = text[anchor.start - 1 : anchor.start] == "." and text[anchor.start - 2 : anchor.start - 1].isalnum()
-    name = None if is_part or is_host or before else with_family_name(text, anchor.start)
+    """A given name of the list, the family name behind it, and the given name of no list before it: `kiela martell`."""
+    if _PART_BEFORE.search(text, max(anchor.start - 2, 0), anchor.start) or _PART_AFTER.match(text, anchor.end):
+        return None
+    name = with_family_name(text, anchor.start)
     if name is None or not text.isascii() or name.words[0].isupper():
         return name
-    # `kiela martell`: the given name before one that a list has.
     given = _WORD_BEFORE.search(text, max(name.start - 20, 0), name.start)
     if given is None or not may_be_a_name_in_small_letters(given[1]) or word_at(text, given.start(1)) is None:
         return name
@@ -162,6 +163,13 @@ def called_small(text: str, anchor: Anchor) -> Name | None:
     particle = _PARTICLE.match(text, said.end())
     start = particle.end() if particle else said.end()
     name = with_family_name(text, start) if _is_name(text, start, needs_list) else None
+    if (
+        anchor.word in _RELATIVES
+        and name
+        and not is_known(name.words[0])
+        and not _FOLLOWS_RELATIVE.match(text, name.end)
+    ):
+        return None
     end = _FOLLOWS_CALLER if anchor.word in _CALLERS and name and not is_known(name.words[0]) else _FOLLOWS
     if name is None or (needs_end and not end.match(text, name.end)):
         return None
