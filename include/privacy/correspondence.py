@@ -78,7 +78,8 @@ def signed(text: str, anchor: Anchor) -> Name | None:
         return name if LINE_END.match(text, name.end) else None
     is_last = _LINE_START.search(text, max(anchor.start - 30, 0), anchor.start) and _TEXT_END.match(text, name.end)
     is_regards = (anchor.word not in _THANKS or is_last) and plausible(name) is not None
-    return name if "," in closing["gap"] and (is_regards or any(map(is_in_a_list, name.words))) else None
+    is_set_off = not {",", "-", "–"}.isdisjoint(closing["gap"])
+    return name if is_set_off and (is_regards or any(map(is_in_a_list, name.words))) else None
 
 
 def _signed_in_small_letters(text: str, position: int) -> Name | None:

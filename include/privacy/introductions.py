@@ -44,6 +44,7 @@ INTRODUCTIONS = {
     "namn": r"namn är ",
     "nama": r"nama saya (?:adalah )?",
     "adım": r"adım ",
+    "ismim": r"ismim ",
     "llamo": r"llamo ",
     "m'appelle": r"m'appelle ",
     "m’appelle": r"m’appelle ",

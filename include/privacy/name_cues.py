@@ -37,7 +37,7 @@ _BEFORE_NAME = {
     "by": (
         r"by ",
         r"\b(?:helped|assisted|served|treated|advised|told|informed|contacted|greeted|handled|seen|examined|managed|welcomed"
-        r"|looked after|taken care of|hung up on|sent out|signed) $",
+        r"|looked after|taken care of|hung up on|sent out|signed|sent|submitted|approved) $",
     ),
     **dict.fromkeys(("kudos", "shoutout", "props", "compliments", "praise"), (r"\S+ (?:to|for) ", "")),
     "out": (r"out (?:to|for) ", r"\b(?:shout|call)[ -]$"),

@@ -8,7 +8,7 @@ from include.privacy.name_lists import brands_and_figures
 
 # A town is called so, or a king in a game, or a storm; `the Victoria sofa`, `chez Jules`, `I play as Mario`.
 _BEFORE = re.compile(
-    r"(?:\b(?:san|santa|santo|são|saint|st\.|sankt|port|fort|mount|lake|cape|king|queen|prince|princess|hurricane"
+    r"(?:\b(?:san|santa|santo|são|saint|st\.|sankt|port|fort|mount|lake|cape|king|queen|prince|princess|hurricane|storm|big"
     r"|the|bei|bij|chez|boutique|magasin|tienda|loja|negozio|sklep|winkel|butik|shop|store|brand"
     r"|(?:play|plays|playing|played|dressed|known|starring)(?: as)?|worn by|ordered from|shopping at)"
     r"|\b(?:via|rue|calle|rua|avenida|plaza|piazza|place|ulica|ul\.)) $",

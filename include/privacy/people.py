@@ -91,6 +91,8 @@ NAME_WORDS = {
     "apparat": "answering",
 }
 _ACCOMPANIED = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _COMPANIONS.items()}
+# So many around a word tell its language; the whole text each time would take long.
+_LANGUAGE_CHARACTERS = 200
 _TURKISH = re.compile(r"[ğışİŞĞ]")
 _AFTER_TITLE = re.compile(r"[^\W\d_]+\.?(?:(?:ssa|ra|na|ri|ª)\.?)? (?:(?:Dr|Prof)\. )?")
 
@@ -218,7 +220,8 @@ def _given(text: str, anchor: Anchor) -> Name | None:
     if "-" in name.words[0] and not all(map(is_in_a_list, name.words[0].split("-"))):
         return None
     # A Turk says `ben` of himself.
-    is_turkish = name.words[0] == "Ben" and _TURKISH.search(text)
+    start, end = max(name.start - _LANGUAGE_CHARACTERS, 0), name.end + _LANGUAGE_CHARACTERS
+    is_turkish = name.words[0] == "Ben" and _TURKISH.search(text, start, end)
     return None if is_turkish else with_initials(text, name)
 
 

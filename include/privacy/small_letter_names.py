@@ -38,7 +38,7 @@ _ROLES = (
 )
 _FILLER = r"(?:(?:uh|um|er|erm|eh|ähm|euh|like|a certain|some|some guy called|someone called) )?"
 _CALLER_END = r"(?= (?:from|here|again|calling|speaking|on the (?:line|phone))\b)"
-_END = r"(?= (?:from|here|again|calling|speaking|with|in|at)\b|[.,!?\n]|$)"
+_END = r"(?= (?:from|here|again|calling|speaking|with|in|at|how|may|please|today|about|she|he)\b|[.,!?\n]|$)"
 _RELATIVES = frozenset(
     ("husband", "wife", "son", "daughter", "brother", "sister", "partner", "fiancé", "fiancée", "nephew", "niece")
 )
@@ -238,5 +238,5 @@ def is_family_name(said: str, text: str, is_capital: bool = False) -> bool:
     if said in surnames_in_small_letters() or said in given_in_small_letters():
         return True
     is_word = said in _OTHER_WORDS or said in NO_NAME or len(said) < FEWEST_LETTERS or "'" in said
-    is_readable = text.isascii() or not (said.isascii() or _TURKISH.search(text))
+    is_readable = text.isascii() or not (said.isascii() or _TURKISH.search(said))
     return is_readable and not is_word and may_be_a_name_in_small_letters(said)

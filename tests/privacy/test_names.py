@@ -1,5 +1,7 @@
 """Names of persons by what is said around them, and words that are no names."""
 
+import time
+
 import pytest
 
 from include.privacy.redact import Redactor, redact
@@ -137,6 +139,17 @@ def test_a_name_is_one_person_wherever_it_stands(text: str, redacted: str) -> No
     assert redact(text) == redacted
 
 
+@pytest.mark.parametrize("unit", ["my husband ", "Ben & Jerry é ", "harriet van der ", "J. de ", "regards\n", "Ann & "])
+def test_names_of_a_hostile_text_take_linear_time(unit: str) -> None:
+    def seconds(characters: int) -> float:
+        text = (unit * characters)[:characters]
+        started = time.process_time()
+        redact(text)
+        return time.process_time() - started
+
+    assert seconds(40_000) < 8 * seconds(10_000) + 0.2
+
+
 def test_a_person_keeps_the_placeholder_when_the_family_name_comes_later() -> None:
     redactor = Redactor()
     assert redactor.redact("My name is Quillon.") == "My name is <PERSON_1>."
@@ -175,6 +188,7 @@ def test_a_person_keeps_the_placeholder_when_the_family_name_comes_later() -> No
         "we lag at 380 ms ping",
         "see leah4sci.com or www.meredith.org",
         "the HAMP programme",
+        "Storm Eunice hit us below Big Ben",
         "Guten Tag, Deniz manzarası harika",
     ],
 )
