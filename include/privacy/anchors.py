@@ -9,13 +9,22 @@ from include.privacy.emails import AT_WORDS
 from include.privacy.finding import Anchor
 from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
 from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
-from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names, surnames
+from include.privacy.name_lists import (
+    SHOPS,
+    ambiguous_given_names,
+    given_in_small_letters,
+    given_names,
+    surnames,
+)
 from include.privacy.name_places import SPELLING_WORDS
 from include.privacy.national_ids import ID_WORDS
 from include.privacy.people import NAME_WORDS
+from include.privacy.small_letter_names import SMALL_WORDS
 from include.privacy.spoken_numbers import DIGIT_WORDS
 
 _QUOTES = ('"', "“", "”", "„", "«", "»")
+# Shorter ones are abbreviations: HAMP, ALMA.
+_FEWEST_CAPITALS = 4
 _POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
@@ -34,7 +43,7 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
     ):
         for word in dict.fromkeys(words):
             searches[word] += (name,)
-    for words_of_names in (NAME_WORDS, CUE_WORDS, dict.fromkeys(ROLE_WORDS, "role")):
+    for words_of_names in (NAME_WORDS, CUE_WORDS, SMALL_WORDS, dict.fromkeys(ROLE_WORDS, "role")):
         for word, name in words_of_names.items():
             searches[word] += (name,)
     return dict(searches)
@@ -47,6 +56,7 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
     """Anchors by the name of the search that they concern, in the order of the text."""
     anchors: dict[str, list[Anchor]] = {}
     names, ambiguous, family_names = given_names(), ambiguous_given_names(), surnames()
+    small = given_in_small_letters()
     for match in _WORD.finditer(text):
         said = match.group()
         word = said.lower()
@@ -59,8 +69,12 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
                 anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
             if said in ambiguous:
                 anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
+            if len(said) > _FEWEST_CAPITALS and said.isupper() and word in small:
+                anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
             if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))
+        elif said in small:
+            anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
     return anchors
 
 

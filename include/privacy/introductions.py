@@ -6,6 +6,7 @@ from include.privacy.finding import Anchor, word_set
 from include.privacy.name_cues import plausible
 from include.privacy.name_forms import Name, name_at, word_at
 from include.privacy.name_lists import ambiguous_given_names, given_names, is_a_company, is_in_a_list, may_be_a_name
+from include.privacy.small_letter_names import is_family_name
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
 INTRODUCTIONS = {
@@ -32,6 +33,8 @@ INTRODUCTIONS = {
     "attn": r"attn[.:]{0,2} ",
     "fao": r"fao:? ",
     "имя": r"имя:? ",
+    # These only ask.
+    **dict.fromkeys(("chiama", "heißen", "nazywa", "adınız", "isminiz", "appelez", "llama", "quién"), r"(?!)"),
     "name's": r"name's ",
     "name’s": r"name’s ",
     "nombre": r"nombre (?:es |de )",
@@ -41,6 +44,7 @@ INTRODUCTIONS = {
     "namn": r"namn är ",
     "nama": r"nama saya (?:adalah )?",
     "adım": r"adım ",
+    "ismim": r"ismim ",
     "llamo": r"llamo ",
     "m'appelle": r"m'appelle ",
     "m’appelle": r"m’appelle ",
@@ -74,9 +78,14 @@ _THING = (
     r"|hotel|restaurant|bank|school"
     r"|street|place|party|game|city|town|movie|show|song|item|file|device|organi[sz]ation|event|airline|plan|package))"
 )
-_ASKED = r"(?:\w*name|nombre|apellidos?|nom|prénom|\w*nome|\w*naam|\w*namn|nazwisko)"
+_ASKED = (
+    r"(?:chiama|heißen sie|heet u|heter du|nazywa|adınız|isminiz|appelez-vous|llama|quién tengo el gusto"
+    r"|\w*name|nombre|apellidos?|nom|prénom|\w*nome|\w*naam|\w*namn|nazwisko)"
+)
 _NAME_ASKED = re.compile(_ASKED + _THING + _ANSWER, re.IGNORECASE)
 _SPEAKER_ASKED = re.compile(r"(?:speaking|talking)(?: with| to)?" + _ANSWER, re.IGNORECASE)
+# The answer may be spelt: `o c a m p o`.
+_LETTERS = re.compile(r"[^\W\d_](?:[ .,-]{1,2}[^\W\d_]){2,30}(?!\w)")
 _ANSWER_END = re.compile(r"[.,!?]|\s*\n|$")
 # Whoever says one of these may go on with the own name.
 SELF = {
@@ -94,10 +103,14 @@ _GREETING_BEFORE = re.compile(
     r"\b(?:hi|hello|hey|hallo|hola|bonjour|ciao|olá|morning|afternoon|evening)(?: there)?[,.! ]{1,2}$", re.IGNORECASE
 )
 _TURN_BEFORE = re.compile(r"(?:^|\n)[^\n:]{1,24}: [^\n]{0,30}$")
+# `Mikołajewski, first name Ray`
+_PART_BEFORE = re.compile(r"\b(?:first|last|family|given|middle|maiden) $", re.IGNORECASE)
+_TURN_START = re.compile(r"(?:^|\n)[^\n:]{1,24}: $")
 _ANSWERED_BY = re.compile(r"[^\W\d_]+(?= am $)")
 _NEED_OWNER = word_set("name name's name’s nombre nom nome naam namn adım chamo heet")
 _OWNER = re.compile(
-    r"(?:my|his|her|their|full|in the|em|au|op|mein|ihr|sein|dein|mi|su|mon|son|meu|seu|il mio|mio"
+    r"(?:first|last|given|family|middle|maiden|second"
+    r"|my|his|her|their|full|in the|em|au|op|mein|ihr|sein|dein|mi|su|mon|son|meu|seu|il mio|mio"
     r"|mijn|zijn|haar|mera|mitt|benim|me"
     r"|ik)(?: \w+['’]s)?(?: full| last| first| voller| maiden| middle| family| legal| married| real)? $",
     re.IGNORECASE,
@@ -110,11 +123,17 @@ def introduced(text: str, anchor: Anchor) -> Name | None:
     answer = _answer(text, _NAME_ASKED.match(text, anchor.start))
     if answer is not None:
         return answer
-    if anchor.word in _NEED_OWNER and not _OWNER.search(text, max(anchor.start - 20, 0), anchor.start):
+    is_turkish_turn = anchor.word == "adım" and _TURN_START.search(text, max(anchor.start - 26, 0), anchor.start)
+    if (
+        anchor.word in _NEED_OWNER
+        and not is_turkish_turn
+        and not _OWNER.search(text, max(anchor.start - 20, 0), anchor.start)
+    ):
         return None
     said = _INTRODUCED[anchor.word].match(text, anchor.start)
     if said is None:
-        return None
+        is_part = anchor.word == "name" and _PART_BEFORE.search(text, max(anchor.start - 8, 0), anchor.start)
+        return plausible(name_at(text, anchor.end + 1)) if is_part else None
     name = name_at(text, said.end()) or _in_small_letters(text, said.end())
     is_a_firm = name and anchor.word in ("behalf", "holder") and is_a_company(name.words[0])
     return None if is_a_firm else name
@@ -169,6 +188,9 @@ def _answer(text: str, asked: re.Match[str] | None) -> Name | None:
         words.append(word)
     said = tuple(word for part in words for word in part.words)
     is_name = any(is_in_a_list(word.capitalize()) or may_be_a_name(word) for word in said)
+    letters = _LETTERS.match(text, asked.end())
+    if letters:
+        return Name(*letters.span(), ("".join(filter(str.isalpha, letters.group())).casefold(),))
     if is_name and _ANSWER_END.match(text, words[-1].end):
         return Name(words[0].start, words[-1].end, said)
     return name if name and any(is_in_a_list(word) or may_be_a_name(word) for word in name.words) else None
@@ -179,7 +201,8 @@ def _in_small_letters(text: str, position: int) -> Name | None:
     words: list[Name] = []
     while len(words) < 3 and (word := word_at(text, position)):
         said = word.words[0]
-        if not may_be_a_name(said) and (words or not is_in_a_list(said.capitalize())):
+        is_next = is_family_name(said, text) if words else may_be_a_name(said) or is_in_a_list(said.capitalize())
+        if not is_next:
             break
         words.append(word)
         if not text.startswith(" ", word.end):

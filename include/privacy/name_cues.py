@@ -7,8 +7,14 @@ company that the lists know.
 import re
 
 from include.privacy.finding import Anchor, word_set
-from include.privacy.name_forms import WORD, Name, name_at, word_at
-from include.privacy.name_lists import given_names, is_a_company, is_in_a_list, may_be_a_name, surnames
+from include.privacy.name_forms import NO_NAME, WORD, Name, name_at, word_at
+from include.privacy.name_lists import (
+    ambiguous_given_names,
+    given_names,
+    is_a_company,
+    is_in_a_list,
+    may_be_a_name,
+)
 
 _PERSON = (
     r"(?:agent|rep|representative|lady|man|guy|gentleman|woman|girl|boy|person|employee|someone|somebody|advis[eo]r|clerk"
@@ -31,12 +37,13 @@ _BEFORE_NAME = {
     "by": (
         r"by ",
         r"\b(?:helped|assisted|served|treated|advised|told|informed|contacted|greeted|handled|seen|examined|managed|welcomed"
-        r"|looked after|taken care of|hung up on|sent out|signed) $",
+        r"|looked after|taken care of|hung up on|sent out|signed|sent|submitted|approved) $",
     ),
     **dict.fromkeys(("kudos", "shoutout", "props", "compliments", "praise"), (r"\S+ (?:to|for) ", "")),
     "out": (r"out (?:to|for) ", r"\b(?:shout|call)[ -]$"),
     "thankful": (r"thankful to ", ""),
     "through": (r"through to ", ""),
+    "ask": (r"ask for ", ""),
     **dict.fromkeys(("atendió", "atendeu", "ayudó", "ajudou"), (r"\S+ (?:la |el |a |o )?", "")),
     **dict.fromkeys(
         ("spoke", "spoken", "speaking", "speak", "talked", "talking", "chatted", "chatting", "dealt", "dealing", "met"),
@@ -67,7 +74,7 @@ _BEFORE_NAME = {
 _AFTER_WORD = {word: re.compile(after, re.IGNORECASE) for word, (after, _) in _BEFORE_NAME.items()}
 _BEFORE_WORD = {word: re.compile(before, re.IGNORECASE) for word, (_, before) in _BEFORE_NAME.items() if before}
 # Roles that a name follows: `the agent, Thandiwe, hung up`.
-_ROLE = re.compile(r"[^\W\d_]+(?P<comma>,)? ")
+_ROLE = re.compile(r"[^\W\d_]+(?P<comma>,)? \(?")
 _AFTER_ROLE = re.compile(r"[,.!?;:)\n]|$| [^\W\d_A-Z]")
 _THANKED_FOR = re.compile(r"[!.,)\n]|$| (?:and|for|at|from|in|you|und|für|et|pour|y|por|e|per|pela|pelo|en|voor|&)\b")
 _AND = re.compile(r" (?:and|&|und|et|y|e|en|och|i) ")
@@ -76,7 +83,19 @@ _MANNERS = (
     "rude", "polite", "patient", "unhelpful", "dismissive", "courteous", "condescending", "apologetic", "knowledgeable",
     "understanding", "helpful", "friendly", "lovely", "kind",
 )  # fmt: skip
-_DEEDS = ("told", "helped", "assured", "promised", "assisted", "informed", "emailed", "texted", "phoned", "explained")
+_DEEDS = (
+    "told",
+    "helped",
+    "assured",
+    "promised",
+    "assisted",
+    "informed",
+    "emailed",
+    "texted",
+    "phoned",
+    "explained",
+    "rang",
+)
 ROLE_WORDS = (
     *(
         "driver",
@@ -110,15 +129,18 @@ ROLE_WORDS = (
         "patient",
     ),
 )
-_KIND_DEEDS = ("helped", "assisted", "assured")
+_KIND_DEEDS = ("helped", "assisted", "assured", "rang")
 CUE_WORDS = {
     **dict.fromkeys(_BEFORE_NAME, "cue"),
     **dict.fromkeys(("from", "vom", "von", "del", "dal", "du", "da", "van"), "origin"),
+    "de": "particle",
+    "at": "desk",
+    **dict.fromkeys(("bey", "hanım", "efendi"), "honorific"),
     **dict.fromkeys(("here", "hier", "ici", "aquí", "qui", "aqui"), "here"),
     **dict.fromkeys(_MANNERS, "manner"),
     **dict.fromkeys(_DEEDS, "deed"),
     **dict.fromkeys(
-        ("thanks", "thank", "thx", "merci", "danke", "gracias", "grazie", "obrigado", "obrigada"), "thanks"
+        ("thanks", "thank", "thx", "merci", "danke", "gracias", "grazie", "obrigado", "obrigada", "cheers"), "thanks"
     ),
     **dict.fromkeys(
         ("wrote", "schrieb", "écrit", "escribió", "escreveu", "scritto", "schreef", "napisał", "skrev"), "quoted"
@@ -132,6 +154,10 @@ _OFFICE = re.compile(
     r"|head office|kundenservice|kundendienst|support-team|service client|atención al cliente|soporte|assistenza"
     r"|servizio clienti|klantenservice|suporte|atendimento|biura obsługi|kundtjänst|accounting|finance|logistics|office"
     r"|reception|security|marketing|payroll|facilities)\b",
+    re.IGNORECASE,
+)
+_DESK = re.compile(
+    r"at (?:the|your) (?:front desk|reception|counter|till|check-?out|help ?desk|store|branch|shop|office|call cent)",
     re.IGNORECASE,
 )
 _LAST_NAME = re.compile(r"(?<![\w'’.-])(?P<name>[^\W\d_][\w'’-]+(?: [^\W\d_][\w'’-]+){0,2}),? $")
@@ -191,14 +217,6 @@ def here(text: str, anchor: Anchor) -> Name | None:
     return name if name and _BEFORE_HERE.search(text, max(name.start - 12, 0), name.start) else None
 
 
-def family_name(text: str, anchor: Anchor) -> Name | None:
-    """Two words of which the second is a family name of the list: `Xanthe Okafor`."""
-    last = _LAST_WORD.search(text, max(anchor.start - _CHARACTERS // 2, 0), anchor.start)
-    name = plausible(name_at(text, last.start("name"))) if last else None
-    is_name = name and name.end >= anchor.end and may_be_a_name(name.words[0]) and not name.words[0].isupper()
-    return name if is_name else None
-
-
 def companion_of(text: str, name: Name) -> Name | None:
     """The second of two names with an `and` between them."""
     conjunction = _AND.match(text, name.end)
@@ -207,7 +225,22 @@ def companion_of(text: str, name: Name) -> Name | None:
 
 def from_an_office(text: str, anchor: Anchor) -> Name | None:
     """`Rajneesh from support`."""
-    return _before(text, anchor.start - 1) if _OFFICE.match(text, anchor.start) else None
+    if not _OFFICE.match(text, anchor.start):
+        return None
+    word = _LAST_WORD.search(text, max(anchor.start - _CHARACTERS // 2, 0), anchor.start)
+    if word and word["name"].casefold() in NO_NAME and word["name"] in ambiguous_given_names():
+        return Name(*word.span("name"), (word["name"],))
+    return _before(text, anchor.start - 1)
+
+
+def at_a_desk(text: str, anchor: Anchor) -> Name | None:
+    """`Rajneesh at the front desk`."""
+    return _before(text, anchor.start - 1) if _DESK.match(text, anchor.start) else None
+
+
+def with_an_honorific(text: str, anchor: Anchor) -> Name | None:
+    """`Tuncay Bey`."""
+    return _before(text, anchor.start - 1) if text[anchor.start].isupper() else None
 
 
 def of_a_manner(text: str, anchor: Anchor) -> Name | None:
@@ -229,29 +262,11 @@ def of_a_quotation(text: str, anchor: Anchor) -> Name | None:
     end = anchor.start - 1
     end -= 2 if text.endswith(" a", 0, end) else 3 if text.endswith((" ha",), 0, end) else 0
     name = _before(text, end)
-    return name if name and len(name.words) > 1 and ":" in text[anchor.end : anchor.end + 3] else None
-
-
-def ambiguous(text: str, anchor: Anchor) -> Name | None:
-    """A given name that is a word too, with a family name behind it, or set off by commas after a word of courtesy."""
-    name = name_at(text, anchor.start)
-    if name is None or is_a_company(name.words[0]):
-        return None
-    if len(name.words) > 1 and name.words[-1] in surnames():
+    if name and len(name.words) > 1 and ":" in text[anchor.end : anchor.end + 3]:
         return name
-    if len(name.words) == 1 and _COURTESY.search(text, max(anchor.start - 24, 0), anchor.start):
-        return name if text[name.end : name.end + 1] in (",", ".", "!", "?", "\n", "") else None
-    return None
-
-
-_COURTESY = re.compile(
-    r"\b(?:thanks|thank you|thankyou|okay|ok|bye|goodbye|problem|welcome|morning|afternoon|evening"
-    r"|sorry|cheers|merci|danke"
-    r"|gracias|grazie|obrigad[oa]|dank je|dank u|bedankt|hi|hello|hey|sure|perfect|great|alright"
-    r"|all right)(?: (?:again|so much"
-    r"|very much|there))?,? $",
-    re.IGNORECASE,
-)
+    # `schrieb Oliver Grant:`
+    name = plausible(name_at(text, anchor.end + 1))
+    return name if name and len(name.words) > 1 and ":" in text[name.end : name.end + 3] else None
 
 
 _OF_A_COMPANY = word_set(

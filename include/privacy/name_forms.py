@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from include.privacy.finding import word_set
+from include.privacy.name_lists import brands_and_figures
 
 # No names, however they are written.
 NO_NAME = word_set(
@@ -27,15 +28,21 @@ NO_NAME = word_set(
     ive dob ssn ss such another other others self myself because could may might shall yeah yes no sorry again online
     pm am christmas easter thanksgiving halloween ramadan diwali bol rahi raha rahe hu hun hoon ji whoever whom
     nobody street road avenue customer-service chatbot bot
+    beste geachte gentile egregio egregia spett spettabile szanowny szanowna drogi droga witam witaj cześć dzień dobry
+    merhaba selam sevgili sayın hej hejsan bästa cher chère estimado estimada prezado prezada querido querida liebe
+    lieber sehr geehrte geehrter bonjour buongiorno salve hola olá hallo saludos grüße grüßen mvh mfg
+    panie panu panem bey hanım efendi
     """
 )
 PARTICLES = word_set(
     """
-    de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn
+    de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn binti bint abu ould e y
     """
 )
 # Le Guennec, La Rocca; at the end of a name they are none.
-_CAPITAL_PARTICLES = word_set("Le La Du Des Los Las Saint De Van Den Der Mc Mac El Al Bin Ben")
+_CAPITAL_PARTICLES = word_set(
+    "Le La Lo Du Des Los Las Saint De Di Da Del Della Dello Dos Van Von Den Der Ter Mc Mac Ó Ní El Al Bin Ben Ibn Abu"
+)
 # No name has more parts; without an end to them a line of hyphens would be read again from each of them on.
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+){0,5}")
 _INITIAL = re.compile(r"[^\W\d_]\.")
@@ -47,16 +54,6 @@ POSSESSIVE = re.compile(r"(?<=[^\W\d_]{2})['’]s$", re.IGNORECASE)
 MOST_WORDS = 4
 FEWEST_LETTERS = 3
 
-
-# Brands and figures that are called like persons.
-_NOBODY = word_set(
-    """
-    harry_potter hermione_granger lara_croft leroy_merlin tommy_hilfiger calvin_klein hugo_boss ralph_lauren
-    michael_kors kate_spade jack_daniels jack_wolfskin paul_smith laura_ashley peppa_pig mickey_mouse donald_duck
-    peter_pan james_bond sherlock_holmes charlie_brown max_mara marc_jacobs yves_rocher louis_vuitton charles_schwab
-    morgan_stanley grant_thornton edward_jones fannie_mae freddie_mac
-    """
-)
 # `Dr. Martens` and `Mr. Robot` are no persons.
 _NOBODY_WITH_TITLE = word_set("martens oetker pepper scholl who dre strange robot bean clean men potato muscle kipling")
 
@@ -91,9 +88,19 @@ def name_at(text: str, position: int) -> Name | None:
             break
         position = word.end() + 1
     is_name = any(len(word.rstrip(".")) > 1 for word in words)
-    if not is_name or "_".join(words).casefold() in _NOBODY:
+    if not is_name or "_".join(words).casefold() in brands_and_figures():
         return None
     return Name(start, end, tuple(words))
+
+
+_INITIALS = re.compile(r"(?<![\w.])(?:[A-Z]\. ?){1,3}(?:(?:de|van|von|der|den|da|di|du|la|le|ter|ten) ){0,2}$")
+_MOST_OF_INITIALS = 24
+
+
+def with_initials(text: str, name: Name) -> Name:
+    """The name with what stands before it of `J. de Vries`."""
+    initials = _INITIALS.search(text, max(name.start - _MOST_OF_INITIALS, 0), name.start)
+    return name._replace(start=initials.start()) if initials else name
 
 
 def titled_name_at(text: str, position: int) -> Name | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from include.privacy.finding import word_set
 
 _FOLDER = Path(__file__).parent / "names"
+_FEWEST_SMALL_LETTERS = 4
 # People speak with them, are helped by them and thank them, but they are nobody.
 _COMPANIES = word_set(
     """
@@ -64,6 +65,31 @@ def common_words() -> frozenset[str]:
     return _read("common_words")
 
 
+@cache
+def brands_and_figures() -> frozenset[str]:
+    """Brands, figures and public persons that are called like persons, small, with `_` between words."""
+    return frozenset(line.replace(" ", "_") for line in _read("brands_and_figures"))
+
+
+@cache
+def given_in_small_letters() -> frozenset[str]:
+    """Given names that are known for such in small letters too, since they are no words."""
+    words = common_words() | _read("given_and_words") | _COMPANIES
+    return frozenset(name.casefold() for name in given_names() if len(name) >= _FEWEST_SMALL_LETTERS) - words
+
+
+@cache
+def surnames_in_small_letters() -> frozenset[str]:
+    """Family names in small letters that are no words of the samples or of English."""
+    return frozenset(map(str.casefold, surnames())) - common_words() - _read("english_words") - _COMPANIES
+
+
+def may_be_a_name_in_small_letters(word: str) -> bool:
+    """The same of a word in small letters, which is more often a word of English."""
+    plain = word.casefold()
+    return may_be_a_name(plain) and _read("english_words").isdisjoint(plain.split("-"))
+
+
 def is_in_a_list(word: str) -> bool:
     """Whether a word is a given name or a family name, be it something else as well."""
     return word in given_names() or word in ambiguous_given_names() or word in surnames()
@@ -80,6 +106,7 @@ def is_a_company(word: str) -> bool:
     return word.casefold() in _COMPANIES
 
 
+@cache
 def _read(name: str) -> frozenset[str]:
     lines = (_FOLDER / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))

@@ -19,7 +19,9 @@ LINE_END = re.compile(r"[.,! ]{0,2}(?:\n|$)")
 _ADDRESS_IN_BRACKETS = re.compile(r" ?[<(\[]\x00")
 _MAIL_HEAD = re.compile(
     r"^[> ]{0,6}(?:From|To|Cc|Von|An|De|Da|Para|Van|Aan|Od|Name|Contact|Patient|Guest|Passenger|Recipient|Tenant"
-    r"|Employee|Nom|Nombre|Nome|Naam|Attn|Absender|Empfänger): ",
+    r"|Employee|Assignee|Assigned to|Requester|Reporter|Driver|Technician|Handled by|Prepared by|Signed by|Sender"
+    r"|Avsändare|Från|Kimden|Kime|Gönderen|Remitente|Mittente|Expéditeur|Nadawca"
+    r"|Nom|Nombre|Nome|Naam|Attn|Absender|Empfänger): ",
     re.MULTILINE,
 )
 _SPEAKER = re.compile(
@@ -29,6 +31,11 @@ _SPEAKER = re.compile(
 # One line that begins so is a heading; two of a name are two turns, three of a word that no list has.
 FEWEST_TURNS = 2
 FEWEST_TURNS_OF_UNKNOWN = 3
+_ROLE_LABEL = re.compile(
+    r"^[\W\d]{0,12}(?:customer|agent|caller|client|user|support|rep|kunde|kundin|cliente|agente|klant|medewerker|kund|klient"
+    r"|konsultant|müşteri|temsilci|operatore|atendente)\b[^:\n]{0,20}:",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def correspondents(text: str) -> Iterator[Name]:
@@ -54,12 +61,14 @@ def speakers(text: str) -> Iterator[Name]:
         return
     labels = [(line, _last_name(text, *line.span("name"))) for line in _SPEAKER.finditer(text)]
     turns = Counter(name.words for _, name in labels if name)
+    # Where one speaker is called `Customer`, a label of no list is another's name sooner.
+    few = FEWEST_TURNS if _ROLE_LABEL.search(text) else FEWEST_TURNS_OF_UNKNOWN
     for _, name in labels:
         if name is None:
             continue
         first, last = name.words[0], name.words[-1]
         is_listed = first in given_names() or first in ambiguous_given_names() or last in surnames()
-        is_unknown = all(map(may_be_a_name, name.words)) and turns[name.words] >= FEWEST_TURNS_OF_UNKNOWN
+        is_unknown = all(map(may_be_a_name, name.words)) and turns[name.words] >= few
         if (is_listed and (len(name.words) > 1 or turns[name.words] >= FEWEST_TURNS)) or is_unknown:
             yield name
 
@@ -87,8 +96,10 @@ def signatures(text: str) -> Iterator[Name]:
             yield name
     line = text.rfind("\n") + 1
     name = name_at(text, line) if line > start else None
-    if name and LINE_END.match(text, name.end) and len(name.words) > 1 and any(map(is_in_a_list, name.words)):
-        yield name
+    if name and LINE_END.match(text, name.end):
+        is_listed = len(name.words) > 1 and any(map(is_in_a_list, name.words))
+        if is_listed or (text.endswith("\n\n", 0, line) and _is_signature(name)):
+            yield name
 
 
 def _is_signature(name: Name) -> bool:

@@ -7,12 +7,13 @@ everywhere in it.
 import re
 from collections.abc import Iterator, Mapping
 
+from include.privacy.correspondence import CLOSINGS, GREETINGS, greeted, signed
+from include.privacy.family_names import ambiguous, family_name, with_a_particle
 from include.privacy.finding import Anchor, Finding, Searched, word_set
 from include.privacy.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
 from include.privacy.name_cues import (
-    ambiguous,
+    at_a_desk,
     companion_of,
-    family_name,
     from_an_office,
     given_in_small_letters,
     here,
@@ -20,36 +21,50 @@ from include.privacy.name_cues import (
     of_a_deed,
     of_a_manner,
     of_a_quotation,
-    plausible,
     thanked,
     with_a_role,
+    with_an_honorific,
 )
-from include.privacy.name_forms import FEWEST_LETTERS, PARTICLES, WORD, Name, name_at, titled_name_at, word_at
-from include.privacy.name_lists import ambiguous_given_names, is_in_a_list, may_be_a_name
+from include.privacy.name_forms import (
+    FEWEST_LETTERS,
+    PARTICLES,
+    WORD,
+    Name,
+    name_at,
+    titled_name_at,
+    with_initials,
+    word_at,
+)
+from include.privacy.name_lists import (
+    is_in_a_list,
+    may_be_a_name,
+)
 from include.privacy.name_places import (
-    LINE_END,
     correspondents,
     introduced_without_capitals,
     signatures,
     speakers,
     spelt,
 )
+from include.privacy.name_things import is_a_thing
+from include.privacy.small_letter_names import before_small, called_small, small_name, titled_small
 
-_LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")
 _TITLES = word_set(
     """
     mr mrs ms miss mx dr prof herr herrn frau señor señora señorita sr sra srta sig signor signora monsieur madame
-    mme mevrouw meneer dhr mevr pan panem panu pani panią bay bayan mister missus senhor senhora dottor
-    dottore dottoressa
+    mme mevrouw meneer dhr mevr pan panem panu panie pani panią bay bayan mister missus senhor senhora dottor
+    dottore dottoressa dott drs dra ing avv mgr hr fru fröken heer doña don dona doutor doutora docteur
+    maître doktor sayın
     """
 )
 # These are titles in small letters too.
 _LOWER_TITLES = word_set(
-    "mr mrs mister missus sig dott mme monsieur madame mevrouw meneer señor señora senhor senhora signora"
+    "mr mrs mister missus sig heer dott drs dra mme sayın monsieur madame mevrouw meneer señor señora senhor senhora"
+    " signora"
 )
 # After these a name may begin with a small letter, as in speech that a machine wrote down.
 # These are words of other languages, so what follows must be in a list.
-_TITLES_THAT_ARE_WORDS = word_set("bay pan")
+_TITLES_THAT_ARE_WORDS = word_set("bay pan don hr ing dra fru")
 _SPOKEN_TITLES = word_set("mr mrs ms mister missus mevrouw meneer dhr")
 _RELATIVES = word_set("son daughter wife husband mother father brother sister colleague partner femme mari fille fils")
 _OWNER_BEFORE = re.compile(r"\b(?:my|his|her|our|your|mon|ma) $", re.IGNORECASE)
@@ -66,47 +81,20 @@ _COMPANIONS = {
         r"[^\W\d_]+,? ",
     ),
 }
-_GREETINGS = word_set(
-    """
-    hi hello dear hey hallo liebe lieber hola bonjour ciao cher chère estimado estimada olá
-    """
-)
-_CLOSINGS = word_set(
-    """
-    regards wishes cheers thanks thank sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
-    signed salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
-    merci danke gracias grazie obrigado obrigada dziękuję bedankt tack mvh mfg dhanyavaad dhanyavad shukriya
-    """
-)
-# Behind these and a comma anybody may stand: `Thanks, Support`.
-_THANKS = word_set("thanks thank merci danke gracias grazie obrigado obrigada dziękuję bedankt tack cheers best")
 NAME_WORDS = {
     **dict.fromkeys(SELF, "self"),
     **dict.fromkeys(INTRODUCTIONS, "introduction"),
     **dict.fromkeys(_TITLES, "title"),
     **dict.fromkeys(_COMPANIONS, "companion"),
-    **dict.fromkeys(_GREETINGS, "greeting"),
-    **dict.fromkeys(_CLOSINGS, "closing"),
+    **dict.fromkeys(GREETINGS, "greeting"),
+    **dict.fromkeys(CLOSINGS, "closing"),
     "apparat": "answering",
 }
 _ACCOMPANIED = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _COMPANIONS.items()}
-# A town is called so, or a king in a game, or a storm.
-_NO_PERSON_BEFORE = re.compile(
-    r"\b(?:San|Santa|Santo|São|Saint|Sankt|Port|Fort|Mount|Lake|Cape|King|Queen|Prince|Princess|Hurricane) $",
-    re.IGNORECASE,
-)
-_NO_PERSON_AFTER = word_set(
-    """
-    street st road rd avenue ave drive boulevard blvd hills inn hotel restaurant hospital university airport station
-    square centre center mall beach island county city college stadium museum venue store cafe café steakhouse grill
-    bistro apartments towers theatre theater foundation award prize talks
-    """
-)
+# So many around a word tell its language; the whole text each time would take long.
+_LANGUAGE_CHARACTERS = 200
 _TURKISH = re.compile(r"[ğışİŞĞ]")
-_AFTER_TITLE = re.compile(r"[^\W\d_]+\.? (?:(?:Dr|Prof)\. )?")
-_AFTER_CLOSING = re.compile(
-    r"[^\W\d_]+(?: you| again| in advance| very much| a lot){0,2}(?P<gap>[,.!\-–— ]{0,3}\s{0,4})"
-)
+_AFTER_TITLE = re.compile(r"[^\W\d_]+\.?(?:(?:ssa|ra|na|ri|ª)\.?)? (?:(?:Dr|Prof)\. )?")
 
 
 def find_people(searched: Searched) -> Iterator[Finding]:
@@ -122,7 +110,8 @@ def find_people(searched: Searched) -> Iterator[Finding]:
     for anchor_name, anchors in searched.anchors.items():
         find = _FINDERS.get(anchor_name)
         if find is not None:
-            names += filter(None, [find(text, anchor) for anchor in anchors])
+            found = filter(None, [find(text, anchor) for anchor in anchors])
+            names += [name for name in found if anchor_name not in _ONLY_LISTED or not is_a_thing(text, name)]
     names += filter(None, [companion_of(text, name) for name in names])
     words: set[str] = set()
     for name in sorted(names, key=lambda name: -len(name.words)):
@@ -222,30 +211,6 @@ def _accompanied(text: str, anchor: Anchor) -> Name | None:
     return name if is_relative or is_in_a_list(name.words[0]) else None
 
 
-def _greeted(text: str, anchor: Anchor) -> Name | None:
-    """A greeting that is a line by itself may greet anybody; within a line, a name of the lists."""
-    name = name_at(text, anchor.end + 1)
-    if name and _LINE_BEFORE.search(text, max(anchor.start - 30, 0), anchor.start) and "\n" in text[name.end :][:3]:
-        return name
-    word = word_at(text, anchor.end + 1)
-    is_greeted = word and word.words[0] in ambiguous_given_names() and text[word.end : word.end + 1] in ",!\n"
-    return word if is_greeted else given_in_small_letters(text, anchor.end + 1)
-
-
-def _signed(text: str, anchor: Anchor) -> Name | None:
-    """A name that is all there is on the line after a closing, or behind its comma at the end of the line."""
-    closing = _AFTER_CLOSING.match(text, anchor.start)
-    name = (name_at(text, closing.end()) or given_in_small_letters(text, closing.end())) if closing else None
-    if closing is None or name is None or not LINE_END.match(text, name.end):
-        return None
-    if "\n" in closing["gap"]:
-        return name
-    if not name.words[0][0].isupper():
-        return name
-    is_regards = anchor.word not in _THANKS and plausible(name) is not None
-    return name if "," in closing["gap"] and (is_regards or any(map(is_in_a_list, name.words))) else None
-
-
 def _given(text: str, anchor: Anchor) -> Name | None:
     is_in_a_word = text[anchor.start - 1 : anchor.start] == "-" and text[anchor.start - 2 : anchor.start - 1].isalpha()
     name = None if is_in_a_word else name_at(text, anchor.start)
@@ -254,32 +219,38 @@ def _given(text: str, anchor: Anchor) -> Name | None:
     # `Otto-Werbespot`, but `Marie-Claire`.
     if "-" in name.words[0] and not all(map(is_in_a_list, name.words[0].split("-"))):
         return None
-    if _NO_PERSON_BEFORE.search(text, max(anchor.start - 12, 0), anchor.start):
-        return None
-    after = WORD.match(text, name.end + 1)
-    is_place = {*map(str.casefold, name.words[1:]), after.group().casefold() if after else ""} & _NO_PERSON_AFTER
     # A Turk says `ben` of himself.
-    is_turkish = name.words[0] == "Ben" and _TURKISH.search(text)
-    return None if is_place or is_turkish else name
+    start, end = max(name.start - _LANGUAGE_CHARACTERS, 0), name.end + _LANGUAGE_CHARACTERS
+    is_turkish = name.words[0] == "Ben" and _TURKISH.search(text, start, end)
+    return None if is_turkish else with_initials(text, name)
 
 
+# What these find is known by the lists alone.
+_ONLY_LISTED = frozenset({"given_name", "ambiguous_name", "surname", "small_name"})
 _FINDERS = {
     "introduction": introduced,
     "title": _titled,
     "self": said_of_self,
     "companion": _accompanied,
     "answering": answering,
-    "greeting": _greeted,
-    "closing": _signed,
+    "greeting": greeted,
+    "closing": signed,
     "given_name": _given,
     "ambiguous_name": ambiguous,
     "cue": named,
     "role": with_a_role,
-    "origin": from_an_office,
+    "origin": lambda text, anchor: with_a_particle(text, anchor) or from_an_office(text, anchor),
+    "desk": at_a_desk,
+    "honorific": with_an_honorific,
+    "particle": with_a_particle,
     "here": here,
     "surname": family_name,
     "manner": of_a_manner,
     "deed": of_a_deed,
     "quoted": of_a_quotation,
     "thanks": thanked,
+    "small_name": small_name,
+    "called_small": called_small,
+    "titled_small": titled_small,
+    "before_small": before_small,
 }
