@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from include.privacy.addresses import STREET_ENDINGS, STREET_WORDS
+from include.privacy.announced_addresses import ADDRESS_WORDS
+from include.privacy.birthdates import BIRTH_WORDS
 from include.privacy.emails import AT_WORDS
 from include.privacy.finding import Anchor
-from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
+from include.privacy.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
 from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
 from include.privacy.name_lists import SHOPS, ambiguous_given_names, given_names, surnames
 from include.privacy.name_places import SPELLING_WORDS
@@ -30,6 +32,7 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
         ("spoken_email", AT_WORDS),
         ("spoken_number", DIGIT_WORDS),
         ("street", STREET_WORDS),
+        ("address", ADDRESS_WORDS),
     ):
         for word in dict.fromkeys(words):
             searches[word] += (name,)
@@ -60,6 +63,6 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
                 anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
             if said in ambiguous:
                 anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
-            if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
+            if word.endswith(STREET_ENDINGS) and "street" not in _SEARCHES.get(word, ()):
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))
     return anchors
