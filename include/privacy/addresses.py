@@ -37,6 +37,9 @@ _ROMANCE = (
         "passage",
         "square",
         "rambla",
+        "pza",
+        "ctra",
+        "urb",
         "ronda",
         "strada",
         "salita",
@@ -66,7 +69,7 @@ _UK_POSTCODE = r"[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}"
 _STATE_AND_CODE = r"[A-Z]{2},? \d{5}(?:-\d{4})?|(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT),? \d{4}"
 _COUNTRY_POSTCODE = rf"(?:{_STATE_AND_CODE}|(?:[A-Z]{{2}},? )?[A-Z]\d[A-Z] ?\d[A-Z]\d|{_UK_POSTCODE})"
 _UNIT_BEFORE = re.compile(
-    r"\b(?:flat|apartment|apt|unit|suite|room|suite|lot|level)\.? ?\w{1,5},?[ \n/-]{0,2}$", re.IGNORECASE
+    r"\b(?:flat|apartment|apt|unit|suite|room|lot|level)\.? ?[\w/]{1,6},?[ \n/-]{0,2}$", re.IGNORECASE
 )
 _UNIT = r"(?:[, ]{1,2}(?i:apt|apartment|flat|unit|suite|ste|floor)\.? ?#?\w{1,6})"
 # The flat, in all languages: `3.º B`, `ap. 31`, `Daire: 5`, `m. 14`, `2e étage`, `lgh 1102`.
@@ -74,7 +77,9 @@ _FLAT = (
     r"(?:,? ?(?:,|\n| |-)(?:(?i:apt|apartment|apto|apartamento|ap|flat|unit|suite|ste|piso|puerta|pta|esc"
     r"|escalera|bloque"
     r"|bloco|bl|interno|int|scala|sc|bât|bâtiment|appt|appartement|etg|whg|wohnung|m|mieszkanie|lok|lokal|lgh|lägenhet"
-    r"|daire|d|kat|bus|toestel|og|haus)\b[.:°º]{0,2} ?#?\w{1,5}|\d{1,2}[.]?[ºª°](?: ?[A-Z\d]{1,4}\b)?"
+    r"|daire|d|kat|bus|toestel|og|haus)\b[.:°º]{0,2} ?#?\w{1,5}|\d{1,2}[.]?[ºª°](?: ?(?:[A-Z\d]{1,4}"
+    r"|izda|dcha|izq|der|[Dd]to|[Ee]sq|[Dd]ir)\b\.?)?"
+    r"|(?:bajo|ático|\d tr)\b"
     r"|\d{1,2}(?:e|er|ème|\.) (?:étage|verdieping|OG|Stock|piso)|(?:zi\.|\#)\w{1,5})){0,3}"
 )
 _ENGLISH_TAIL = re.compile(
@@ -96,14 +101,14 @@ _NO_STREET = word_set(
 _TOWN_WORD = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
 _TOWN = rf"{_TOWN_WORD}(?: (?:de |la |am |an der )?{_TOWN_WORD}){{0,2}}"
 _POSTCODE_AND_TOWN = (
-    rf"(?:,?[ \n]{{0,2}}(?:[A-Z]{{1,2}}-)?(?:\d{{3}} \d\d|\d{{5}}-\d{{3}}|\d{{4,5}}(?:-\d{{3}})?"
+    rf"(?:(?:,| -)?[ \n]{{0,2}}(?:[A-Z]{{1,2}}-)?(?:\d{{3}} \d\d|\d{{5}}-\d{{3}}|\d{{4,5}}(?:-\d{{3}})?"
     rf"|\d\d-\d{{3}})(?!\d)(?: [A-Z]{{2}}\b)?"
     rf"(?: {_TOWN}(?:/{_TOWN_WORD})?)?)"
 )
 _POSTCODE = re.compile(r"[, ]\d{5}\b")
 _GERMANIC_TAIL = re.compile(
-    rf"\.? \d{{1,4}}(?: ?[a-zA-Z](?![\w.] ?\d| \d)|[-/]\d{{1,4}}|(?:-| )(?:hs|huis"
-    rf"|[IV]{{1,3}})\b)?(?![\w.,:/]\d)(?!\w){_FLAT}{_POSTCODE_AND_TOWN}?"
+    rf"\.? \d{{1,4}}(?: ?[a-zA-Z](?![\w.] ?\d| \d)|(?:[-/]\d{{1,4}}){{1,3}}|(?:-| )(?i:hs|huis|bis"
+    rf"|[iv]{{1,3}})\b)?(?![\w.,:/]\d)(?!\w){_FLAT}{_POSTCODE_AND_TOWN}?"
 )
 _SMALL = r"(?:de|da|do|das|dos|del|della|delle|dei|di|la|las|los|le|les|l'|d'|des|du|e|y|et|von|van)"
 _STREET_NAME = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?: (?:{_SMALL} ){{0,2}}{_CAP}){{0,4}}"
@@ -111,7 +116,8 @@ _NUMBER_FIRST = re.compile(r"(?<![\w.,#/-])\d{1,4}(?: ?(?:bis|ter|quater|[A-D]))
 _NAME_AFTER = re.compile(rf"[^\W\d_]+\.? {_STREET_NAME}{_FLAT}{_POSTCODE_AND_TOWN}?")
 _NUMBER_AFTER = re.compile(
     rf"[^\W\d_]+(?:[./] ?| ){_STREET_NAME},? (?:n[.º°]{{1,2}} ?|nº |número |num\. ?)?"
-    rf"\d{{1,4}}(?: ?[A-Za-z](?![\w.] ?\d| \d))?(?:/\d{{1,4}}[a-z]?)?(?![\w:/]|\.\d){_FLAT}{_POSTCODE_AND_TOWN}?"
+    rf"\d{{1,4}}(?: ?[A-Za-z](?![\w.] ?\d| \d))?(?:/(?:\d{{1,4}}[a-z]?|[A-Z]))?(?![\w:/]|\.\d)"
+    rf"{_FLAT}{_POSTCODE_AND_TOWN}?"
 )
 # `Menekşe Sokak No: 8 Daire: 5, 34710 Kadıköy/İstanbul`
 _TURKISH_HEAD = re.compile(rf"(?<![\w.])(?:{_CAP} ){{1,3}}(?:Mah(?:allesi|\.)?,? (?:{_CAP} |\d{{1,4}}\.? ){{1,3}})?$")
@@ -119,7 +125,7 @@ _TURKISH_TAIL = re.compile(
     rf"\.?,? ?(?:(?:{_CAP} |\d{{1,4}}\.? ){{1,3}}(?:[Ss]o?k(?:ak|ağı)?|[Cc]ad(?:desi)?"
     rf"|[Bb]ulvarı)\.?,? ?)?(?:[Nn](?:o|umara)[.:]{{0,2}} ?)?"
     rf"\d{{1,4}}(?:/?[A-Za-z])?(?:/\d{{1,4}})?(?![\w:]|\.\d){_FLAT}(?:{_POSTCODE_AND_TOWN}"
-    rf"|,? {_TOWN}/{_TOWN_WORD}|,? {_TOWN_WORD}(?=[.]?(?:\n|$)))?"
+    rf"|,? {_TOWN}/{_TOWN_WORD}|,?(?: {_TOWN_WORD}){{1,2}}(?=[.]?(?:\n|$)))?"
 )
 # A street without a word for one, known by the postcode that follows: `5 Quarry Bank, Sheffield S11 8PL`,
 # `Im Bühl 7, 79100 Freiburg`.
@@ -166,7 +172,7 @@ _ADDRESS_BEFORE = re.compile(
     r"|located|she's at|he's at|i'm at|send it to|postcode)\b[^\x00]{0,60}$",
     re.IGNORECASE,
 )
-_POST_BOX = re.compile(r"box:? \d{1,6}(?:, [^\W\d_][\w .'-]{1,30}, [A-Z]{2} \d{5}(?:-\d{4})?)?(?!\w)", re.IGNORECASE)
+_POST_BOX = re.compile(rf"(?i:box):? \d{{1,6}}(?:,[ \n][^\W\d_][\w .'-]{{1,30}}?,?[ \n]{_COUNTRY_POSTCODE})?(?!\w)")
 _POST_OFFICE_BEFORE = re.compile(r"\bP\.? ?O\.? $", re.IGNORECASE)
 LONGEST_NAME = 60
 LONGEST_BEFORE_CODE = 100
@@ -206,10 +212,7 @@ def _by_postcode(text: str, code: re.Match[str]) -> tuple[int, int] | None:
     before = text[first : code.start()]
     is_english = code.lastgroup == "english"
     head = (_NUMBER_AND_NAME if is_english else _NAME_AND_NUMBER).search(before)
-    if head is None or any(
-        word.strip(".,").casefold() in (_NUMBERED if is_english else _NUMBERED | _NO_STREET)
-        for word in head.group().split()
-    ):
+    if head is None or any(word.strip(".,").casefold() in _NUMBERED for word in head.group().split()):
         return None
     town = None if is_english else _TOWN_AFTER.match(text, code.end())
     return first + head.start(), town.end() if town else code.end()

@@ -103,16 +103,19 @@ _COUNTED = word_set(
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*\.?")
 _END = re.compile(r"[?!;:\x00\n]|\.(?= [^\W\d]|\n|$)")
 _FIGURE = re.compile(r"\d{1,4}[a-z]?|\d{1,4}")
+# The halves of a postcode of the United Kingdom.
+_OUTWARD_CODE = re.compile(r"[a-z]{1,2}\d[a-z\d]?")
+_INWARD_CODE = re.compile(r"\d[a-z]{2}")
 _POSTCODE = re.compile(r"\d{5}")
 # Classes: n number, s word after a street's name, t the same in Turkish, r word before it, g name with a street's
-# ending, u flat, o `number`, l letter, p postcode, w other word, x what ends an address.
+# ending, u flat, o `number`, l letter, q and v a postcode's halves, p postcode, w other word, x what ends an address.
 _UNIT = r"(?:u[nl]{1,4}|n?u)"
 _ADDRESS = re.compile(
-    rf"(?:{_UNIT})?(?:n{{1,5}}l?w{{1,3}}s|n{{1,5}}l?r[wsg]{{1,5}}|w?g[o]?n{{1,3}}l?|w{{1,3}}t(?:w{{1,3}}t)?o?n{{1,4}}l?"
+    rf"(?:{_UNIT})?(?:n{{1,5}}l?w{{1,3}}s|n{{1,5}}l?w{{1,6}}(?=qv)|n{{1,5}}l?r[wsg]{{1,5}}|w?g[o]?n{{1,3}}l?|w{{1,3}}t(?:w{{1,3}}t)?o?n{{1,4}}l?"
     rf"|r[wsg]{{1,4}}o?n{{1,4}}l?|[wg]{{1,3}}n{{1,4}}l?(?={_UNIT}|w?p))"
 )
 _TAIL = re.compile(
-    rf"(?:{_UNIT}){{0,3}}(?P<town>w{{0,3}})(?P<code>(?:p|[ln]{{5,8}})?)(?P<last>w{{0,3}})(?P<end>[xo]|$)?"
+    rf"(?:{_UNIT}){{0,3}}(?P<town>w{{0,3}})(?P<code>(?:p|qv|[ln]{{5,8}})?)(?P<last>w{{0,3}})(?P<end>[xo]|$)?"
 )
 WINDOW_CHARACTERS = 240
 MOST_TOKENS = 26
@@ -208,6 +211,12 @@ def _kind(text: str, said: str, before: list[_Token]) -> str:
         return "l"
     if word in NUMBER_WORDS and not (word in _LATER_ARTICLES or word in ("un", "on", "sei", "en")):
         return "n"
+    if word == "and" and before and text[before[-1].start : before[-1].end].casefold() == "hundred":
+        return "n"
+    if _OUTWARD_CODE.fullmatch(word) and len(before) > 1:
+        return "q"
+    if _INWARD_CODE.fullmatch(word) and after == "q":
+        return "v"
     if word in ANDS and after == "n" and not text[before[-1].start].isdigit():
         return "n"
     if word == "i" and any(token.kind == "g" for token in before):

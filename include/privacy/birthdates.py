@@ -32,7 +32,10 @@ _SHORT = {
     "nac": re.compile(r"nac\.", re.IGNORECASE),
     "nasc": re.compile(r"nasc\.", re.IGNORECASE),
 }
-_AFTER_THE_DATE = word_set("doğumlu doğumluyum doğdum")
+_BIRTHDAYS = word_set("birthday geburtstag födelsedag verjaardag cumpleaños anniversaire compleanno")
+_ALWAYS_AFTER_THE_DATE = word_set("doğumlu doğumluyum doğdum")
+# `am 3. April 1978 geboren`
+_AFTER_THE_DATE = _ALWAYS_AFTER_THE_DATE | {"geboren"}
 _MONTH_NAMES = frozenset(
     name.casefold().rstrip(".")
     for language in LANGUAGES
@@ -72,8 +75,13 @@ _FIGURES = (
 _NOUN_AND_FIGURES = re.compile(
     rf"[^\W\d_]+[^\n\d\x00]{{0,50}}(?:\n[^\n\d\x00]{{0,40}})?(?<![\w.,/-])(?P<value>{_FIGURES})", re.IGNORECASE
 )
+# `né à Lyon le 5.6.1970`: a few words.
+_BORN_AND_FIGURES = re.compile(rf"[^\W\d_]+(?: [^\W\d_]{{1,15}}){{0,3}},? (?P<value>{_FIGURES})", re.IGNORECASE)
+# `dob 010385`
+_SIX_DIGITS = re.compile(r"[^\W\d_]+(?:[.:=]| is)? ?(?P<value>\d{6}|\d{8})(?![\w]|[-.,]\d)", re.IGNORECASE)
 _DATE_BEFORE = re.compile(
-    rf"(?<![\w.,/-])(?P<value>{_FIGURES}|\d{{1,2}} [^\W\d_]{{3,8}} (?:19|20)\d\d)(?:['’]?\w{{1,3}})?(?: tarihinde)? $",
+    rf"(?<![\w.,/-])(?P<value>{_FIGURES}|\d{{1,2}}\.? [^\W\d_]{{3,9}} (?:(?:19|20)\d\d|\d\d))"
+    r"(?:['’]?\w{1,3})?(?: tarihinde)? $",
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\W_]+")
@@ -82,7 +90,7 @@ _FIGURE = re.compile(r"\d{1,4}(?:st|nd|rd|th|er|e|ste|de|º|ª|a)?", re.IGNORECA
 _CONNECTORS = word_set(
     """
     the of de del di d l le el il den o a on in und y e et en i and em op am der do dem ve uh um dell dia día year
-    anno año roku r zo av
+    anno año roku r zo av à
     """
 )
 _ORDINAL = re.compile(
@@ -112,10 +120,11 @@ LONGEST_WORD = 40
 _ARTICLE_BEFORE = re.compile(r"(?<!\w)(?:the|le|el|il|der|den|o) $", re.IGNORECASE)
 LONGEST_ARTICLE = 5
 WINDOW_CHARACTERS = 170
+LONGEST_DATE = 45
 MOST_DATE_WORDS = 16
 # Words between the label and the date, after a noun and after another label.
 MOST_WORDS_BETWEEN = 12
-FEW_WORDS_BETWEEN = 2
+FEW_WORDS_BETWEEN = 1
 FEWEST_DATE_WORDS = 3
 FEWEST_DIGITS = 4
 DIGITS_OF_DATES = range(5, 9)
@@ -140,13 +149,15 @@ def find_birthdates(searched: Searched) -> Iterator[Finding]:
 
 def _in_figures(text: str, start: int, word: str) -> Iterator[tuple[int, int]]:
     if word in _AFTER_THE_DATE:
-        before = max(start - WINDOW_CHARACTERS, 0)
-        match = _DATE_BEFORE.search(text[before:start])
+        first = max(start - LONGEST_DATE, 0)
+        match = _DATE_BEFORE.search(text[first:start])
         if match:
-            yield before + match.start("value"), before + match.end("value")
+            yield first + match.start("value"), first + match.end("value")
+    if word in _ALWAYS_AFTER_THE_DATE:
         return
-    for pattern in (_BIRTHDATE, _ASKED_BIRTHDATE, _NOUN_AND_FIGURES):
-        match = pattern.match(text, start) if pattern is not _NOUN_AND_FIGURES or word in _NOUNS else None
+    by_words = _NOUN_AND_FIGURES if word in _NOUNS else None if word in _BIRTHDAYS else _BORN_AND_FIGURES
+    for pattern in (_BIRTHDATE, _ASKED_BIRTHDATE, _SIX_DIGITS, by_words):
+        match = pattern.match(text, start) if pattern else None
         if match:
             is_short = sum(map(str.isdigit, match["value"])) < FEWEST_DIGITS and not _MONTH_WORD.search(match["value"])
             if not (is_short and pattern is _ASKED_BIRTHDATE):
@@ -186,7 +197,7 @@ def _date_in_line(text: str, start: int, end: int, is_noun: bool) -> tuple[int, 
         elif run and _is_date(run, is_noun):
             break
         else:
-            words += 1 + len(run)
+            words += (word not in _CONNECTORS) + len(run)
             run = []
             if words > most:
                 return None

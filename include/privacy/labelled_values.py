@@ -1,6 +1,7 @@
 """Find what is personal only because of the words before it: account numbers, secrets."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from include.privacy.finding import Finding, Searched, word_set
@@ -32,14 +33,18 @@ ACCOUNT_WORDS = word_set(
     polisnummer klantnr kundnummer kontonummer numer contractnummer lidnummer lidmaatschapsnummer relatienummer
     paspoortnummer rijbewijsnummer mitgliedsnr versicherungsnr versichertennummer kundenkonto depotnummer
     führerscheinnummer zählernummer medlemsnummer avtalsnummer försäkringsnummer passnummer kundnumret kontonumret
-    kundnr müşteri hesap üye üyelik n poliçe sözleşme abone pasaport ehliyet tesisat nr nº klienta konta umowy
+    kundnr
+    kd kdnr frequent bonus club abonentnummer abonentnr personalausweis führerschein
+    müşteri hesap üye üyelik n poliçe sözleşme abone pasaport ehliyet tesisat nr nº klienta konta umowy
     polisy paszportu
     passaporte apólice contrato pasaporte contratto polizza tessera passaporto cliente
     """
 )
 _NUMBER = r"(?:number|num|nr|no|id|code|#)"
 _ACCOUNT_LABEL = (
-    rf"(?:(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?"
+    rf"(?:kd\.?-? ?nr|(?:loyalty|frequent flyer|bonus|club)(?: card)? {_NUMBER}|abonent(?:nummer|nr)"
+    r"|personalausweis|führerschein"
+    rf"|(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?"
     rf"|(?:customer|client|member(?:ship)?|subscriber|loyalty|policy|patient|contract|routing|roll"
     rf"|meter point)[ _]{_NUMBER}"
     rf"|policy|sort code|passport(?: {_NUMBER})?"
@@ -69,7 +74,7 @@ _ACCOUNT = re.compile(
     r"|(?=[A-Z]{0,17}\d)[A-Z0-9]{6,18})(?!\w)",
     re.IGNORECASE,
 )
-_ACCOUNT_BEFORE = re.compile(rf"\b{_ACCOUNT_LABEL}\b{GAP}$", re.IGNORECASE)
+_ACCOUNT_NAME = re.compile(rf"{_ACCOUNT_LABEL}\b{GAP}", re.IGNORECASE)
 _NATIONAL_ID_BEFORE = re.compile(
     r"\b(?:(?:social )?security number|social|ssn|nhs number|national insurance(?: number)?|bsn|pesel|cpf"
     rf"|aadhaar|aadhar|steuer[ -]?(?:id|nummer)|codice fiscale|dni|nie|nif|personnummer|personnumret|t\.?c\.? ?kimlik"
@@ -83,8 +88,9 @@ _THING_BEFORE = re.compile(
     rf"(?: (?:number|code|id))?\b{GAP}$",
     re.IGNORECASE,
 )
-_IBAN_BEFORE = re.compile(r"\biban(?: number|-?nummer|-?numer)?\b[^\n]{0,40}(?:\n[^\n]{0,30})?$", re.IGNORECASE)
+_IBAN_NAME = re.compile(r"iban(?: number|-?nummer|-?numer)?\b[^\n]{0,40}(?:\n[^\n]{0,30})?", re.IGNORECASE)
 FEWEST_DIGITS = 4
+CHARACTERS_BEFORE = 90
 _LETTERS_AND_DIGITS = re.compile(r"(?=[A-Z]*\d)[A-Z0-9]{6,18}")
 
 SECRET_WORDS = word_set(
@@ -98,7 +104,7 @@ SECRET_WORDS = word_set(
     verifizierungscode
     cryptogramme código codigo codice beveiligingscode verificatiecode toegangscode inlogcode kod kodzie engångskod
     engångskoden säkerhetskod säkerhetskoden verifieringskod verifieringskoden portkod portkoden doğrulama güvenlik onay
-    tek giriş memorable secret digits
+    tek giriş memorable secret digits api koden
     """
 )
 _ROMANCE_CODE = (
@@ -113,7 +119,9 @@ _CODE_LABEL = (
     r"|(?:security|verification|access|one[ -]time|login|sms|backup|recovery|gate|door|entry|entrance|alarm|unlock"
     r"|activation|reset|authentication|authenticator|auth|safe|lockbox|lock|keypad|garage)(?: door| pass| gate)?[ -]?"
     r"(?:code|passcode|pin)s?"
-    r"|code (?:you|they|that was) (?:sent|texted|gave)(?: me)?"
+    r"|code (?:(?:you|they|that was|i) (?:sent|texted|gave|got|received)(?: me)?|reçu|que (?:vous avez|j'ai) reçu"
+    r"|(?:haben|den) sie (?:bekommen|erhalten)|ricevuto)|código (?:que (?:recib\w+|recebe\w+)|recibido|recebido)"
+    r"|codice (?:che (?:ha|hai|ho) )?ricevuto|koden(?: du fick)?"
     rf"|(?:code|código|codigo|codice) {_ROMANCE_CODE}|cryptogramme"
     r"|pin ?(?:code|kod(?:en)?|nummer)|geheimzahl|tan|prüf(?:ziffer|nummer)"
     r"|(?:sicherheits|bestätigungs|zugangs|einmal|tür|freischalt|verifizierungs|beveiligings|verificatie|toegangs"
@@ -125,9 +133,8 @@ _CODE_LABEL = (
 _WORD_LABEL = (
     r"(?:pass(?:word|wort|code|phrase|wd)|pwd|pw|kennwort|contraseña|clave|senha|wachtwoord|has[łl][oa]|parola(?:m|nız)?"
     r"|şifre(?:m|niz)?|mot de passe|lösenord(?:et)?|palavra[ -]passe|backup code|recovery (?:code|key)|one[ -]time code"
-    r"|wi-?fi key)"
+    r"|wi-?fi key|api[ _-]?key|(?:access|api|auth) token|secret key)"
 )
-_CODE = re.compile(rf"{_CODE_LABEL}\b{GAP}(?P<value>\d{{3}}[- ]\d{{3}}|\d{{3,8}})(?![\w%])(?![.,]\d)", re.IGNORECASE)
 # `My PIN is 3100 or 5380`.
 _OR_CODE = re.compile(
     r",? (?:or|oder|o|ou|of)(?: (?:maybe|perhaps))? (?P<value>\d{3,8})(?![\w%])(?![.,]\d)", re.IGNORECASE
@@ -141,7 +148,10 @@ _WORDS_OF_LABEL = (
     r"|(?: (?:for|of|to|para|pour|per|für|vom|zum|voor|van|do|da|de|del|för|till|on|w|i)(?: [\w'’-]{1,20}){1,5}?"
     r" (?:is|was|ist|es|est|è|é|jest|to|är)\b))?"
 )
-_CODE_BEFORE = re.compile(rf"\b(?:{_CODE_LABEL}|{_WORD_LABEL})\b{_WORDS_OF_LABEL}{GAP}$", re.IGNORECASE)
+_SECRET_NAME = re.compile(rf"(?:{_CODE_LABEL}|{_WORD_LABEL})\b{_WORDS_OF_LABEL}{GAP}", re.IGNORECASE)
+_CODE = re.compile(
+    rf"{_CODE_LABEL}\b{_WORDS_OF_LABEL}{GAP}(?P<value>\d{{3}}[- ]\d{{3}}|\d{{3,8}})(?![\w%])(?![.,]\d)", re.IGNORECASE
+)
 # A word after `password` is a secret only if no dictionary has it, or if it is quoted.
 _PASSWORD = re.compile(
     rf"{_WORD_LABEL}\b{_WORDS_OF_LABEL}{GAP}"
@@ -151,7 +161,8 @@ _PASSWORD = re.compile(
 )
 # What is asked to prove who somebody is: any word is the secret.
 _MEMORABLE = re.compile(
-    r"(?:memorable|security|secret|safe) (?:word|phrase|answer)(?: is|:| would be| was)+ "
+    r"(?:memorable|security|secret|safe) (?:word|phrase|answer)(?:(?: is|:| would be| was)+ "
+    r"|(?: please)?\??\n[^\W\d][\w ]{0,20}: ?(?:(?:it's|its|yes|yeah|sure|um|uh|the|that's|okay)[ ,]{1,2}){0,4})"
     r"(?P<value>(?!not|wrong|incorrect|too|the|a|an|my|your|in|on|that|what|never|also|always|still)"
     r"[^\W\d_][\w'’-]{2,30})",
     re.IGNORECASE,
@@ -187,24 +198,35 @@ _MIXED_CODE = re.compile(
 )
 
 
-def account_is_named(text: str, start: int) -> bool:
+def account_is_named(searched: Searched, start: int) -> bool:
     """Whether the words before a place announce an account number."""
-    return bool(_ACCOUNT_BEFORE.search(_before(text, start)))
+    return _is_named(searched, "account", _ACCOUNT_NAME, start)
 
 
-def secret_is_named(text: str, start: int) -> bool:
-    """Whether the words before a place announce a PIN or a security code."""
-    return bool(_CODE_BEFORE.search(_before(text, start)))
+def secret_is_named(searched: Searched, start: int) -> bool:
+    """Whether the words before a place announce a PIN, a password or a security code."""
+    return _is_named(searched, "secret", _SECRET_NAME, start)
+
+
+def iban_is_named(searched: Searched, start: int) -> bool:
+    """Whether the words before a place announce an IBAN."""
+    return _is_named(searched, "account", _IBAN_NAME, start)
+
+
+def _is_named(searched: Searched, name: str, label: re.Pattern[str], start: int) -> bool:
+    """Whether a label reaches from one of the anchors of a search to a place."""
+    anchors = searched.anchors.get(name, ())
+    index = bisect_left(anchors, start, key=lambda anchor: anchor.start) - 1
+    while index >= 0 and anchors[index].start >= start - CHARACTERS_BEFORE:
+        if label.fullmatch(searched.text, anchors[index].start, start):
+            return True
+        index -= 1
+    return False
 
 
 def national_id_is_named(text: str, start: int) -> bool:
     """Whether the words before a place announce a national identity number."""
     return bool(_NATIONAL_ID_BEFORE.search(_before(text, start)))
-
-
-def iban_is_named(text: str, start: int) -> bool:
-    """Whether the words before a place announce an IBAN."""
-    return bool(_IBAN_BEFORE.search(_before(text, start)))
 
 
 def thing_is_named(text: str, start: int) -> bool:
@@ -213,7 +235,7 @@ def thing_is_named(text: str, start: int) -> bool:
 
 
 def _before(text: str, start: int) -> str:
-    return text[max(start - 90, 0) : start]
+    return text[max(start - CHARACTERS_BEFORE, 0) : start]
 
 
 def find_accounts(searched: Searched) -> Iterator[Finding]:

@@ -1,7 +1,6 @@
 """Find numbers that were read aloud: `oh seven seven double zero, nine double zero, one two three`."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -142,9 +141,8 @@ def _spelt(searched: Searched, tokens: Sequence[Anchor]) -> Finding | None:
     compact = "".join(filter(str.isalpha, before.group())) if before else ""
     if not compact and not _LETTER.match(text, end):
         return None
-    is_secret = _is_near(searched, "secret", start) and secret_is_named(text, start)
-    is_account = _is_near(searched, "account", start) and account_is_named(text, start)
-    is_iban_named = _is_near(searched, "account", start) and iban_is_named(text, start)
+    is_secret, is_account = secret_is_named(searched, start), account_is_named(searched, start)
+    is_iban_named = iban_is_named(searched, start)
     digits = digits_said([token.word for token in tokens])
     may_be_iban = is_country_with_iban(compact) and len(digits) >= CHECK_DIGITS_OF_IBAN
     if not (is_secret or is_account or is_iban_named or may_be_iban):
@@ -189,13 +187,13 @@ def _ip(text: str, tokens: Sequence[Anchor]) -> Finding | None:
 
 def _kind(searched: Searched, tokens: Sequence[Anchor], digits: str) -> str | None:
     text, start = searched.text, tokens[0].start
-    if _is_near(searched, "secret", start) and secret_is_named(text, start):
+    if secret_is_named(searched, start):
         return "SECRET"
     if is_named_otherwise(text, start) or thing_is_named(text, start) or _is_count(tokens, digits):
         return None
     if national_id_is_named(text, start):
         return "NATIONAL_ID" if len(digits) >= FEWEST_PHONE_DIGITS else None
-    if _is_near(searched, "account", start) and account_is_named(text, start):
+    if account_is_named(searched, start):
         return "ACCOUNT" if len(digits) > FEWEST_WORDS else None
     if _COUNTED_AFTER.match(text, tokens[-1].end):
         return None
@@ -204,13 +202,6 @@ def _kind(searched: Searched, tokens: Sequence[Anchor], digits: str) -> str | No
     has_tens = any(NUMBER_WORDS.get(token.word, 0) > LARGEST_DIGIT for token in tokens)
     fewest = FEWEST_DIGITS_WITH_TENS if has_tens else FEWEST_PHONE_DIGITS
     return "PHONE" if fewest <= len(digits) <= MOST_PHONE_DIGITS else None
-
-
-def _is_near(searched: Searched, name: str, start: int) -> bool:
-    """Whether an anchor of a search stands so near before a place that it can be of its label."""
-    anchors = searched.anchors.get(name, ())
-    index = bisect_left(anchors, start, key=lambda anchor: anchor.start)
-    return index > 0 and anchors[index - 1].start >= start - CHARACTERS_BEFORE
 
 
 def _is_count(tokens: Sequence[Anchor], digits: str) -> bool:
