@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched, word_set
+from include.privacy.finding import Anchor, Finding, Searched, word_set
 from include.privacy.number_words import NUMBER_WORDS
 
 # Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
@@ -106,6 +106,16 @@ SECRET_WORDS = word_set(
     engångskoden säkerhetskod säkerhetskoden verifieringskod verifieringskoden portkod portkoden doğrulama güvenlik onay
     tek giriş memorable secret digits api koden
     """
+)
+# Words that name a secret only with another after them.
+_QUALIFIERS = word_set(
+    """
+    security verification access login sms backup recovery gate door entry alarm unlock activation reset authentication
+    authenticator auth safe lockbox keypad lock garage entrance one memorable secret digits api
+    """
+)
+_QUALIFIED = re.compile(
+    r"[ _-]{0,2}(?:code|pass|pin|time|door|gate|word|phrase|answer|key|token|on|ş|kod)", re.IGNORECASE
 )
 _ROMANCE_CODE = (
     r"(?:de |di |da |do |d'|à |del )?(?:seguridad|segurança|sicurezza|sécurité|verificación|verificação|verifica"
@@ -238,6 +248,10 @@ def _before(text: str, start: int) -> str:
     return text[max(start - CHARACTERS_BEFORE, 0) : start]
 
 
+def _may_name_secret(text: str, anchor: Anchor) -> bool:
+    return anchor.word not in _QUALIFIERS or _QUALIFIED.match(text, anchor.end) is not None
+
+
 def find_accounts(searched: Searched) -> Iterator[Finding]:
     """Numbers of accounts, customers, policies, contracts, passports and licences, where they are called so."""
     for match in _matches(searched, "account", _ACCOUNT):
@@ -249,6 +263,10 @@ def find_accounts(searched: Searched) -> Iterator[Finding]:
 
 def find_secrets(searched: Searched) -> Iterator[Finding]:
     """Passwords, PINs, card security codes and one-time codes, where they are called so."""
+    anchors = [one for one in searched.anchors.get("secret", ()) if _may_name_secret(searched.text, one)]
+    if not anchors:
+        return
+    searched = searched._replace(anchors={"secret": anchors})
     for pattern in (_CODE, _MIXED_CODE, _PASSWORD, _SPELT_PASSWORD, _MEMORABLE):
         for match in _matches(searched, "secret", pattern):
             if pattern is _SPELT_PASSWORD and not _IS_SPELT.match(match["value"]):
