@@ -5,9 +5,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from include.privacy.addresses import STREET_ENDINGS, STREET_WORDS
+from include.privacy.announced_addresses import ADDRESS_WORDS
+from include.privacy.birthdates import BIRTH_WORDS
 from include.privacy.emails import AT_WORDS
 from include.privacy.finding import Anchor
-from include.privacy.labelled_values import ACCOUNT_WORDS, BIRTH_WORDS, SECRET_WORDS
+from include.privacy.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
 from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
 from include.privacy.name_lists import (
     SHOPS,
@@ -40,6 +42,7 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
         ("spoken_email", AT_WORDS),
         ("spoken_number", DIGIT_WORDS),
         ("street", STREET_WORDS),
+        ("address", ADDRESS_WORDS),
     ):
         for word in dict.fromkeys(words):
             searches[word] += (name,)
@@ -71,7 +74,7 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
                 anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
             if len(said) > _FEWEST_CAPITALS and said.isupper() and word in small:
                 anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
-            if word.endswith(STREET_ENDINGS) and word not in _SEARCHES:
+            if word.endswith(STREET_ENDINGS) and "street" not in _SEARCHES.get(word, ()):
                 anchors.setdefault("street", []).append(Anchor(*match.span(), word))
         elif said in small:
             anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))

@@ -28,17 +28,34 @@ def _is_local(character: str) -> bool:
 
 
 # How people of the bundled samples' languages say the signs of an address.
-AT_WORDS = ("at", "ät", "arroba", "arobase", "chiocciola", "apenstaartje", "małpa")
+AT_WORDS = (
+    *("at", "ät", "arroba", "arobase", "arobas", "chiocciola", "apenstaartje", "apestaartje", "małpa", "snabel"),
+    *("snabela", "kuyruklu", "klammeraffe", "et"),
+)
+_WORDS_TOO = ("at", "ät")
+# Those of two words, of which the first is above.
+_REST_OF_AT = {
+    **dict.fromkeys(("snabel",), re.compile(r"[ -]?a(?!\w)", re.IGNORECASE)),
+    "kuyruklu": re.compile(r" a(?!\w)", re.IGNORECASE),
+    "et": re.compile(r" işareti", re.IGNORECASE),
+}
 _SIGNS = {
-    **dict.fromkeys(("dot", "punkt", "punto", "point", "ponto", "punt", "kropka"), "."),
+    **dict.fromkeys(("dot", "punkt", "punto", "point", "ponto", "punt", "kropka", "nokta", "prick"), "."),
     **dict.fromkeys(("underscore", "unterstrich", "guion bajo", "guión bajo", "underline", "tiret bas"), "_"),
+    **dict.fromkeys(("tiret du bas", "tiret du huit", "trattino basso", "liggend streepje", "podkreślenie"), "_"),
+    **dict.fromkeys(("podkreślnik", "understreck", "alt çizgi", "alt tire", "sublinhado", "barra baja"), "_"),
+    **dict.fromkeys(("streepje", "koppelteken", "myślnik", "streck", "tire", "traço"), "-"),
     **dict.fromkeys(("dash", "hyphen", "minus", "bindestrich", "guion", "guión", "tiret", "trattino", "hífen"), "-"),
     "plus": "+",
 }
 _SIGN = "|".join(sorted(_SIGNS, key=len, reverse=True))
-_DOT = "dot|punkt|punto|point|ponto|punt|kropka"
+_DOT = "dot|punkt|punto|point|ponto|punt|kropka|nokta|prick"
 # A word, or one spelt out: `t o m`.
 _PART = r"(?:[^\W_](?: [^\W_]){1,20}(?!\w)|[\w-]{1,40})"
+# `b as in boy`, of which the last word was read as the beginning of the address.
+_AS_IN = r"[^\W_] (?:as in|like in|like|for|wie|comme|como|come|van|jak|som|gibi) "
+_LETTERS = rf"(?:{_AS_IN}[^\W\d_]{{2,20}}[ ,.]{{1,2}})"
+_LETTERS_BEFORE = re.compile(rf"(?<!\w)(?:{_LETTERS}{{1,8}}(?:{_AS_IN})?|{_AS_IN})$", re.IGNORECASE)
 _SPOKEN_LOCAL = re.compile(rf"(?<!\w){_PART}(?:(?: (?:{_SIGN}) |[._+-]){_PART}){{0,5}}[ (\[{{]{{1,2}}$", re.IGNORECASE)
 _SPOKEN_DOMAIN = re.compile(
     rf"[)\]}}]?[ ,]{{0,2}}([\w-]{{2,40}}(?:(?: ?[(\[{{]? ?(?:{_DOT}) ?[)\]}}]? ?|\.)[^\W\d_]{{2,20}}){{1,3}})(?!\w)",
@@ -70,7 +87,10 @@ def find_spoken_emails(searched: Searched) -> Iterator[Finding]:
     """Addresses as they are said, `john dot smith at gmail dot com`, or hidden, `john (at) gmail.com`."""
     text = searched.text
     for at in searched.anchors.get("spoken_email", ()):
-        domain = _SPOKEN_DOMAIN.match(text, at.end)
+        rest = _REST_OF_AT[at.word].match(text, at.end) if at.word in _REST_OF_AT else None
+        if at.word in _REST_OF_AT and rest is None:
+            continue
+        domain = _SPOKEN_DOMAIN.match(text, rest.end() if rest else at.end)
         window = text[max(at.start - _SPOKEN_CHARACTERS, 0) : at.start]
         local = _SPOKEN_LOCAL.search(window) if domain else None
         if domain is None or local is None or (at.word == "at" and not _DOT_AFTER_AT.search(domain.group())):
@@ -78,10 +98,14 @@ def find_spoken_emails(searched: Searched) -> Iterator[Finding]:
         host = _SPOKEN_DOT.sub(".", domain.group(1)).casefold()
         said = local.group().rstrip(" ([{")
         start = at.start - len(window) + local.start()
+        letters = _LETTERS_BEFORE.search(text, max(start - _SPOKEN_CHARACTERS, 0), start)
+        if letters:
+            start, said = letters.start(), f"{letters.group()}{said}"
         is_address = (
             (text[at.start - 1] in "([{" and text[at.end : at.end + 1] in _CLOSING_BRACKETS)
             or _SPOKEN_SIGN.search(said)
             or re.search(r"[\d._+-]|\w \w\b", said)
+            or at.word not in _WORDS_TOO
             or host.partition(".")[0] in _MAIL_HOSTS
             or _MAIL_BEFORE.search(text, max(start - _SPOKEN_CHARACTERS, 0), start)
         )

@@ -11,7 +11,10 @@ _IP_V6 = re.compile(r"(?:[0-9A-Fa-f]{0,4}:){2,7}(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A
 _GLUED_TO_V4 = re.compile(r"\d\.?$")
 _GLUED_TO_V6 = re.compile(r"[\w:]$")
 _VERSION_BEFORE = re.compile(
-    r"(?:\bv|ver|version|build|release|firmware|update|app|software)[\s.:=\"']{0,4}$", re.IGNORECASE
+    r"(?:\bv|ver|version|build|release|firmware|update|app|software)[\s.:=\"']{0,4}$"
+    # `Which build are you on? 22.4.1.9`, but not `version 2 of the app, IP 10.0.0.1`.
+    r"|\b(?:version|build|release|firmware|sürüm\w*|wersj\w|versi[óo]n|versione|versão|versie)\b(?!.*\bip\b)[^\d\n]{0,30}$",
+    re.IGNORECASE,
 )
 COLONS_OF_FULL_V6 = 7
 # A number of four small parts is a version, unless it is called an address or lies in a private network.

@@ -1,19 +1,23 @@
-"""Find what is personal only because of the words before it: account numbers, secrets, dates of birth."""
+"""Find what is personal only because of the words before it: account numbers, secrets."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched, word_set
+from include.privacy.finding import Anchor, Finding, Searched, word_set
+from include.privacy.number_words import NUMBER_WORDS
 
 # Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
 _FILLER = (
     r"(?:is|it'?s|its|it|are|was|the|number|num|nr|no|yes|sure|ok|okay|yeah|um|uh|well|and|that'?s|that|my|here|please|bitte"
     r"|ja|also|ist|lautet|die|der|das|es|el|la|sí|si|est|le|c'est|oui|è|il|lo|é|o|sim|het|de|to|jest|är|holder|they|you|gave|sent|me|now|jetzt|ahora|adesso"
-    r"|either|might|may|could|would|should|be|i|think|maybe|believe|actually)"
+    r"|either|might|may|could|would|should|be|i|think|maybe|believe|actually|says?|reads?|said|moment|hang on|one sec"
+    r"|let me see|here it is|got it|ähm?|euh|eh|ee|öh|mhm|ehm|hmm?|claro|vale|un momento|bueno|d'accord|alors|voilà"
+    r"|allora|ecco|dus|então|więc|tak|okej|jo|ja|evet|tabii|tamam|hemen|bir dakika|lautete|var|este|ésta|esta)"
 )
-_GAP = (
+GAP = (
     rf"[\s:#=.,?\-–\"'(]{{0,4}}(?:{_FILLER}\b[\s:#=,.\-–\"'(]{{1,3}}){{0,4}}"
-    r"(?:(?:[^\n\d\x00]{0,30}\n[^\W\d][\w ]{0,20}: ?"
+    r"(?:(?:[^\n\d\x00]{0,40}\n[^\W\d][\w ]{0,20}: ?"
     r"|[^\n]{0,30}(?:[?.]|please|bitte)\s{0,3}\n\s{0,3}(?:[\w ]{1,20}: ?)?)"
     rf"(?:{_FILLER}\b[\s:#,.\-…]{{1,3}}){{0,5}})?"
 )
@@ -26,12 +30,21 @@ ACCOUNT_WORDS = word_set(
     license patient contract iban meter roll kundennummer kundennr kontonummer kontonr konto vertragsnummer
     vertragsnr versicherungsnummer policennummer mitgliedsnummer reisepassnummer personalausweisnummer bankleitzahl
     numéro número numero cuenta conta compte conto codice código cliente póliza klantnummer rekeningnummer
-    polisnummer klantnr kundnummer kontonummer numer
+    polisnummer klantnr kundnummer kontonummer numer contractnummer lidnummer lidmaatschapsnummer relatienummer
+    paspoortnummer rijbewijsnummer mitgliedsnr versicherungsnr versichertennummer kundenkonto depotnummer
+    führerscheinnummer zählernummer medlemsnummer avtalsnummer försäkringsnummer passnummer kundnumret kontonumret
+    kundnr
+    kd kdnr frequent bonus club abonentnummer abonentnr personalausweis führerschein
+    müşteri hesap üye üyelik n poliçe sözleşme abone pasaport ehliyet tesisat nr nº klienta konta umowy
+    polisy paszportu
+    passaporte apólice contrato pasaporte contratto polizza tessera passaporto cliente
     """
 )
 _NUMBER = r"(?:number|num|nr|no|id|code|#)"
 _ACCOUNT_LABEL = (
-    rf"(?:(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?"
+    rf"(?:kd\.?-? ?nr|(?:loyalty|frequent flyer|bonus|club)(?: card)? {_NUMBER}|abonent(?:nummer|nr)"
+    r"|personalausweis|führerschein"
+    rf"|(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?"
     rf"|(?:customer|client|member(?:ship)?|subscriber|loyalty|policy|patient|contract|routing|roll"
     rf"|meter point)[ _]{_NUMBER}"
     rf"|policy|sort code|passport(?: {_NUMBER})?"
@@ -41,109 +54,184 @@ _ACCOUNT_LABEL = (
     r"|n[uú]mero de (?:cliente|cuenta|p[oó]liza|contrato|socio|pasaporte|conta|apólice|ag[eê]ncia)"
     r"|(?:cuenta|conta)(?: n[°º])?"
     r"|codice cliente|numero (?:cliente|di conto|polizza|contratto|del passaporto)|c[oó]digo (?:de )?cliente"
-    r"|(?:klant|rekening|polis|kund)(?:nummer|nr)|numer (?:klienta|konta|umowy|polisy))"
+    r"|(?:n[uú]mero|n[º°.]) (?:de |do |da |del |della |di |de la )?(?:cliente|conta|contrato|ap[oó]lice"
+    r"|passaporte|s[oó]cio"
+    r"|cuenta|p[oó]liza|pasaporte|afiliado|abonado|conto|contratto|polizza|tessera|passaporto|utente)"
+    r"|num[ée]ro d(?:e |')(?:adh[ée]rent|abonn[ée]|assur[ée]|soci[ée]taire|permis)"
+    r"|n[º°.o]{1,2} ?(?:de |du )?(?:client|compte|contrat|adh[ée]rent|abonn[ée]|cliente|cuenta|conta|contrato"
+    r"|p[oó]liza)"
+    r"|(?:passaporte|pasaporte|passaporto|apólice|póliza|polizza)(?: n[º°.])?"
+    r"|(?:klant|rekening|polis|kund|contract|lid|lidmaatschaps|relatie|paspoort|rijbewijs|medlems|avtals|försäkrings|pass"
+    r"|versicherten|depot|führerschein|zähler)(?:nummer|nr|numret)"
+    r"|(?:numer|nr) (?:klienta|konta|umowy|polisy|paszportu|rachunku|abonenta)|paszportu"
+    r"|(?:müşteri|hesap|üye|üyelik|poliçe|sözleşme|abone|pasaport|ehliyet|tesisat) (?:no|numara\w{0,6}))"
 )
 _DATE = r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./](?!00)\d{1,2}[-./](?:19|20)?\d\d)(?!\d)"
 _ACCOUNT = re.compile(
-    rf"{_ACCOUNT_LABEL}\b{_GAP}"
+    rf"{_ACCOUNT_LABEL}\b{GAP}"
     rf"(?P<value>(?!{_DATE})(?:[A-Za-z]{{1,4}}[-/]?|(?-i:[A-Z]{{1,4}}) )?\d[\dA-Za-z]{{0,24}}"
     r"(?:[-/. ]\d[\dA-Za-z]{0,24}(?![\w:,.]\d)){0,6}(?:[-/][A-Za-z]{1,4})?"
     r"|(?=[A-Z]{0,17}\d)[A-Z0-9]{6,18})(?!\w)",
     re.IGNORECASE,
 )
-_ACCOUNT_BEFORE = re.compile(rf"\b{_ACCOUNT_LABEL}\b{_GAP}$", re.IGNORECASE)
+_ACCOUNT_NAME = re.compile(rf"{_ACCOUNT_LABEL}\b{GAP}", re.IGNORECASE)
 _NATIONAL_ID_BEFORE = re.compile(
     r"\b(?:(?:social )?security number|social|ssn|nhs number|national insurance(?: number)?|bsn|pesel|cpf"
-    rf"|aadhaar|aadhar|steuer-?(?:id|nummer)|codice fiscale)\b{_GAP}$",
+    rf"|aadhaar|aadhar|steuer[ -]?(?:id|nummer)|codice fiscale|dni|nie|nif|personnummer|personnumret|t\.?c\.? ?kimlik"
+    rf"(?: no| numara\w{{0,6}})?|kimlik (?:no|numara\w{{0,6}})|num[ée]ro de s[ée]cu(?:rit[ée] sociale)?"
+    rf"|n[ºo°]? ?de s[ée]cu"
+    rf"|burgerservicenummer|sozialversicherungsnummer|(?:social )?insurance number)\b{GAP}$",
     re.IGNORECASE,
 )
 _THING_BEFORE = re.compile(
     r"\b(?:order|serial|ticket|tracking|booking|reference|invoice|case|model|confirmation|flight|parcel|imei)"
-    rf"(?: (?:number|code|id))?\b{_GAP}$",
+    rf"(?: (?:number|code|id))?\b{GAP}$",
     re.IGNORECASE,
 )
+_IBAN_NAME = re.compile(r"iban(?: number|-?nummer|-?numer)?\b[^\n]{0,40}(?:\n[^\n]{0,30})?", re.IGNORECASE)
 FEWEST_DIGITS = 4
+CHARACTERS_BEFORE = 90
 _LETTERS_AND_DIGITS = re.compile(r"(?=[A-Z]*\d)[A-Z0-9]{6,18}")
 
 SECRET_WORDS = word_set(
     """
-    password passwort passcode kennwort contraseña clave senha wachtwoord hasło pin cvv cvc cvv2 otp code mot parola
-    şifre pwd
+    password passwort passcode passphrase kennwort contraseña clave senha wachtwoord hasło hasła pin pins cvv cvc
+    cvv2 otp
+    code codes mot parola parolam şifre şifrem şifreniz pwd lösenord lösenordet salasana palavra pincode pinkod pinkoden
+    pinnummer geheimzahl security verification access login sms backup recovery gate door entry alarm unlock activation
+    reset authentication authenticator auth safe lockbox keypad lock garage entrance one passwd pw wifi
+    sicherheitscode bestätigungscode zugangscode einmalcode türcode tan prüfziffer prüfnummer freischaltcode
+    verifizierungscode
+    cryptogramme código codigo codice beveiligingscode verificatiecode toegangscode inlogcode kod kodzie engångskod
+    engångskoden säkerhetskod säkerhetskoden verifieringskod verifieringskoden portkod portkoden doğrulama güvenlik onay
+    tek giriş memorable secret digits api koden
     """
+)
+# Words that name a secret only with another after them.
+_QUALIFIERS = word_set(
+    """
+    security verification access login sms backup recovery gate door entry alarm unlock activation reset authentication
+    authenticator auth safe lockbox keypad lock garage entrance one memorable secret digits api
+    """
+)
+_QUALIFIED = re.compile(
+    r"[ _-]{0,2}(?:code|pass|pin|time|door|gate|word|phrase|answer|key|token|on|ş|kod)", re.IGNORECASE
+)
+_ROMANCE_CODE = (
+    r"(?:de |di |da |do |d'|à |del )?(?:seguridad|segurança|sicurezza|sécurité|verificación|verificação|verifica"
+    r"|vérification|validation|validación|acceso|acesso|accesso|accès|confirmación|confirmação"
+    r"|confirmation par sms|secreto"
+    r"|secret|segreto|usage unique|confidentiel|un solo uso|portail|portal|sms|otp|recuperación|recupero|secours)"
 )
 _CODE_LABEL = (
     r"(?:digits on the (?:back|strip|card)"
-    r"|(?:card |sim |my |your )?pin(?: code| number)?|cvv2?|cvc|otp|(?<=security )code|(?<=verification )code"
-    r"|(?<=access )code|(?<=one-time )code|(?<=one time )code|(?<=login )code|(?<=sms )code"
-    r"|code (?:you|they|that was) (?:sent|texted|gave)(?: me)?)"
+    r"|(?:card |sim |my |your )?pins?(?: ?code| ?number)?|cvv2?|cvc|otp"
+    r"|(?:security|verification|access|one[ -]time|login|sms|backup|recovery|gate|door|entry|entrance|alarm|unlock"
+    r"|activation|reset|authentication|authenticator|auth|safe|lockbox|lock|keypad|garage)(?: door| pass| gate)?[ -]?"
+    r"(?:code|passcode|pin)s?"
+    r"|code (?:(?:you|they|that was|i) (?:sent|texted|gave|got|received)(?: me)?|reçu|que (?:vous avez|j'ai) reçu"
+    r"|(?:haben|den) sie (?:bekommen|erhalten)|ricevuto)|código (?:que (?:recib\w+|recebe\w+)|recibido|recebido)"
+    r"|codice (?:che (?:ha|hai|ho) )?ricevuto|koden(?: du fick)?"
+    rf"|(?:code|código|codigo|codice) {_ROMANCE_CODE}|cryptogramme"
+    r"|pin ?(?:code|kod(?:en)?|nummer)|geheimzahl|tan|prüf(?:ziffer|nummer)"
+    r"|(?:sicherheits|bestätigungs|zugangs|einmal|tür|freischalt|verifizierungs|beveiligings|verificatie|toegangs"
+    r"|inlog)code|(?:engångs|säkerhets|verifierings|port)kod(?:en)?"
+    r"|kod(?:zie)?(?: sms| pin| z sms| do bramy| do furtki| do drzwi| dostępu| weryfikacyjny| bezpieczeństwa"
+    r"| autoryzacyjny)"
+    r"|(?:doğrulama|güvenlik|onay|giriş|tek kullanımlık|sms) (?:kodu\w{0,4}|şifre\w{0,4}))"
 )
 _WORD_LABEL = (
-    r"(?:pass(?:word|wort|code)|pwd|kennwort|contraseña|clave|senha|wachtwoord|hasło|parola|şifre|mot de passe)"
+    r"(?:pass(?:word|wort|code|phrase|wd)|pwd|pw|kennwort|contraseña|clave|senha|wachtwoord|has[łl][oa]|parola(?:m|nız)?"
+    r"|şifre(?:m|niz)?|mot de passe|lösenord(?:et)?|palavra[ -]passe|backup code|recovery (?:code|key)|one[ -]time code"
+    r"|wi-?fi key|api[ _-]?key|(?:access|api|auth) token|secret key)"
 )
-_CODE = re.compile(rf"{_CODE_LABEL}\b{_GAP}(?P<value>\d{{3}}[- ]\d{{3}}|\d{{3,8}})(?![\w%])(?![.,]\d)", re.IGNORECASE)
 # `My PIN is 3100 or 5380`.
 _OR_CODE = re.compile(
     r",? (?:or|oder|o|ou|of)(?: (?:maybe|perhaps))? (?P<value>\d{3,8})(?![\w%])(?![.,]\d)", re.IGNORECASE
 )
-_CODE_BEFORE = re.compile(rf"\b{_CODE_LABEL}\b{_GAP}$", re.IGNORECASE)
+# `The password for the shared folder is`, `la contraseña temporal`.
+_WORDS_OF_LABEL = (
+    r"(?:(?: (?:temporary|temporal|temporária|temporanea|tijdelijke?|tymczasowe|tillfälliga?|geçici|provisoire"
+    r"|provvisoria"
+    r"|provisória|new|old|current|default|initial|actual|nueva|nova|nuova|nouveau|lautet|wifi|wi-fi|vorläufiges?"
+    r"|neues?)){1,2}"
+    r"|(?: (?:for|of|to|para|pour|per|für|vom|zum|voor|van|do|da|de|del|för|till|on|w|i)(?: [\w'’-]{1,20}){1,5}?"
+    r" (?:is|was|ist|es|est|è|é|jest|to|är)\b))?"
+)
+_SECRET_NAME = re.compile(rf"(?:{_CODE_LABEL}|{_WORD_LABEL})\b{_WORDS_OF_LABEL}{GAP}", re.IGNORECASE)
+_CODE = re.compile(
+    rf"{_CODE_LABEL}\b{_WORDS_OF_LABEL}{GAP}(?P<value>\d{{3}}[- ]\d{{3}}|\d{{3,8}})(?![\w%])(?![.,]\d)", re.IGNORECASE
+)
 # A word after `password` is a secret only if no dictionary has it, or if it is quoted.
 _PASSWORD = re.compile(
-    rf"{_WORD_LABEL}\b{_GAP}(?:[\"'“‘]?(?P<value>(?=[^\s]{{0,40}}[\d@#$%^*_+=])[^\s\"'”’,;\x00]{{4,40}}(?<![.!?)]))"
+    rf"{_WORD_LABEL}\b{_WORDS_OF_LABEL}{GAP}"
+    r"(?:[\"'“‘]?(?P<value>(?=[^\s]{0,40}[\d@#$%^*_+=])[^\s\"'”’,;\x00]{4,40}(?<![.!?)]))"
     r"|(?<=[\"'“‘])(?P<quoted>[^\s\"'“”‘’\x00]{4,40})(?=[\"'”’]))",
     re.IGNORECASE,
 )
-
-BIRTH_WORDS = word_set(
-    """
-    birth birthdate birthday dob born geboren geburtsdatum né née naissance nacimiento nací nacido nacida nato nata
-    nascita nascimento nasci nascido nascida geboortedatum urodzenia urodzony urodzona urodziłem urodziłam
-    födelsedatum född doğum
-    """
-)
-_MONTH = r"[^\W\d_]{3,12}\.?"
-_BIRTHDATE = re.compile(
-    r"[^\W\d_]+(?: date| day)?(?:(?: on| am| le| el| il| em| op| den| tarihi| im| a| o)\b)?"
-    + _GAP
-    + r"(?P<value>(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}"
-    r"|\d{1,2}[-./ ]{1,2}\d{1,2}[-./ ]{1,2}(?:19|20)? ?\d\d(?!\d|st|nd|rd|th)"
-    rf"|\d{{1,2}}(?:st|nd|rd|th|er|º|\.)?(?: of| de| di)? {_MONTH}(?: de| del|,)? (?:19|20)?\d\d"
-    rf"|{_MONTH} (?:the )?\d{{1,2}}(?:st|nd|rd|th)?,? (?:(?:19|20)\d\d|'?\d\d)"
-    r"|(?:the )?\d{1,2}(?:st|nd|rd|th)?(?: (?:of|on|in))?(?: the)? \d{1,2}(?:st|nd|rd|th)(?: (?:of|in))?(?: the)?,?"
-    r" (?:19|20)?\d\d)(?!\d)",
+# What is asked to prove who somebody is: any word is the secret.
+_MEMORABLE = re.compile(
+    r"(?:memorable|security|secret|safe) (?:word|phrase|answer)(?:(?: is|:| would be| was)+ "
+    r"|(?: please)?\??\n[^\W\d][\w ]{0,20}: ?(?:(?:it's|its|yes|yeah|sure|um|uh|the|that's|okay)[ ,]{1,2}){0,4})"
+    r"(?P<value>(?!not|wrong|incorrect|too|the|a|an|my|your|in|on|that|what|never|also|always|still)"
+    r"[^\W\d_][\w'’-]{2,30})",
     re.IGNORECASE,
 )
-
-# The answer of the next turn, however it is said, if it is days, months and numbers: `the 27th of the 9th 1979`.
-_ASKED_BIRTHDATE = re.compile(
-    r"[^\n]{0,60}\n[^\W\d][\w ]{0,20}: ?(?:(?:it'?s|yes|yeah|sure|okay|uh|um|the|so|on)[ ,]+){0,4}(?P<value>"
-    r"(?=[^\n]*\d)(?:(?:\d{1,8}(?:st|nd|rd|th)?|the|of|on|in|and|to|year|day|month|sorry|jan\w*|feb\w*|mar(?:ch)?|apr\w*|may|june?"
-    r"|july?|aug\w*|sept?\w*|oct\w*|nov\w*|dec\w*|five|first|second|third|januar|februar|märz|mai|juni|juli|oktober|dezember"
-    r"|de|del|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
-    r"|diciembre)\b[ ,./-]{0,3}){1,10})[.!]?(?:\n|$)",
+# A password that is spelt: `capital q w seven seven plum`. A letter is alone and a number said, or a capital.
+_NUMBER_SAID = "|".join(sorted((word for word in NUMBER_WORDS if len(word) > 2 or word == "oh"), key=len, reverse=True))
+_SIGN_SAID = (
+    r"dash|hyphen|underscore|hash(?:tag)?|dollar(?: sign)?|exclamation(?: mark| point)?|ampersand|asterisk|star|dot|at"
+    r"|question mark|minus|unterstrich|bindestrich|ausrufezeichen|raute|punkt|punto|point|tiret|guion|guión|almohadilla"
+)
+_CASE_SAID = (
+    r"(?:all |in )?(?:capitals?|caps|upper ?case|lower ?case|small|big|groß(?:es)?|klein(?:es)?|majuscule|minuscule"
+    r"|mayúsculas?|minúsculas?|maiuscol[ao]|minuscol[ao]|hoofdletter|kleine letter|maiúscul[ao]|wielk[ia]e?|duże"
+    r"|mał[ea]"
+    r"|stor|stora|liten|büyük|küçük)(?: letter)?"
+)
+_SPELT_SIGN = rf"(?:{_CASE_SAID}|{_NUMBER_SAID}|{_SIGN_SAID}|[^\W_]|\d{{1,4}})"
+_SPELT_PASSWORD = re.compile(
+    rf"(?:{_WORD_LABEL}|{_CODE_LABEL})\b{_WORDS_OF_LABEL}{GAP}"
+    rf"(?P<value>(?:[^\W\d_]{{3,12}} )?{_SPELT_SIGN}(?:[ ,.\-]{{1,2}}{_SPELT_SIGN}(?!\w)){{2,24}}"
+    r"(?: [^\W\d_]{3,12}(?=[.,!?]?(?:\n|$)))?)(?!\w)",
     re.IGNORECASE,
 )
-_MONTH_WORD = re.compile(r"(?<!\d)[^\W\d_]{3}")
-_UNITS = "first|second|third|fourth|fifth|sixth|seventh|eighth|ninth"
-_DAY = rf"(?:(?:(?:twenty|thirty)[- ])?(?:{_UNITS})|tenth|eleventh|twelfth|\w{{3,5}}teenth|twentieth|thirtieth)"
-_YEAR_WORD = (
-    r"(?:oh|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen|(?:twen|thir|for|fif|six|seven|eigh"
-    r"|nine)ty|hundred|and)"
+_IS_SPELT = re.compile(
+    rf"(?=.*(?:(?<![\w'’])[^\W\d_](?![\w'’])|\b{_CASE_SAID}\b)).*(?:\d|\b(?:{_NUMBER_SAID})\b|\b{_CASE_SAID}\b)",
+    re.IGNORECASE | re.DOTALL,
 )
-_SPOKEN_BIRTHDATE = re.compile(
-    rf"[^\W\d_]+(?: on)?{_GAP}(?P<value>{_DAY}(?: of)? [^\W\d_]{{3,9}},? (?:nineteen|twenty|two thousand)"
-    rf"(?:[ -]{_YEAR_WORD}){{1,4}})\b",
+# `K7Q2-MM9D`: capitals and digits.
+_MIXED_CODE = re.compile(
+    rf"(?:{_CODE_LABEL}|{_WORD_LABEL})\b{GAP}"
+    r"(?P<value>(?=[A-Za-z-]{0,12}\d)(?=[\d-]{0,12}[A-Za-z])(?-i:[A-Z\d]{2,12}(?:-[A-Z\d]{2,8}){0,5}))(?![\w%])",
     re.IGNORECASE,
 )
 
 
-def account_is_named(text: str, start: int) -> bool:
+def account_is_named(searched: Searched, start: int) -> bool:
     """Whether the words before a place announce an account number."""
-    return bool(_ACCOUNT_BEFORE.search(_before(text, start)))
+    return _is_named(searched, "account", _ACCOUNT_NAME, start)
 
 
-def secret_is_named(text: str, start: int) -> bool:
-    """Whether the words before a place announce a PIN or a security code."""
-    return bool(_CODE_BEFORE.search(_before(text, start)))
+def secret_is_named(searched: Searched, start: int) -> bool:
+    """Whether the words before a place announce a PIN, a password or a security code."""
+    return _is_named(searched, "secret", _SECRET_NAME, start)
+
+
+def iban_is_named(searched: Searched, start: int) -> bool:
+    """Whether the words before a place announce an IBAN."""
+    return _is_named(searched, "account", _IBAN_NAME, start)
+
+
+def _is_named(searched: Searched, name: str, label: re.Pattern[str], start: int) -> bool:
+    """Whether a label reaches from one of the anchors of a search to a place."""
+    anchors = searched.anchors.get(name, ())
+    index = bisect_left(anchors, start, key=lambda anchor: anchor.start) - 1
+    while index >= 0 and anchors[index].start >= start - CHARACTERS_BEFORE:
+        if label.fullmatch(searched.text, anchors[index].start, start):
+            return True
+        index -= 1
+    return False
 
 
 def national_id_is_named(text: str, start: int) -> bool:
@@ -157,7 +245,11 @@ def thing_is_named(text: str, start: int) -> bool:
 
 
 def _before(text: str, start: int) -> str:
-    return text[max(start - 90, 0) : start]
+    return text[max(start - CHARACTERS_BEFORE, 0) : start]
+
+
+def _may_name_secret(text: str, anchor: Anchor) -> bool:
+    return anchor.word not in _QUALIFIERS or _QUALIFIED.match(text, anchor.end) is not None
 
 
 def find_accounts(searched: Searched) -> Iterator[Finding]:
@@ -171,23 +263,19 @@ def find_accounts(searched: Searched) -> Iterator[Finding]:
 
 def find_secrets(searched: Searched) -> Iterator[Finding]:
     """Passwords, PINs, card security codes and one-time codes, where they are called so."""
-    for pattern in (_CODE, _PASSWORD):
+    anchors = [one for one in searched.anchors.get("secret", ()) if _may_name_secret(searched.text, one)]
+    if not anchors:
+        return
+    searched = searched._replace(anchors={"secret": anchors})
+    for pattern in (_CODE, _MIXED_CODE, _PASSWORD, _SPELT_PASSWORD, _MEMORABLE):
         for match in _matches(searched, "secret", pattern):
+            if pattern is _SPELT_PASSWORD and not _IS_SPELT.match(match["value"]):
+                continue
             name = str(match.lastgroup)
             yield Finding(*match.span(name), "SECRET", match[name])
             other = _OR_CODE.match(searched.text, match.end())
             if other:
                 yield Finding(*other.span("value"), "SECRET", other["value"])
-
-
-def find_birthdates(searched: Searched) -> Iterator[Finding]:
-    """Dates of birth, where they are called so; other dates stay."""
-    for pattern in (_BIRTHDATE, _SPOKEN_BIRTHDATE, _ASKED_BIRTHDATE):
-        for match in _matches(searched, "birth", pattern):
-            is_short = sum(map(str.isdigit, match["value"])) < FEWEST_DIGITS and not _MONTH_WORD.search(match["value"])
-            if is_short and pattern is _ASKED_BIRTHDATE:
-                continue
-            yield Finding(*match.span("value"), "BIRTHDATE", "".join(filter(str.isalnum, match["value"])).casefold())
 
 
 def _matches(searched: Searched, name: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:

@@ -32,7 +32,7 @@ from stdnum.ro import cnp
 from stdnum.se import personnummer
 from stdnum.tr import tckimlik
 
-from include.privacy.finding import Finding, Searched, word_set
+from include.privacy.finding import Finding, Searched, is_named_otherwise, word_set
 
 WORDS_BEFORE = 60
 
@@ -68,7 +68,7 @@ _FORMS = (
     _form(
         r"\d{2} ?\d{3} ?\d{3} ?\d{3}",
         idnr.is_valid,
-        r"steuer-?(?:id|identifikationsnummer|nummer|nr)|idnr|identifikationsnummer|tax id",
+        r"steuer[ -]?(?:id|identifikationsnummer|nummer|nr)|idnr|identifikationsnummer|tax id",
     ),
     _form(r"\d{4}[ .]?\d{2}[ .]?\d{3}", bsn.is_valid, "bsn|burgerservicenummer|sofinummer"),  # Netherlands
     _form(r"\d{3}\.\d{3}\.\d{3}-\d{2}", cpf.is_valid),  # Brazil
@@ -117,5 +117,7 @@ def find_national_ids(searched: Searched) -> Iterator[Finding]:
         for match in form.pattern.finditer(text):
             before = text[max(match.start() - WORDS_BEFORE, 0) : match.start()]
             is_named = form.names is None or form.names.search(before)
+            if form.names is None and is_named_otherwise(text, match.start()):
+                continue
             if is_named and (form.is_valid is None or form.is_valid(match.group())):
                 yield Finding(*match.span(), "NATIONAL_ID", "".join(filter(str.isalnum, match.group())).upper())

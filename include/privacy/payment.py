@@ -36,8 +36,18 @@ def find_ibans(searched: Searched) -> Iterator[Finding]:
             continue
         end, compact = _alphanumerics(text, start.start(), length)
         ends_there = end == len(text) or text[end] not in _ASCII_ALPHANUMERIC
-        if ends_there and len(compact) == length and _has_iban_check_digits(compact):
+        if ends_there and is_iban(compact):
             yield Finding(start.start(), end, "IBAN", compact)
+
+
+def is_country_with_iban(letters: str) -> bool:
+    """Whether two letters are a country's whose accounts have IBANs."""
+    return letters.upper() in _IBAN_LENGTHS
+
+
+def is_iban(compact: str) -> bool:
+    """Whether capital letters and digits have the length and the check digits of an IBAN."""
+    return compact.isascii() and len(compact) == _IBAN_LENGTHS.get(compact[:2]) and _has_iban_check_digits(compact)
 
 
 def _alphanumerics(text: str, start: int, count: int) -> tuple[int, str]:
@@ -71,11 +81,12 @@ _CARD = re.compile(
 # A card read aloud digit by digit, with its expiry and its check number after it.
 MOST_SINGLE_DIGITS = 24
 MOST_GROUPS = 6
+MOST_PAIRS = 9
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
 def find_cards(searched: Searched) -> Iterator[Finding]:
-    """Payment card numbers whose check digit is right (Luhn), in one piece, in groups, or digit by digit."""
+    """Payment card numbers whose check digit is right (Luhn), in one piece, in groups, in pairs or digit by digit."""
     text = searched.text
     for run in _DIGIT_RUN.finditer(text):
         groups = [(run.start() + g.start(), run.start() + g.end()) for g in _DIGIT_GROUP.finditer(run.group())]
@@ -98,11 +109,11 @@ def find_cards(searched: Searched) -> Iterator[Finding]:
 
 
 def _groups_alike(groups: list[tuple[int, int]], first: int) -> list[tuple[int, int]]:
-    """The groups from the first on that can be of one card: all of one digit, or all of three and more."""
-    is_single = groups[first][1] - groups[first][0] == 1
+    """The groups from the first on that can be of one card: all of one digit, all of two, or all of more."""
+    size = min(groups[first][1] - groups[first][0], 3)
     alike: list[tuple[int, int]] = []
-    for start, end in groups[first : first + (MOST_SINGLE_DIGITS + 1 if is_single else MOST_GROUPS)]:
-        if (end - start == 1) != is_single or end - start == 2:
+    for start, end in groups[first : first + {1: MOST_SINGLE_DIGITS + 1, 2: MOST_PAIRS}.get(size, MOST_GROUPS)]:
+        if min(end - start, 3) != size:
             break
         alike.append((start, end))
     return alike

@@ -6,10 +6,11 @@ from functools import cache
 
 from include.privacy.addresses import find_addresses
 from include.privacy.anchors import find_anchors
+from include.privacy.birthdates import find_birthdates
 from include.privacy.emails import find_emails, find_spoken_emails
 from include.privacy.finding import TAKEN, Finding, Search, Searched, blanked, without_overlaps
 from include.privacy.ip_addresses import find_ips
-from include.privacy.labelled_values import find_accounts, find_birthdates, find_secrets
+from include.privacy.labelled_values import find_accounts, find_secrets
 from include.privacy.national_ids import find_national_ids
 from include.privacy.payment import find_cards, find_ibans
 from include.privacy.people import find_people, person_in_column
@@ -40,7 +41,7 @@ _SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
     (frozenset({"CARD"}), _DIGIT, find_cards),
     (frozenset({"NATIONAL_ID"}), _DIGIT, find_national_ids),
     (frozenset({"IP"}), _DIGIT, find_ips),
-    (frozenset({"CARD", "ACCOUNT", "NATIONAL_ID", "SECRET", "PHONE"}), None, find_spoken_numbers),
+    (frozenset({"CARD", "IBAN", "IP", "ACCOUNT", "NATIONAL_ID", "SECRET", "PHONE"}), None, find_spoken_numbers),
     (frozenset({"SECRET"}), None, find_secrets),
     (frozenset({"BIRTHDATE"}), None, find_birthdates),
     (frozenset({"ACCOUNT"}), _DIGIT, find_accounts),
