@@ -10,12 +10,16 @@ from tests.privacy.scoring import LabelledText, read_labelled, score, spans_of, 
 FOLDER = Path(__file__).parent
 
 
-# The rules were made with the labelled texts in sight. The held-out and the unseen ones were written by people who had
-# not seen the rules; what they missed was mended since, so both are development sets now and say nothing of the first
-# sight. The floors lie a little below what is reached, so that a change that loses something is seen.
+# The rules were made with the labelled texts in sight. The held-out ones were written by people who had not seen the
+# rules; what they missed was mended since. Nothing was mended after the unseen ones: their floors are what was reached
+# at first sight, and no rule is to be made for them. The floors lie a little below what is reached, so that a change
+# that loses something is seen.
+SETS = ("labelled", "held_out", "held_out_2", "unseen")
+
+
 @pytest.mark.parametrize(
     ("name", "recall", "precision"),
-    [("labelled", 0.99, 0.99), ("held_out", 0.99, 0.98), ("unseen", 0.81, 0.86)],
+    [("labelled", 0.99, 0.99), ("held_out", 0.99, 0.98), ("held_out_2", 0.98, 0.97), ("unseen", 0.87, 0.9)],
 )
 def test_marked_personal_data_is_found_and_little_else(name: str, recall: float, precision: float) -> None:
     scores = score(read_labelled(FOLDER / f"{name}.txt"), lambda text: spans_of(text, redact(text)))
@@ -24,7 +28,7 @@ def test_marked_personal_data_is_found_and_little_else(name: str, recall: float,
     assert scores["ANY"].precision >= precision, scores["ANY"].examples
 
 
-@pytest.mark.parametrize("name", ["labelled", "held_out", "unseen"])
+@pytest.mark.parametrize("name", SETS)
 def test_redacting_a_redacted_text_changes_nothing(name: str) -> None:
     for labelled in read_labelled(FOLDER / f"{name}.txt"):
         redacted = redact(labelled.text)
