@@ -16,25 +16,10 @@ from include.privacy.name_lists import (
     surnames_in_small_letters,
 )
 
-_ROLES = (
-    *(
-        "guy",
-        "lady",
-        "woman",
-        "man",
-        "bloke",
-        "girl",
-        "agent",
-        "driver",
-        "technician",
-        "engineer",
-        "colleague",
-        "rep",
-        "advisor",
-        "manager",
-        "person",
-        "someone",
-    ),
+_ROLES = word_set(
+    """
+    guy lady woman man bloke girl agent driver technician engineer colleague rep advisor manager person someone
+    """
 )
 _FILLER = r"(?:(?:uh|um|er|erm|eh|ähm|euh|like|a certain|some|some guy called|someone called) )?"
 _CALLER_END = r"(?= (?:from|here|again|calling|speaking|on the (?:line|phone))\b)"
@@ -54,8 +39,7 @@ _CALLED = {
     ),
     **dict.fromkeys(("told", "helped", "called"), (r"\S+ by ", True, False)),
     **dict.fromkeys(("surname's", "surname’s", "name's", "name’s"), (r"\S+ ", False, False)),
-    **dict.fromkeys(_RELATIVES, (r"(?:(?<=my )|(?<=her )|(?<=his ))\S+ ", False, False),
-    ),
+    **dict.fromkeys(_RELATIVES, (r"(?:(?<=my )|(?<=her )|(?<=his ))\S+ ", False, False)),
     **dict.fromkeys(("auntie", "aunt", "uncle", "cousin", "mate"), (r"\S+ ", False, False)),
     **dict.fromkeys(_ROLES, (r"\S+ (?:called|named) ", False, False)),
     "this": (r"this is ", True, False),
@@ -64,7 +48,7 @@ _CALLED = {
     **dict.fromkeys(
         ("met", "ben", "sono", "soy", "sou", "bin", "ici", "c'est", "c’est", "hier"), (r"\S+ ", True, True)
     ),
-}  # fmt: skip
+}
 _TITLED = {
     **dict.fromkeys(("ms", "miss", "mr", "mrs", "mister", "missus", "doctor", "dr", "auntie"), False),
     **dict.fromkeys(
