@@ -23,6 +23,8 @@ _IBAN_LENGTHS = {
 # Words would pass the check digits once in a hundred times.
 FEWEST_IBAN_DIGITS = 8
 _IBAN_START = re.compile(r"(?:(?<![A-Za-z0-9])|(?<=IBAN)|(?<=iban))[A-Za-z]{2}[0-9]{2}")
+# Only then is it worth to look.
+_LETTERS_AND_DIGITS = re.compile(r"[A-Za-z]{2}[0-9]{2}")
 _IBAN_SEPARATORS = " -."
 _ASCII_ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 
@@ -30,7 +32,7 @@ _ASCII_ALPHANUMERIC = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 def find_ibans(searched: Searched) -> Iterator[Finding]:
     """IBANs of their country's length whose check digits are right (modulo 97)."""
     text = searched.text
-    for start in _IBAN_START.finditer(text):
+    for start in _IBAN_START.finditer(text) if _LETTERS_AND_DIGITS.search(text) else ():
         length = _IBAN_LENGTHS.get(start.group()[:2].upper())
         if length is None:
             continue

@@ -60,6 +60,7 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 # Only there is it worth to look.
+_SEVEN_DIGITS = re.compile(r"\d{3}[ .\-]\d{2}[ .\-]?\d{2}")
 _MANY_DIGITS = re.compile(r"\d(?:\W{0,4}\d){6,}")
 _DIGIT_GROUP = re.compile(r"\d+")
 # Fewest and most digits.
@@ -87,7 +88,7 @@ def find_phone_numbers(searched: Searched) -> Iterator[Finding]:
             has_plus = text[match.start()] == "+"
             if digits and (has_plus or not _is_something_else(text, match, position, digits)):
                 yield Finding(match.start(), position, "PHONE", digits[-SAME_LAST_DIGITS:])
-    for match in _CALLED.finditer(text):
+    for match in _CALLED.finditer(text) if _SEVEN_DIGITS.search(text) else ():
         if not is_named_otherwise(text, match.start("number")):
             yield Finding(*match.span("number"), "PHONE", "".join(filter(str.isdigit, match["number"])))
 

@@ -78,6 +78,7 @@ class Redactor:
 
     def __init__(self, policy: RedactionPolicy = _DEFAULT_POLICY) -> None:
         self._policy = policy
+        self._searches = _searches(policy)
         self._placeholders: dict[tuple[str, str], str] = {}
         self._count: dict[str, int] = {}
         self._people: dict[str, str] = {}
@@ -127,13 +128,17 @@ class Redactor:
         if "<" in text:
             text = self._without_placeholders(text)
         anchors = find_anchors(text)
-        for kinds, needs, search in _searches(self._policy):
-            if needs is None or needs.search(text):
-                found = list(without_overlaps(search(Searched(text, anchors, self._people))))
-                found = [one for one in found if one.kind in kinds and TAKEN not in text[one.start : one.end]]
-                if found:
-                    findings += found
-                    text = blanked(text, found)
+        has = {None: True, _DIGIT: bool(_DIGIT.search(text)), _AT: bool(_AT.search(text))}
+        for kinds, needs, search in self._searches:
+            found = list(search(Searched(text, anchors, self._people))) if has[needs] else []
+            if found:
+                found = [
+                    one
+                    for one in without_overlaps(found)
+                    if one.kind in kinds and TAKEN not in text[one.start : one.end]
+                ]
+                findings += found
+                text = blanked(text, found)
         return findings
 
     def _without_placeholders(self, text: str) -> str:
