@@ -27,6 +27,7 @@ from include.privacy.spoken_numbers import DIGIT_WORDS
 _QUOTES = ('"', "“", "”", "„", "«", "»")
 # Shorter ones are abbreviations: HAMP, ALMA.
 _FEWEST_CAPITALS = 4
+_DIGITS_AND_LETTER = re.compile(r"\d+[^\W\d_]")
 _POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
@@ -66,6 +67,8 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
         for search in _SEARCHES.get(word, ()):
             anchors.setdefault(search, []).append(Anchor(*match.span(), word))
         if said[0] < "a" or said[0] > "z":
+            if _is_in_code(text, match):
+                continue
             if said in names or (said[-2:] in _POSSESSIVES and said[:-2] in names and not _is_shop(text, match)):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
             elif said in family_names:
@@ -79,6 +82,12 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
         elif said in small:
             anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
     return anchors
+
+
+def _is_in_code(text: str, match: re.Match[str]) -> bool:
+    """Whether letters are a piece of an id, such as `X9Kim5ewb`; `Susan1985` is a nickname."""
+    is_behind_digit = text[max(match.start() - 1, 0) : match.start()].isdigit()
+    return is_behind_digit or _DIGITS_AND_LETTER.match(text, match.end()) is not None
 
 
 def _is_shop(text: str, match: re.Match[str]) -> bool:

@@ -19,6 +19,8 @@ _NAMED_OTHERWISE = re.compile(
     re.IGNORECASE,
 )
 _DIGIT_AND_LETTERS = re.compile(r"\d[^\W\d_]+$")
+# As in `ec98-3704-4692-ba03`.
+_GROUP_WITH_LETTER = re.compile(r"-\d{0,7}[^\W\d_]")
 _LETTERS_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
 
 
@@ -74,7 +76,7 @@ def is_named_otherwise(text: str, start: int) -> bool:
 def is_part_of_code(text: str, start: int, end: int) -> bool:
     """Whether digits stand in the midst of letters and other digits, as in a hash."""
     before, after = text[max(start - LETTERS_OF_CODE, 0) : start], text[end : end + LETTERS_OF_CODE]
-    is_between_letters = before[-1:].isalpha() and after[:1].isalpha()
+    is_between_letters = before[-1:].isalpha() and (after[:1].isalpha() or bool(_GROUP_WITH_LETTER.match(after)))
     return bool(is_between_letters or _DIGIT_AND_LETTERS.search(before) or _LETTERS_AND_DIGIT.match(after))
 
 

@@ -249,6 +249,9 @@ def _before(text: str, start: int) -> str:
 
 
 def _may_name_secret(text: str, anchor: Anchor) -> bool:
+    # `9PW-dx0` is a piece of an id.
+    if text[max(anchor.start - 1, 0) : anchor.start].isdigit():
+        return False
     return anchor.word not in _QUALIFIERS or _QUALIFIED.match(text, anchor.end) is not None
 
 

@@ -28,6 +28,8 @@ CUT_CHARACTERS = 200
 # Whoever writes `<EMAIL_999999>` shall not make us write numbers that are no placeholders any more.
 HIGHEST_NUMBER = 99_999
 _DIGIT = re.compile(r"\d")
+_UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
+DASHES_OF_UUID = 4
 _AT = re.compile(r"@|%40|&#64;|&commat;")
 _KINDS_WITH_UNDERSCORES = frozenset({"PERSON", "CARD"})
 _DEFAULT_POLICY = RedactionPolicy()
@@ -127,6 +129,9 @@ class Redactor:
         findings: list[Finding] = []
         if "<" in text:
             text = self._without_placeholders(text)
+        if text.count("-") >= DASHES_OF_UUID:
+            # One in a thousand would pass for the number of a card or a telephone.
+            text = _UUID.sub(lambda uuid: TAKEN * len(uuid.group()), text)
         anchors = find_anchors(text)
         has = {None: True, _DIGIT: bool(_DIGIT.search(text)), _AT: bool(_AT.search(text))}
         for kinds, needs, search in self._searches:

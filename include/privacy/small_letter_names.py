@@ -69,9 +69,9 @@ _FOLLOWS = re.compile(_END)
 _FOLLOWS_CALLER = re.compile(_CALLER_END)
 _FOLLOWS_RELATIVE = re.compile(r" (?:is|was|and|has|had|who|he|she|said|called|on)\b|['’]s\b|[.,!?\n]|$")
 _CALLERS = frozenset({"this", "it's", "it’s"})
-# Of an address, a host, a nickname.
-_PART_BEFORE = re.compile(r"[@/_#\d]$|\w\.$")
-_PART_AFTER = re.compile(r"[@/_#\d]|\.\w")
+# Of an address, a host, a nickname, an id such as `ba7-ebba-4122`.
+_PART_BEFORE = re.compile(r"[@/_#\d]-?$|\w\.$")
+_PART_AFTER = re.compile(r"[@/_#]|-?\d|\.\w")
 _UNIT = re.compile(r"\d ?$")
 _WORD_BEFORE = re.compile(r"(?<![^\s(\"])([a-z]{4,}) $")
 _PATTERNS = {word: re.compile(before + _FILLER, re.IGNORECASE) for word, (before, _, _) in _CALLED.items()}
