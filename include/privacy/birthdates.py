@@ -65,7 +65,6 @@ _ASKED_BIRTHDATE = re.compile(
     re.IGNORECASE,
 )
 _MONTH_WORD = re.compile(r"(?<!\d)[^\W\d_]{3}")
-_YEAR = r"(?:(?:18|19|20)\d\d|'?\d\d)"
 _FIGURES = (
     r"(?:(?:19|20)\d\d[-./ ]\d{1,2}[-./ ]\d{1,2}|\d{1,2} ?[-./] ?\d{1,2} ?[-./] ?(?:(?:18|19|20)\d\d|\d\d)"
     r"|\d{2} \d{2} (?:19|20)\d\d"
