@@ -14,6 +14,8 @@ from include.pipelines.definition import NAME
 
 TABLES = ("raw", "results", "quarantine", "runs", "audit")
 TRIAL_SUFFIX, DRY_RUN_SUFFIX = "-trial", "-dry-run"
+# Ends of a run key that have a meaning, or may be a hash.
+_LOOKS_MADE = re.compile(rf"({TRIAL_SUFFIX}|{DRY_RUN_SUFFIX}|-[0-9a-f]{{16}})$")
 _RUN_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")
 
 
@@ -27,8 +29,14 @@ def manual_run_key(run_id: str) -> str:
 
 
 def window_run_key(start: datetime, end: datetime, model: str, prompt_version: str) -> str:
-    """File name of a scheduled or backfilled run's tables: the same window, model and prompt give the same file."""
-    return f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}-{prompt_version}-{_slug(model)[:60]}"
+    """File name of a scheduled or backfilled run's tables: the same window, model and prompt give the same file.
+
+    A model's name that is no file name as it is, is too long or could pass for another's gets a hash.
+    """
+    name = _slug(model)[:60]
+    if name != model or _LOOKS_MADE.search(model):
+        name += f"-{hashlib.sha256(model.encode()).hexdigest()[:16]}"
+    return f"{start:%Y%m%dT%H%M%SZ}-{end:%Y%m%dT%H%M%SZ}-{prompt_version}-{name}"
 
 
 def is_trial(path_or_key: str) -> bool:

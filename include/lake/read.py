@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.errors import RetryLater
+from include.lake.fit import common_schema, fit
 from include.lake.paths import Lake
 
 
@@ -26,6 +27,9 @@ def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> p
 
 
 def read_tables(lake: Lake, paths: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table | None:
-    """Several files as one table, columns by name; None when there is no file."""
+    """Several files as one table in the types of the last; None when there is no file."""
     tables = [read_table(lake, path, columns) for path in paths]
-    return pa.concat_tables(tables, promote_options="permissive") if tables else None
+    if not tables:
+        return None
+    schema = common_schema(tables[-1].schema, [table.schema for table in tables])
+    return pa.concat_tables([fit(table, schema) for table in tables])

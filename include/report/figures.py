@@ -75,8 +75,8 @@ def _topic(source: Mapping[str, Any], digest: Digest) -> str:
 
 
 def _rows(value: Any) -> Iterable[Mapping[str, Any]]:
-    # Parquet lists come back as arrays; a missing one as None or NaN.
-    return [row for row in value if row is not None] if hasattr(value, "__iter__") else []
+    # Parquet lists come back as arrays; a missing one as None or NaN, and one of before the field was a list as text.
+    return [row for row in value if isinstance(row, Mapping)] if hasattr(value, "__iter__") else []
 
 
 def _text(value: Any) -> str | None:

@@ -156,3 +156,15 @@ def test_a_month_of_many_row_groups_stays_in_the_order_of_its_records(lake: Lake
     assert frame["record_id"].is_monotonic_increasing
     assert len(frame) == 25_000 + 3
     assert set(frame[frame["summary"] == "new"]["record_id"]) == {changed["record_id"] for changed in newer}
+
+
+def test_a_sub_field_that_changes_its_type_costs_the_earlier_rows_nothing_else(lake: Lake) -> None:
+    def published(record_id: str, run_id: str, level: pa.DataType, value: object) -> None:
+        feedback = pa.field("feedback", pa.list_(pa.struct([("summary", pa.string()), ("level", level)])))
+        answered = {**row(record_id, "s", run_id=run_id), "feedback": [{"summary": record_id, "level": value}]}
+        update_current(lake, "x", pa.Table.from_pylist([answered], schema=SCHEMA.append(feedback)), [run_id])
+
+    published("a", "r1", pa.string(), "low")
+    published("b", "r2", pa.int64(), 3)
+    rows = read_table(lake, lake.current_file("x", "2026-11"))
+    assert rows["feedback"].to_pylist() == [[{"summary": "a", "level": None}], [{"summary": "b", "level": 3}]]

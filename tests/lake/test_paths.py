@@ -32,10 +32,43 @@ def test_two_run_ids_that_look_alike_have_two_keys() -> None:
     assert manual_run_key("manual__a:b") != manual_run_key("manual__a/b")
 
 
-def test_the_same_window_model_and_prompt_have_the_same_key() -> None:
-    window = (datetime(2026, 11, 22, 2, tzinfo=UTC), datetime(2026, 11, 23, 2, tzinfo=UTC))
-    assert window_run_key(*window, "gpt-4.1", "v1") == "20261122T020000Z-20261123T020000Z-v1-gpt-4.1"
-    assert window_run_key(*window, "gpt-4.1", "v2") != window_run_key(*window, "gpt-4.1", "v1")
+WINDOW = (datetime(2026, 11, 22, 2, tzinfo=UTC), datetime(2026, 11, 23, 2, tzinfo=UTC))
+TUNED = "ft:gpt-4.1-mini-2025-04-14:acme-customer-insights:tickets-v1:B1aaaaaa"
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "gpt-5-mini", "o3", "claude-haiku-4-5", "Qwen3-8B", "a" * 60])
+def test_the_same_window_model_and_prompt_have_the_key_that_they_always_had(model: str) -> None:
+    assert window_run_key(*WINDOW, model, "v1") == f"20261122T020000Z-20261123T020000Z-v1-{model}"
+    assert window_run_key(*WINDOW, model, "v2") != window_run_key(*WINDOW, model, "v1")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (TUNED, TUNED[:-8] + "B9zzzzzz"),
+        ("meta/llama-3:free", "meta/llama-3-free"),
+        ("meta/llama-3:free", "meta-llama-3-free"),
+        ("a" * 60, "a" * 61),
+        ("llama_3", "llama-3"),
+        ("models/x", "models//x"),
+        ("-x", "x"),
+        ("modèle", "mod-le"),
+        ("", "-"),
+    ],
+)
+def test_two_models_never_share_a_key(one: str, other: str) -> None:
+    keys = [window_run_key(*WINDOW, model, "v1") for model in (one, other)]
+    assert keys[0] != keys[1]
+    # Nor does a model that is called what another's key ends in.
+    assert window_run_key(*WINDOW, keys[0].partition("-v1-")[2], "v1") != keys[0] or keys[0].endswith(f"-v1-{one}")
+    for key in keys:
+        open_lake("/lake").run_file("results", "reviews", date(2026, 11, 23), f"{key}-dry-run-trial")
+
+
+@pytest.mark.parametrize("model", ["acme-trial", "acme-dry-run"])
+def test_a_models_name_does_not_make_a_night_a_trial(model: str) -> None:
+    assert not is_trial(window_run_key(*WINDOW, model, "v1"))
+    assert not window_run_key(*WINDOW, model, "v1").endswith("-dry-run")
 
 
 def test_trials_are_told_by_their_file_name() -> None:
