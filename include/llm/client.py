@@ -101,7 +101,7 @@ class ChatClient:
             # `total` is a deadline around the whole call: a server that drips bytes outlives any read timeout.
             timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_seconds),
             headers={
-                "Authorization": f"Bearer {self._endpoint.api_key}",
+                **self._endpoint.authorization,
                 "Content-Type": "application/json",
                 # A few hundred KB of gzip can become hundreds of MB.
                 "Accept-Encoding": "identity",

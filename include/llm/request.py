@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,14 +10,12 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from include.llm.endpoint import Endpoint
+from include.llm.dialect import Dialect, takes_temperature
 from include.llm.prompt import Prompt
 from include.llm.structured_output import json_schema, split_sentences
 from include.llm.token_count import token_counter
 from include.llm.usage import TOKENS_PER_MESSAGE
 
-# Reasoning models refuse any temperature but their own.
-_REASONING_MODEL = re.compile(r"^(o\d|gpt-5)")
 # How much longer an answer may be when the first one was cut off.
 LONGER = 2
 
@@ -43,14 +40,14 @@ class Question:
     """Everything that is the same for all texts of one step: model, prompt, schema, parameters.
 
     Args:
-        endpoint: decides the dialect only; the answer does not depend on where the model runs.
+        dialect: how the model wants to be asked.
         model: the provider's name of it.
         prompt: system message and examples.
         answer: model of the answer.
-        max_output_tokens: cap on one answer.
+        max_output_tokens: cap on one answer, without what the model thinks.
     """
 
-    endpoint: Endpoint
+    dialect: Dialect
     model: str
     prompt: Prompt
     answer: type[BaseModel]
@@ -58,14 +55,24 @@ class Question:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of all that shapes an answer but the text."""
+        """SHA-256 of all that shapes an answer but the text.
+
+        Of the dialect only what means something counts, so that an answer is found again however its question was
+        spelt. A temperature that a model refuses is spelling too: there is no other way to ask that model.
+        """
+        temperature = {"temperature": 0.0} if takes_temperature(self.model) else {}
         shaped_by = {
             "model": self.model,
             "messages": self.prompt.constant_messages(),
             "schema": json_schema(self.answer, length_keywords=True),
-            "parameters": {**self._sampling(), "max_output_tokens": self.max_output_tokens},
+            "parameters": {**temperature, **self.dialect.meaning, "max_output_tokens": self.cap},
         }
         return hashlib.sha256(json.dumps(shaped_by, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def cap(self) -> int:
+        """Most tokens of one answer, thinking included."""
+        return self.max_output_tokens + self.dialect.thinking_tokens
 
     def key(self, text: str) -> str:
         """The answer key of a text: SHA-256 of everything that shapes the answer, in hex."""
@@ -98,24 +105,21 @@ class Question:
     @cached_property
     def _head(self) -> tuple[bytes, bytes]:
         # Encoded once a shard.
-        return self._encode_head(self.max_output_tokens), self._encode_head(self.max_output_tokens * LONGER)
+        return self._encode_head(self.cap), self._encode_head(self.cap * LONGER)
 
-    def _encode_head(self, max_output_tokens: int) -> bytes:
-        schema = json_schema(self.answer, length_keywords=not self.endpoint.is_openai)
-        # OpenAI renamed the cap; other servers know the old name.
-        cap = "max_completion_tokens" if self.endpoint.is_openai else "max_tokens"
+    def _encode_head(self, cap: int) -> bytes:
+        dialect = self.dialect
+        schema = json_schema(self.answer, length_keywords=dialect.length_keywords)
         head: dict[str, Any] = {
             "model": self.model,
-            **self._sampling(),
-            cap: max_output_tokens,
+            **({"temperature": 0.0} if dialect.temperature else {}),
+            **({"reasoning_effort": dialect.effort} if dialect.effort else {}),
+            dialect.cap_name: cap,
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "answer", "strict": True, "schema": schema},
+                "json_schema": {"name": "answer", **({"strict": True} if dialect.strict else {}), "schema": schema},
             },
             "messages": self.prompt.constant_messages(),
         }
         # Open at the end of the messages: the last ones differ from record to record.
         return orjson.dumps(head)[: -len("]}")] + b","
-
-    def _sampling(self) -> dict[str, float]:
-        return {} if _REASONING_MODEL.match(self.model) else {"temperature": 0.0}

@@ -73,7 +73,7 @@ class Caller:
         OpenAI charges the larger of `max_completion_tokens` and its estimate of the prompt, others what was used.
         """
         if not self._settles:
-            return max(question.max_output_tokens, prompt_tokens)
+            return max(question.cap, prompt_tokens)
         return prompt_tokens + self._length(question).expected
 
     def expected_output(self, question: Question) -> int:
@@ -93,7 +93,7 @@ class Caller:
         length = self._lengths.get(question.identity)
         if length is None:
             expected = self._expected.get(question.identity)
-            length = self._lengths[question.identity] = OutputLength(question.max_output_tokens, expected)
+            length = self._lengths[question.identity] = OutputLength(question.cap, expected)
         return length
 
     def end(self) -> None:

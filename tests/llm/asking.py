@@ -13,6 +13,7 @@ from include.limits.purse import Purse
 from include.limits.store import MemoryStore
 from include.llm.answering import Chain
 from include.llm.client import ChatClient
+from include.llm.dialect import first_dialect
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, scan_ledger
@@ -47,7 +48,7 @@ NOTES_PROMPT = Prompt(version="v1", system="Take notes.", examples=(), numbered=
 
 def question_for(server: FaultServer, max_output_tokens: int = 100) -> Question:
     """The question, asked at a test server."""
-    return Question(Endpoint(server.base_url, "key", is_demo=False), "test-model", PROMPT, Answer, max_output_tokens)
+    return Question(first_dialect("test-model", is_openai=False), "test-model", PROMPT, Answer, max_output_tokens)
 
 
 def answer_texts(
