@@ -7,7 +7,7 @@ What other code calls, and nothing more:
     ChatClient(endpoint, in_flight)                                    # client.py: one HTTP call; the same
     LedgerWriter(lake, folder)                                         # ledger.py: kept before it counts; the same
     caller = Caller(client, limiter, probe)                            # retry.py: ask until there is an answer
-    await FanOut(chain, caller, ledger, ...).run(texts)                # fanout.py: a fixed set of workers
+    await FanOut(chain, caller, ledger, ...).run(texts)                # fanout.py: a worker for each place in flight
     write_answers(lake, folder, path, answer_model, ...)               # answers_file.py: the shard's Parquet
 
 `FanOut.run` raises `StopRun` when going on cannot help and `RetryLater` when the endpoint was away for too long; all

@@ -80,6 +80,8 @@ class RateLimited(Exception):
         retry_after_seconds: how long the server asks to wait, if it says.
     """
 
+    reason = "rate_limited"
+
     def __init__(self, retry_after_seconds: float | None) -> None:
         super().__init__(f"429, retry after {retry_after_seconds} s")
         self.retry_after_seconds = retry_after_seconds

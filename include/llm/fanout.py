@@ -1,4 +1,4 @@
-"""The fan-out: a fixed set of workers pulls texts from an iterator and writes each outcome to the ledger."""
+"""The fan-out: workers, one for each place in flight, pull texts from an iterator and write outcomes to the ledger."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ class FanOut:
         progress: counts, updated in place.
         reporter: shows them.
         price: of the model; None when unknown.
-        in_flight: number of workers.
+        in_flight: calls that may be on their way at once.
         redaction: what is taken out of raw outputs that are kept.
         purse: what may be spent; None when nothing bounds it.
         now: wall clock, for tests.
@@ -78,8 +78,11 @@ class FanOut:
         ticker = asyncio.create_task(self._tick())
         try:
             async with asyncio.TaskGroup() as workers:
-                for _ in range(self.in_flight):
+
+                def start_worker() -> None:
                     workers.create_task(self._work(iterator, stopped))
+
+                self.caller.places.open(self.in_flight, start_worker)
         finally:
             ticker.cancel()
             if self.purse is not None:
@@ -89,29 +92,43 @@ class FanOut:
             raise stopped[0]
 
     async def _work(self, texts: Iterator[Text], stopped: list[StopRun | RetryLater]) -> None:
+        places = self.caller.places
         for text in texts:
             if stopped:
-                return
+                break
             if text.key in self.done:
                 continue
-            reserved = 0.0
-            if self.purse is not None:
-                reserved = self._expected_usd(text)
-                if not await self.purse.reserve(reserved):
-                    return
-            self.progress.in_flight += 1
+            reserved = await self._reserve(text)
+            if reserved is None:
+                break
             try:
+                if stopped:
+                    raise stopped[0]
                 entry = await self._answer(text)
             except (StopRun, RetryLater) as error:
                 stopped.append(error)
                 self.caller.end()
-                return
-            finally:
-                self.progress.in_flight -= 1
+                if self.purse is not None:
+                    self.purse.settle(reserved, 0.0)
+                break
             self.ledger.append(entry)
             self.progress.count(entry)
             if self.purse is not None:
                 self.purse.settle(reserved, entry.cost_usd or 0.0)
+            if places.hand_over():
+                return
+        places.leave()
+
+    async def _reserve(self, text: Text) -> float | None:
+        """Set money aside for a text; None when there is none left."""
+        if self.purse is None:
+            return 0.0
+        reserved = self._expected_usd(text)
+        # A worker that waits for money must not keep a call from its place whose end sets money free.
+        self.caller.places.leave()
+        has_money = await self.purse.reserve(reserved)
+        await self.caller.places.enter()
+        return reserved if has_money else None
 
     def _expected_usd(self, text: Text) -> float:
         """What an answer costs on the average so far; before the first one an estimate."""
@@ -165,6 +182,7 @@ class FanOut:
     async def _tick(self) -> None:
         while True:
             self.progress.pause_seconds = self.caller.pause_seconds
+            self.progress.in_flight = self.caller.meter.in_flight
             # Files in object storage take their time; calls go on meanwhile.
             await asyncio.to_thread(self.reporter.tick)
             if self.ledger.is_due:

@@ -1,20 +1,30 @@
 """Ask until there is an answer, or until asking on makes no sense."""
 
 import asyncio
+import random
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from include.errors import Quarantine, RetryLater
-from include.limits.limiter import Limiter, Sleep
+from include.limits.limiter import Limiter, Permit, Sleep
+from include.llm.call_meter import CallMeter, LastMinute
 from include.llm.client import ChatClient, Completion, PassingTrouble, RateLimited
 from include.llm.output_length import OutputLength
+from include.llm.places import Places
 from include.llm.request import Question
 
-# While others are answered, a record that fails this often is itself the trouble.
-MAX_ATTEMPTS = 6
+# While others are answered, a record that fails this often is itself the trouble. Where one back end of several is at
+# its limit, four calls in ten are refused by chance alone.
+MAX_ATTEMPTS, MAX_REFUSALS = 6, 40
+# What a server asks for is asked for of many at once.
+RETRY_AFTER_JITTER = 0.1
+# A call that waits lets another go in its place, unless so large a share of the last calls (about so many) failed: then
+# the endpoint is down, and more calls than places would only add to it.
+TOO_MANY_FAIL, LAST_CALLS = 0.75, 64
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
 # Of the tiny question that tells a poisoned record from an outage.
@@ -65,7 +75,10 @@ class Caller:
         self._expected = expected_output_tokens or {}
         self._lengths: dict[str, OutputLength] = {}
         self._last_answer = clock()
+        self._failing = 0.0
         self._ended = False
+        self.places = Places(sleep)
+        self.meter = CallMeter(rate_limited=LastMinute(clock), failures=LastMinute(clock))
 
     def charge(self, question: Question, prompt_tokens: int) -> int:
         """Tokens that the limit is charged for one request, before its answer is there.
@@ -97,8 +110,9 @@ class Caller:
         return length
 
     def end(self) -> None:
-        """The shard ends: calls that failed are not repeated any more."""
+        """The shard ends: calls that failed are not repeated any more, and those that wait are given up."""
         self._ended = True
+        self.places.close()
 
     async def ask(self, body: bytes, tokens: int, counts: CallCounts) -> Completion:
         """Send a body until it is answered.
@@ -117,13 +131,13 @@ class Caller:
         try:
             # Nearly every call ends here, and tenacity costs as much as the parsing of an answer.
             return await self._attempt(body, tokens, counts)
-        except PassingTrouble as error:
+        except (PassingTrouble, RateLimited) as error:
             return await self._ask_again(body, tokens, counts, error, asked_at)
 
     async def _ask_again(
-        self, body: bytes, tokens: int, counts: CallCounts, first: PassingTrouble, asked_at: float
+        self, body: bytes, tokens: int, counts: CallCounts, first: PassingTrouble | RateLimited, asked_at: float
     ) -> Completion:
-        strikes = 0
+        strikes: Counter[type[BaseException]] = Counter()
         last_failure = asked_at
         is_first = True
 
@@ -132,30 +146,49 @@ class Caller:
             if is_first:
                 is_first = False
                 raise first
+            self._go_on()
             return await self._attempt(body, tokens, counts)
 
         async def count_strike(state: RetryCallState) -> None:
-            nonlocal strikes, last_failure
-            if state.attempt_number >= MAX_ATTEMPTS and self._last_answer <= last_failure:
+            nonlocal last_failure
+            error = state.outcome.exception() if state.outcome else None
+            is_trouble = isinstance(error, PassingTrouble)
+            if is_trouble and state.attempt_number >= MAX_ATTEMPTS and self._last_answer <= last_failure:
                 await self._try_probe(counts)
-            strikes += self._last_answer > last_failure
+            if error is not None and self._last_answer > last_failure:
+                strikes[type(error)] += 1
             last_failure = self._clock()
 
+        def is_poisoned() -> bool:
+            return strikes[PassingTrouble] >= MAX_ATTEMPTS or strikes[RateLimited] >= MAX_REFUSALS
+
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(PassingTrouble),
+            retry=retry_if_exception_type((PassingTrouble, RateLimited)),
             wait=_wait,
-            stop=lambda _: strikes >= MAX_ATTEMPTS or self._ended or self._silent_seconds() > self._outage_seconds,
+            stop=lambda _: is_poisoned() or self._ended or self._silent_seconds() > self._outage_seconds,
             after=count_strike,
-            sleep=self._sleep,
+            sleep=self._wait_outside,
             reraise=True,
         )
         try:
             completion: Completion = await retrying(attempt)
-        except PassingTrouble as error:
-            if strikes >= MAX_ATTEMPTS:
-                raise Quarantine(error.reason, f"{error}, {strikes} times while others were answered") from error
+        except (PassingTrouble, RateLimited) as error:
+            if is_poisoned():
+                times = strikes[type(error)]
+                raise Quarantine(error.reason, f"{error}, {times} times while others were answered") from error
             raise self._outage(error) from error
         return completion
+
+    async def _wait_outside(self, seconds: float) -> None:
+        self.meter.waiting_to_retry += 1
+        try:
+            await self.places.wait(seconds, outside=self._failing < TOO_MANY_FAIL)
+        finally:
+            self.meter.waiting_to_retry -= 1
+
+    def _go_on(self) -> None:
+        if self._ended:
+            raise RetryLater("The shard has ended before this text was answered.")
 
     async def _try_probe(self, counts: CallCounts) -> None:
         permit = await self._limiter.acquire(PROBE_TOKENS)
@@ -171,33 +204,56 @@ class Caller:
             self._last_answer = self._clock()
 
     async def _attempt(self, body: bytes, tokens: int, counts: CallCounts) -> Completion:
-        while True:
-            permit = await self._limiter.acquire(tokens)
-            counts.retries += counts.requests > 0
-            try:
-                completion = await self._client.complete(body)
-            except RateLimited as error:
-                counts.requests += 1
-                counts.rate_limited += 1
-                await self._limiter.rejected(permit, error.retry_after_seconds)
-                if self._silent_seconds() > self._outage_seconds:
-                    raise self._outage(error) from error
-                continue
-            except Quarantine:
-                # The endpoint is well; it is this request that it does not take.
-                counts.requests += 1
-                self._last_answer = self._clock()
-                await self._limiter.answered(permit, 0)
-                raise
-            except BaseException as error:
-                counts.requests += isinstance(error, PassingTrouble) and error.reached_provider
-                await self._limiter.failed(permit)
-                raise
+        permit = await self._permit(tokens)
+        counts.retries += counts.requests > 0
+        self.meter.in_flight += 1
+        try:
+            completion = await self._client.complete(body)
+        except RateLimited as error:
+            counts.requests += 1
+            counts.rate_limited += 1
+            self.meter.rate_limited.add()
+            self._failed(error)
+            await self._limiter.rejected(permit, error.retry_after_seconds)
+            raise
+        except Quarantine:
+            # The endpoint is well; it is this request that it does not take.
             counts.requests += 1
             self._last_answer = self._clock()
-            used = completion.usage.prompt_tokens + completion.usage.completion_tokens if self._settles else 0
-            await self._limiter.answered(permit, used, completion.remaining, completion.wait_seconds)
-            return completion
+            await self._limiter.answered(permit, 0)
+            raise
+        except PassingTrouble as error:
+            counts.requests += error.reached_provider
+            self.meter.failures.add()
+            self._failed(error)
+            await self._limiter.failed(permit)
+            raise
+        except BaseException:
+            await self._limiter.failed(permit)
+            raise
+        finally:
+            self.meter.in_flight -= 1
+        counts.requests += 1
+        self._last_answer = self._clock()
+        self._failing -= self._failing / LAST_CALLS
+        used = completion.usage.prompt_tokens + completion.usage.completion_tokens if self._settles else 0
+        await self._limiter.answered(permit, used, completion.remaining, completion.wait_seconds)
+        return completion
+
+    async def _permit(self, tokens: int) -> Permit:
+        self.meter.waiting_for_permit += 1
+        try:
+            permit = await self._limiter.acquire(tokens)
+        finally:
+            self.meter.waiting_for_permit -= 1
+        if self._ended:
+            await self._limiter.failed(permit)
+            self._go_on()
+        return permit
+
+    def _failed(self, error: Exception) -> None:
+        self.meter.last_error = str(error)
+        self._failing += (1.0 - self._failing) / LAST_CALLS
 
     def _silent_seconds(self) -> float:
         return self._clock() - self._last_answer
@@ -210,7 +266,10 @@ class Caller:
 
 
 def _wait(state: RetryCallState) -> float:
-    backoff = wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)(state)
+    backoff: float = wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)(state)
     error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, RateLimited) and error.retry_after_seconds:
+        # The server knows better than a guess that grows.
+        return error.retry_after_seconds * (1 + random.uniform(0, RETRY_AFTER_JITTER))
     asked = error.retry_after_seconds if isinstance(error, PassingTrouble) else None
     return max(backoff, asked or 0.0)
