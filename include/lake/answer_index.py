@@ -50,9 +50,7 @@ def find_answers(
     if not keys:
         return
     wanted, wanted_set = np.unique(fingerprints(list(keys))), frozenset(keys)
-    folder = lake.table("results", pipeline)
-    lake.fs.invalidate_cache(folder)
-    files: dict[str, dict[str, Any]] = lake.fs.glob(f"{folder}/*/*.parquet", detail=True)
+    files = lake.find(lake.table("results", pipeline), "*/*.parquet")
     for path in sorted(files, reverse=True):
         positions = _positions(lake, path, _stamp(files[path]), wanted)
         if len(positions):

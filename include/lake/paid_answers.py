@@ -47,8 +47,7 @@ def paid_answers(
                 own.setdefault(entry.key, entry)
             else:
                 found.setdefault(entry.key, _at_no_cost(entry, reused_at))
-    work = lake.table("_work", pipeline)
-    for folder in sorted(lake.fs.glob(f"{work}/*/ledger")):
+    for folder in sorted(lake.find(lake.table("_work", pipeline), "*/ledger")):
         if folder != f"{own_work}/ledger":
             for key, entry in read_ledger(lake, folder, keys).items():
                 if entry.answer is not None:

@@ -1,15 +1,21 @@
 """Where everything lies in the lake. Every path is built here and stays inside the root."""
 
+import glob
 import hashlib
 import posixpath
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from fnmatch import fnmatchcase
+from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from include.errors import ConfigurationError
+from include.lake.storage import Storage
 from include.pipelines.definition import NAME
 
 TABLES = ("raw", "results", "quarantine", "runs", "audit")
@@ -49,17 +55,22 @@ class Lake:
     """The lake on any fsspec file system.
 
     Args:
-        fs: file system.
+        fs: file system; object storage as a `Storage`.
         root: path within it, without a slash at the end.
     """
 
-    fs: fsspec.AbstractFileSystem
+    fs: Storage | fsspec.AbstractFileSystem
     root: str
 
     @property
     def is_local(self) -> bool:
         """Whether files can be appended to and renamed in place."""
         return isinstance(self.fs, LocalFileSystem)
+
+    @property
+    def hurried(self) -> "Lake":
+        """The same lake for whoever must not wait for a storage that is away."""
+        return replace(self, fs=self.fs.hurried()) if isinstance(self.fs, Storage) else self
 
     def uri(self, path: str) -> str:
         """A path as people paste it into pandas or DuckDB."""
@@ -87,10 +98,36 @@ class Lake:
 
     def files(self, table: str, pipeline: str, suffix: str = ".parquet") -> list[str]:
         """All files of a table of a pipeline, sorted."""
-        folder = self.table(table, pipeline)
-        # Object stores list from a cache; a run that has just been published must be seen.
-        self.fs.invalidate_cache(folder)
-        return sorted(self.fs.glob(f"{folder}/*/*{suffix}"))
+        return sorted(self.find(self.table(table, pipeline), f"*/*{suffix}"))
+
+    def find(self, folder: str, pattern: str) -> Mapping[str, dict[str, Any]]:
+        """What lies below a folder under a pattern such as `*/*.parquet`: path to what the file system says of it.
+
+        `glob` of fsspec takes a `[` in the lake's own path for a pattern, and a folder that the storage fails to list
+        for an empty one.
+
+        Raises:
+            RetryLater, ConfigurationError: see `Storage.patiently`.
+        """
+        name, _, rest = pattern.partition("/")
+        try:
+            listed = self.fs.ls(folder, detail=True)
+        except FileNotFoundError:
+            return {}
+        found = {info["name"].rstrip("/"): info for info in listed}
+        matching = {path: info for path, info in found.items() if fnmatchcase(posixpath.basename(path), name)}
+        matching.pop(folder, None)
+        if not rest:
+            return matching
+        inside = [self.find(path, rest) for path, info in matching.items() if info["type"] == "directory"]
+        return {path: info for below in inside for path, info in below.items()}
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a folder with all that is in it, if it is there."""
+        if self.fs.exists(folder):
+            # Another try may have removed it since.
+            with suppress(FileNotFoundError):
+                self.fs.rm(folder if self.is_local else glob.escape(folder), recursive=True)
 
 
 def open_lake(uri: str) -> Lake:
@@ -99,13 +136,23 @@ def open_lake(uri: str) -> Lake:
     Raises:
         ConfigurationError: no file system is known for the URI.
     """
+    options: dict[str, Any] = {}
+    if uri.startswith(("s3://", "s3a://")):
+        # `Storage` repeats a call; below it each layer would do so for minutes.
+        own = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
+        options["config_kwargs"] = {"retries": {"total_max_attempts": 1}, **own}
     try:
-        fs, root = fsspec.url_to_fs(uri)
+        fs, root = fsspec.url_to_fs(uri, **options)
     except (ValueError, ImportError) as error:
         raise ConfigurationError(
             f"NIGHTSHIFT_LAKE={uri!r} cannot be opened ({error}). It is a folder, or a URI such as s3://bucket/prefix."
         ) from error
-    return Lake(fs, root.rstrip("/"))
+    if isinstance(fs, LocalFileSystem):
+        return Lake(fs, root.rstrip("/"))
+    # Other processes write to the lake too: what was listed a while ago is neither complete nor true.
+    fs.dircache.use_listings_cache = False
+    fs.dircache.clear()
+    return Lake(Storage(fs), root.rstrip("/"))
 
 
 def _checked(run_key: str) -> str:

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from include.errors import RetryLater
 from include.lake.fit import common_schema, fit
 from include.lake.paths import Lake
+from include.lake.storage import FileReplaced, storage_error
 
 
 def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -15,7 +16,15 @@ def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> p
 
     Raises:
         RetryLater: it cannot be read, or a page's checksum is wrong.
+        ConfigurationError: it may not be read.
     """
+    try:
+        return _read(lake, path, columns)
+    except FileReplaced:
+        return _read(lake, path, columns)
+
+
+def _read(lake: Lake, path: str, columns: Sequence[str] | None) -> pa.Table:
     try:
         # Partition columns are in the path; the files hold all that a row needs.
         with lake.fs.open(path, "rb") as file:
@@ -23,7 +32,8 @@ def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> p
             known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
             return parquet.read(columns=known)
     except (OSError, pa.ArrowInvalid) as error:
-        raise RetryLater(f"{lake.uri(path)} cannot be read: {error}") from error
+        trouble = storage_error(error, lake.uri(path))
+        raise trouble or RetryLater(f"{lake.uri(path)} cannot be read: {error}") from error
 
 
 def read_tables(lake: Lake, paths: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table | None:

@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.errors import RetryLater
+from include.errors import NightshiftError, RetryLater
 from include.lake.fingerprints import Positions
 from include.lake.paths import Lake
+from include.lake.storage import storage_error
 
 
 def file_schema(lake: Lake, path: str) -> pa.Schema:
@@ -64,5 +65,5 @@ def read_rows(lake: Lake, path: str, rows: Positions) -> Iterator[pa.Table]:
         raise _unreadable(lake, path, error) from error
 
 
-def _unreadable(lake: Lake, path: str, error: Exception) -> RetryLater:
-    return RetryLater(f"{lake.uri(path)} cannot be read: {error}")
+def _unreadable(lake: Lake, path: str, error: Exception) -> NightshiftError:
+    return storage_error(error, lake.uri(path)) or RetryLater(f"{lake.uri(path)} cannot be read: {error}")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.errors import RetryLater
 from include.lake.paths import Lake
+from include.lake.storage import storage_error
 
 COMPRESSION = "zstd"
 # Small enough that a look-up reads little around a hit, large enough to compress well.
@@ -28,7 +28,8 @@ def write_table(lake: Lake, path: str, table: pa.Table) -> None:
     as a wrong value without an error.
 
     Raises:
-        RetryLater: the disk is full, the bucket is away or the credentials are wrong; nothing is visible.
+        RetryLater: the disk is full or the bucket is away; nothing is visible.
+        ConfigurationError: the bucket or the folder refuses.
     """
 
     with open_table_writer(lake, path, table.schema) as writer:
@@ -133,7 +134,6 @@ def _staged(lake: Lake, path: str) -> Iterator[Path]:
                 # One upload, which becomes visible when it completes.
                 lake.fs.put_file(str(staged), path)
     except OSError as error:
-        raise RetryLater(
-            f"{lake.uri(path)} cannot be written ({error}). Nothing of it is visible. Check the free space, the "
-            "bucket and the credentials of NIGHTSHIFT_LAKE; the task's retry goes on."
-        ) from error
+        known = storage_error(error, lake.uri(path))
+        assert known is not None
+        raise known from error

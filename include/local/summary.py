@@ -23,7 +23,7 @@ def stage_of(tasks: Sequence[dict[str, Any]]) -> str:
 def shard_progress(lake: Lake, pipeline: str, run_id: str) -> dict[str, Any] | None:
     """Sums over the progress files of a run's shards; None before the first is written."""
     shards = []
-    for path in lake.fs.glob(lake.work(pipeline, manual_run_key(run_id), "progress", "*.json")):
+    for path in lake.find(lake.work(pipeline, manual_run_key(run_id), "progress"), "*.json"):
         try:
             shards.append(json.loads(lake.fs.cat_file(path)))
         except (OSError, ValueError):
@@ -54,7 +54,7 @@ def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) ->
 def run_row(lake: Lake, pipeline: str, run_id: str) -> tuple[dict[str, Any], str] | None:
     """A run's row of `runs/` and its partition, if it has one."""
     key = manual_run_key(run_id)
-    for path in lake.fs.glob(f"{lake.table('runs', pipeline)}/*/{key}.parquet"):
+    for path in lake.find(lake.table("runs", pipeline), f"*/{key}.parquet"):
         return read_table(lake, path).to_pylist()[0], path.split("/")[-2]
     return None
 

@@ -44,7 +44,7 @@ def left_to_others(lake: Lake, run: RunContext, records: pa.Table, is_running: I
     outcomes = Outcomes(lake, run.pipeline, run.run_key, run.model, run.prompt_version, for_trial=False)
     is_known = outcomes.known(versions, run.reprocess)
     lookup = Lookup(versions)
-    for path in lake.fs.glob(f"{lake.table('_work', run.pipeline)}/*/questions.parquet"):
+    for path in lake.find(lake.table("_work", run.pipeline), "*/questions.parquet"):
         run_key = posixpath.basename(posixpath.dirname(path))
         run_id = (file_schema(lake, path).metadata or {}).get(RUN_ID, b"").decode()
         if is_trial(run_key) or run_id == run.run_id or run_key == run.run_key or not is_running(run_id):

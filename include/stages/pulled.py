@@ -111,9 +111,7 @@ class Pulled:
 
     def forget(self) -> None:
         """The rows are in the lake's tables now: the next pull of this run begins anew."""
-        folder = self._path()
-        if self._work.lake.fs.exists(folder):
-            self._work.lake.fs.rm(folder, recursive=True)
+        self._work.lake.remove_folder(self._path())
 
     def _note(self, row: Row, changed_at: datetime) -> None:
         self._ids.append(fingerprint(row.record_id))

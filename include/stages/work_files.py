@@ -78,6 +78,4 @@ class WorkFiles:
 
     def remove(self) -> None:
         """Forget everything, after the publish."""
-        folder = self.path()
-        if self.lake.fs.exists(folder):
-            self.lake.fs.rm(folder, recursive=True)
+        self.lake.remove_folder(self.path())

@@ -13,9 +13,7 @@ import pytest
 from include.lake.answer_index import find_answers, write_index
 from include.lake.paths import Lake, open_lake
 from include.lake.write import write_table
-from tests.servers.s3 import S3Server, s3_environ, s3_server
-
-__all__ = ["s3_environ", "s3_server"]
+from tests.servers.s3 import S3Server
 
 COLUMNS = ["record_id", "answer_key", "answer"]
 
