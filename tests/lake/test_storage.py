@@ -39,6 +39,11 @@ from tests.servers.s3 import S3Server
 
 TABLE = pa.table({"number": range(1_000)})
 URL = "http://127.0.0.1:1"
+# A page of S3's list of a table's folder.
+NIGHTS = (
+    b"<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated><CommonPrefixes><Prefix>"
+    b"lake/results/support_tickets/run_date=2026-11-23/</Prefix></CommonPrefixes></ListBucketResult>"
+)
 
 
 def s3_error(code: str) -> Exception:
@@ -161,6 +166,8 @@ def answer_with(s3_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> 
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             status, code = answer[0]
             content = f"<Error><Code>{code}</Code><Message>Said {code}.</Message></Error>".encode()
+            if code == "InternalErrorBelow" and "run_date" not in self.path:
+                status, content = 200, NIGHTS
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
