@@ -5,17 +5,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.log import mask_secret
 
 from include.errors import ConfigurationError, StopRun
-from include.llm.endpoint import Endpoint, resolve_endpoint
+from include.llm.endpoint import SHORTEST_SECRET, Endpoint, resolve_endpoint
 from include.pipelines.definition import Pipeline
+from include.stages.endpoint_connection import connection_key_and_url
 from include.stages.run_context import TRIGGERS, RunContext, settle_run
 
 log = logging.getLogger(__name__)
-
-CONNECTION_ID = "openai_default"
 
 
 @contextmanager
@@ -28,16 +27,17 @@ def failing_fast() -> Iterator[None]:
 
 
 def endpoint_of_deployment() -> Endpoint:
-    """The endpoint of the Airflow connection `openai_default`, else of the environment, else the local model."""
-    try:
-        connection = BaseHook.get_connection(CONNECTION_ID)
-    except (AirflowNotFoundException, AirflowException):
-        return resolve_endpoint()
-    extra = connection.extra_dejson.get("openai_client_kwargs", {})
-    return resolve_endpoint(
-        connection_key=connection.password or extra.get("api_key"),
-        connection_base_url=connection.host or extra.get("base_url"),
-    )
+    """The endpoint of the Airflow connection `openai_default`, else of the environment, else the local model.
+
+    Raises:
+        ConfigurationError, RetryLater: see `connection_key_and_url` and `resolve_endpoint`.
+    """
+    found = connection_key_and_url()
+    endpoint = resolve_endpoint() if found is None else resolve_endpoint(*found)
+    if endpoint.api_key and len(endpoint.api_key) >= SHORTEST_SECRET:
+        # Airflow hides what its connections hold, and knows nothing of the environment's key.
+        mask_secret(endpoint.api_key)
+    return endpoint
 
 
 def running_runs(context: Mapping[str, Any]) -> Callable[[str], bool]:
