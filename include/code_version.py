@@ -4,8 +4,10 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from include.privacy.policy import RedactionPolicy
+
 _INCLUDE = Path(__file__).parent
-_SUFFIXES = {".py", ".md", ".csv", ".j2"}
+_SUFFIXES = {".py", ".md", ".csv", ".j2", ".txt", ".sql"}
 
 
 @cache
@@ -14,8 +16,19 @@ def code_version() -> str:
 
     A hash of the files rather than a commit: it is right in an image without git and in an edited checkout too.
     """
-    digest = hashlib.sha256()
-    for path in sorted(_INCLUDE.rglob("*")):
+    return _hash_of(_INCLUDE)
+
+
+@cache
+def redaction_version(policy: RedactionPolicy) -> str:
+    """First 12 hex digits of the SHA-256 over all that decides what is taken out of a pipeline's texts."""
+    chosen = (sorted(policy.kinds), sorted(policy.patterns.items()), policy.customer_id_columns, policy.person_columns)
+    return _hash_of(_INCLUDE / "privacy", repr(chosen))
+
+
+def _hash_of(folder: Path, more: str = "") -> str:
+    digest = hashlib.sha256(more.encode())
+    for path in sorted(folder.rglob("*")):
         if path.suffix in _SUFFIXES and "samples" not in path.parts:
             digest.update(path.relative_to(_INCLUDE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]

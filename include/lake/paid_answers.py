@@ -1,6 +1,6 @@
 """Answers that were paid for before, by answer key: in `results/`, and in the ledgers of runs that never published."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from include.lake.answer_index import find_answers
 from include.lake.paths import Lake
 from include.lake.schemas import PROVENANCE_FIELDS, answer_fields
-from include.llm.ledger import LedgerEntry, read_ledger
-from include.llm.usage import Usage
+from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, Service, read_ledger
+from include.llm.usage import USAGE_COLUMNS, Usage
 
 
 def paid_answers(
@@ -62,7 +62,7 @@ def _entry(row: dict[str, Any], fields: list[str]) -> LedgerEntry:
         error_type=None,
         error_message=None,
         raw_output=None,
-        usage=Usage(row["prompt_tokens"], row["cached_tokens"], row["completion_tokens"]),
+        usage=usage_of_row(row),
         cost_usd=row["cost_usd"],
         attempts=row["attempts"],
         latency_ms=row["latency_ms"],
@@ -71,7 +71,13 @@ def _entry(row: dict[str, Any], fields: list[str]) -> LedgerEntry:
         rate_limited=0,
         processed_at=row["processed_at"].isoformat(),
         reused=row["reused"],
+        service=Service(*(row.get(name) for name in SERVICE_COLUMNS)),
     )
+
+
+def usage_of_row(row: Mapping[str, Any]) -> Usage:
+    """Usage in a row of `results/` or `quarantine/`; columns that older files do not have count as 0."""
+    return Usage(**{name: row.get(name) or 0 for name in USAGE_COLUMNS})
 
 
 def _at_no_cost(entry: LedgerEntry, reused_at: datetime) -> LedgerEntry:

@@ -19,6 +19,10 @@ from include.sources.record import Record
 # When a record counts as new: the source's time of its last change, else of its writing, else that of the pull. Null
 # in files of before there was the column: then the time of writing counts.
 CHANGED_AT = pa.field("changed_at", UTC_TIME)
+# Of the rules that the text was redacted by; null in files of before there was the column.
+REDACTION_VERSION = pa.field("redaction_version", pa.string())
+# What the records of a run do without.
+RAW_ONLY = (CHANGED_AT, REDACTION_VERSION)
 # What a pull notes about itself in its file: when it was (UTC), and, once a try of the run has done so, that it asked
 # the live source for all since the last success.
 PULLED_AT, PULLED_ALL = b"pulled_at", b"pulled_all"
@@ -34,10 +38,12 @@ def raw_schema(pipeline: Pipeline, others: Iterable[str] = ()) -> pa.Schema:
     """
     types = {name: pa.string() for name in others} | {name: _ARROW_TYPES[t] for name, t in pipeline.attributes.items()}
     attributes = [pa.field(f"attr_{name}", types[name]) for name in sorted(types)]
-    return pa.schema([*RAW_FIELDS, CHANGED_AT, *attributes])
+    return pa.schema([*RAW_FIELDS, *RAW_ONLY, *attributes])
 
 
-def records_to_table(records: Iterable[tuple[Record, datetime]], schema: pa.Schema) -> pa.Table:
+def records_to_table(
+    records: Iterable[tuple[Record, datetime]], schema: pa.Schema, redaction_version: str | None = None
+) -> pa.Table:
     """Records, each with its `changed_at`, as a table in a schema of `raw_schema`."""
     rows = [
         {
@@ -47,6 +53,7 @@ def records_to_table(records: Iterable[tuple[Record, datetime]], schema: pa.Sche
             "source_url": record.source_url,
             "occurred_at": record.occurred_at,
             "changed_at": changed_at,
+            "redaction_version": redaction_version,
             "text": record.text,
             **{f"attr_{name}": value for name, value in record.attributes.items()},
         }

@@ -20,15 +20,30 @@ RAW_FIELDS: list[pa.Field] = [
     pa.field("text", pa.string(), nullable=False),
 ]
 
+# How an answer was asked for and billed; null where nobody knows.
+SERVICE_FIELDS: list[pa.Field] = [
+    pa.field("mode", pa.string()),
+    pa.field("service_tier", pa.string()),
+    pa.field("endpoint", pa.string()),
+    pa.field("dialect", pa.string()),
+]
+
+USAGE_FIELDS: list[pa.Field] = [
+    pa.field("prompt_tokens", pa.int64()),
+    pa.field("cached_tokens", pa.int64()),
+    pa.field("cache_write_tokens", pa.int64()),
+    pa.field("completion_tokens", pa.int64()),
+    pa.field("reasoning_tokens", pa.int64()),
+]
+
 PROVENANCE_FIELDS: list[pa.Field] = [
     pa.field("model", pa.string()),
     pa.field("prompt_version", pa.string()),
     pa.field("prompt_hash", pa.string()),
     pa.field("answer_key", pa.string()),
     pa.field("reused", pa.bool_()),
-    pa.field("prompt_tokens", pa.int64()),
-    pa.field("cached_tokens", pa.int64()),
-    pa.field("completion_tokens", pa.int64()),
+    *SERVICE_FIELDS,
+    *USAGE_FIELDS,
     pa.field("cost_usd", pa.float64()),
     pa.field("attempts", pa.int64()),
     pa.field("latency_ms", pa.int64()),
@@ -49,8 +64,8 @@ QUARANTINE_SCHEMA = pa.schema(
         pa.field("raw_output", pa.string()),
         pa.field("model", pa.string()),
         pa.field("prompt_version", pa.string()),
-        pa.field("prompt_tokens", pa.int64()),
-        pa.field("completion_tokens", pa.int64()),
+        *SERVICE_FIELDS,
+        *USAGE_FIELDS,
         pa.field("cost_usd", pa.float64()),
         pa.field("attempts", pa.int64()),
         pa.field("run_id", pa.string()),
@@ -63,7 +78,9 @@ RUNS_SCHEMA = pa.schema(
         pa.field("run_id", pa.string(), nullable=False),
         pa.field("run_key", pa.string(), nullable=False),
         pa.field("pipeline", pa.string(), nullable=False),
+        pa.field("purpose", pa.string()),
         pa.field("trigger", pa.string()),
+        pa.field("requested_mode", pa.string()),
         pa.field("mode", pa.string()),
         pa.field("window_start", UTC_TIME),
         pa.field("window_end", UTC_TIME),
@@ -73,20 +90,29 @@ RUNS_SCHEMA = pa.schema(
         pa.field("published", pa.int64()),
         pa.field("quarantined", pa.int64()),
         pa.field("skipped", pa.int64()),
+        pa.field("skipped_by_reason", pa.map_(pa.string(), pa.int64())),
+        # What the source had outside the run's window: never extracted, so in none of the counts before.
+        pa.field("outside_window", pa.int64()),
         pa.field("reused", pa.int64()),
         pa.field("requests", pa.int64()),
         pa.field("retries", pa.int64()),
         pa.field("rate_limited", pa.int64()),
-        pa.field("prompt_tokens", pa.int64()),
-        pa.field("cached_tokens", pa.int64()),
-        pa.field("completion_tokens", pa.int64()),
+        pa.field("service_tier_counts", pa.map_(pa.string(), pa.int64())),
+        *USAGE_FIELDS,
         pa.field("estimated_cost_usd", pa.float64()),
+        # Of its rows in `results/` and `quarantine/`, and of what was paid and ended in no row.
         pa.field("cost_usd", pa.float64()),
+        pa.field("unusable_cost_usd", pa.float64()),
         pa.field("model", pa.string()),
         pa.field("prompt_version", pa.string()),
+        pa.field("endpoint", pa.string()),
+        pa.field("dialect", pa.string()),
         pa.field("code_version", pa.string()),
+        pa.field("redaction_version", pa.string()),
         pa.field("validation_success", pa.bool_()),
         pa.field("state", pa.string()),
+        # One sentence for people; null when all is well.
+        pa.field("reason", pa.string()),
     ]
 )
 

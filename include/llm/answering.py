@@ -21,12 +21,19 @@ MAX_SHOWN_CHARACTERS = 4_000
 
 @dataclass
 class Effort:
-    """What a record has taken so far, over all its steps, attempts and re-asks; updated in place."""
+    """What a record has taken so far, over all its steps, attempts and re-asks; updated in place.
+
+    Args:
+        service_tier: of the last answer.
+        last_step: of a text that takes several: what is in no entry of the ledger when the step fails.
+    """
 
     usage: Usage = field(default_factory=Usage)
     attempts: int = 0
     latency_ms: int = 0
     counts: CallCounts = field(default_factory=CallCounts)
+    service_tier: str | None = None
+    last_step: "Effort | None" = None
 
     def add(self, usage: Usage, attempts: int, latency_ms: int, counts: CallCounts) -> None:
         """Count what a step took."""
@@ -62,6 +69,7 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
             usage = Usage(prepared.prompt_tokens, 0, token_counter(question.model).count(completion.content or ""))
         effort.usage += usage
         effort.latency_ms += completion.latency_ms
+        effort.service_tier = completion.service_tier
         caller.learn(question, usage.completion_tokens)
         try:
             return parse_answer(question.answer, _content_of(completion), prepared.sentences)
@@ -156,7 +164,8 @@ class Chain:
         for number, chunk in enumerate(split_chunks(text, self.chunk_characters), 1):
             notes = await self._notes_of(caller, chunk, effort, remember, known)
             lines.append(f"Part {number}:\n{_as_lines(notes)}")
-        return await ask_question(caller, self.question, "\n".join(lines), effort)
+        answer, _ = await _ask_step(caller, self.question, "\n".join(lines), effort)
+        return answer
 
     async def _notes_of(
         self, caller: Caller, chunk: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
@@ -168,16 +177,21 @@ class Chain:
             counts = CallCounts(entry.requests, entry.retries, entry.rate_limited)
             effort.add(entry.usage, entry.attempts, entry.latency_ms, counts)
             return entry.answer
-        spent = Effort()
-        try:
-            notes = await ask_question(caller, self.notes, chunk, spent)
-        finally:
-            effort.add(spent.usage, spent.attempts, spent.latency_ms, spent.counts)
+        notes, spent = await _ask_step(caller, self.notes, chunk, effort)
         remember(key, notes, spent)
         return notes
 
     def _is_long(self, text: str) -> bool:
         return self.notes is not None and len(text) > self.chunk_characters
+
+
+async def _ask_step(caller: Caller, question: Question, text: str, effort: Effort) -> tuple[dict[str, Any], Effort]:
+    effort.last_step = spent = Effort()
+    try:
+        return await ask_question(caller, question, text, spent), spent
+    finally:
+        effort.add(spent.usage, spent.attempts, spent.latency_ms, spent.counts)
+        effort.service_tier = spent.service_tier
 
 
 def split_chunks(text: str, chunk_characters: int) -> list[str]:

@@ -1,6 +1,7 @@
 """A shard's outcomes as Parquet: what its ledger says, once for each text."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -11,20 +12,20 @@ from pydantic import BaseModel
 from include.lake.paths import Lake
 from include.lake.schemas import answer_fields
 from include.lake.write import open_table_writer
-from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
-from include.llm.usage import Usage
+from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, Service, ledger_files, scan_ledger
+from include.llm.usage import USAGE_COLUMNS, Usage
 
 ROWS_AT_ONCE = 200
 # Of a ledger that are turned into columns at once.
 BLOCK_BYTES = 256 * 1024
-_USAGE_FIELDS = ("prompt_tokens", "cached_tokens", "completion_tokens")
+# Columns that are one value each in a line of the ledger.
+_NESTED = {"usage": (USAGE_COLUMNS, pa.int64()), "service": (SERVICE_COLUMNS, pa.string())}
+_PARENT = {name: parent for parent, (names, _) in _NESTED.items() for name in names}
 _ENTRY_FIELDS = [
     pa.field("error_type", pa.string()),
     pa.field("error_message", pa.string()),
     pa.field("raw_output", pa.string()),
-    pa.field("prompt_tokens", pa.int64()),
-    pa.field("cached_tokens", pa.int64()),
-    pa.field("completion_tokens", pa.int64()),
+    *(pa.field(name, kind) for names, kind in _NESTED.values() for name in names),
     pa.field("cost_usd", pa.float64()),
     pa.field("attempts", pa.int64()),
     pa.field("latency_ms", pa.int64()),
@@ -59,8 +60,8 @@ def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseMo
 def _plain_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterator[pa.Table]:
     lines = pa.schema(
         [
-            *(field for field in schema if field.name not in _USAGE_FIELDS),
-            pa.field("usage", pa.struct([(name, pa.int64()) for name in _USAGE_FIELDS])),
+            *(field for field in schema if field.name not in _PARENT),
+            *(pa.field(name, pa.struct([(part, kind) for part in parts])) for name, (parts, kind) in _NESTED.items()),
         ]
     )
     in_one_thread = pyarrow.json.ReadOptions(use_threads=False)
@@ -70,9 +71,9 @@ def _plain_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterator
             # Whole lines only.
             while block := file.read(BLOCK_BYTES) + file.readline():
                 read = pyarrow.json.read_json(pa.BufferReader(block), in_one_thread, options)
-                usage = read["usage"].combine_chunks()
+                nested = {name: read[name].combine_chunks() for name in _NESTED}
                 columns = [
-                    usage.field(field.name) if field.name in _USAGE_FIELDS else read[field.name] for field in schema
+                    nested[_PARENT[name]].field(name) if name in _PARENT else read[name] for name in schema.names
                 ]
                 yield pa.table(columns, schema=schema)
 
@@ -82,7 +83,8 @@ def _merged_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterato
     taken: set[str] = set()
     rows: list[dict[str, Any]] = []
     for entry in scan_ledger(lake, ledger_folder):
-        if entry.is_notes or entry.key in taken or (entry.answer is None and entry.key in answered):
+        is_outcome = not (entry.is_notes or entry.is_unusable)
+        if not is_outcome or entry.key in taken or (entry.answer is None and entry.key in answered):
             continue
         taken.add(entry.key)
         rows.append(_row(entry))
@@ -99,8 +101,10 @@ def read_answers(lake: Lake, path: str) -> Iterator[LedgerEntry]:
         for group in range(parquet.num_row_groups):
             for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[group]):
                 for row in batch.to_pylist():
-                    usage = Usage(*(row.pop(name) for name in _USAGE_FIELDS))
-                    yield LedgerEntry(usage=usage, **row)
+                    # A file of the version before lacks some.
+                    usage = Usage(**{name: row.pop(name, 0) for name in USAGE_COLUMNS})
+                    service = Service(**{name: row.pop(name, None) for name in SERVICE_COLUMNS})
+                    yield LedgerEntry(usage=usage, service=service, **row)
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:
@@ -110,9 +114,8 @@ def _row(entry: LedgerEntry) -> dict[str, Any]:
         "error_type": entry.error_type,
         "error_message": entry.error_message,
         "raw_output": entry.raw_output,
-        "prompt_tokens": entry.usage.prompt_tokens,
-        "cached_tokens": entry.usage.cached_tokens,
-        "completion_tokens": entry.usage.completion_tokens,
+        **asdict(entry.usage),
+        **asdict(entry.service),
         "cost_usd": entry.cost_usd,
         "attempts": entry.attempts,
         "latency_ms": entry.latency_ms,

@@ -38,6 +38,7 @@ class Completion:
         usage: tokens as the provider counted them.
         latency_ms: from sending to the last byte.
         remaining, wait_seconds: what the response says of the rate limit, see `headroom`.
+        service_tier: on which the provider bills it, if it says.
     """
 
     content: str | None
@@ -47,6 +48,7 @@ class Completion:
     latency_ms: int
     remaining: int | None = None
     wait_seconds: float | None = None
+    service_tier: str | None = None
 
 
 class PassingTrouble(Exception):
@@ -172,8 +174,16 @@ def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Comp
             raise TypeError("content is no text")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise PassingTrouble("malformed_response", f"200, but no chat completion: {type(error).__name__}") from error
-    finish_reason = str(choice.get("finish_reason"))
-    return Completion(content, finish_reason, refusal, usage_of(response), latency_ms, *headroom(headers))
+    finish_reason, tier = str(choice.get("finish_reason")), response.get("service_tier")
+    return Completion(
+        content,
+        finish_reason,
+        refusal,
+        usage_of(response),
+        latency_ms,
+        *headroom(headers),
+        service_tier=tier if isinstance(tier, str) else None,
+    )
 
 
 def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: Endpoint) -> Exception:

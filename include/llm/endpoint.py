@@ -51,6 +51,11 @@ class Endpoint:
             check_key(self.api_key, f"OPENAI_API_KEY or {CONNECTION_KEY}")
 
     @property
+    def address(self) -> str:
+        """Host[:port], for people and for the lake."""
+        return urlsplit(self.base_url).netloc.rpartition("@")[2]
+
+    @property
     def is_openai(self) -> bool:
         """Whether the strict rules of OpenAI's own API hold (api.openai.com and Azure's v1 endpoint)."""
         host = urlsplit(self.base_url).hostname or ""

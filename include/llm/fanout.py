@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from include.errors import Quarantine, RetryLater, StopRun
 from include.limits.purse import Purse
 from include.llm.answering import Chain, Effort
-from include.llm.ledger import LedgerEntry, LedgerWriter
+from include.llm.ledger import LedgerEntry, LedgerWriter, Service
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
 from include.llm.usage import Price, Usage, cost_usd
@@ -48,6 +48,7 @@ class FanOut:
         in_flight: calls that may be on their way at once.
         redaction: what is taken out of raw outputs that are kept.
         purse: what may be spent; None when nothing bounds it.
+        service: of all requests, but for the tier that each answer names.
         now: wall clock, for tests.
     """
 
@@ -62,6 +63,7 @@ class FanOut:
     in_flight: int
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     purse: Purse | None = None
+    service: Service = field(default_factory=Service)
     now: Callable[[], datetime] = _utc_now
 
     async def run(self, texts: Iterable[Text]) -> None:
@@ -101,15 +103,15 @@ class FanOut:
             reserved = await self._reserve(text)
             if reserved is None:
                 break
+            effort = Effort()
             try:
                 if stopped:
                     raise stopped[0]
-                entry = await self._answer(text)
+                entry = await self._answer(text, effort)
             except (StopRun, RetryLater) as error:
                 stopped.append(error)
                 self.caller.end()
-                if self.purse is not None:
-                    self.purse.settle(reserved, 0.0)
+                self._write_off(text, effort, reserved)
                 break
             self.ledger.append(entry)
             self.progress.count(entry)
@@ -138,13 +140,21 @@ class FanOut:
         tokens = Usage(self.chain.estimate_prompt_tokens(text.text), 0, self.caller.expected_output(question))
         return cost_usd(self.price, tokens) or 0.0
 
-    async def _answer(self, text: Text) -> LedgerEntry:
-        effort = Effort()
+    async def _answer(self, text: Text, effort: Effort) -> LedgerEntry:
         try:
             answer = await self.chain.answer(self.caller, text.text, effort, self._remember, self.notes)
         except Quarantine as problem:
             return self._entry(text.key, effort, None, problem)
         return self._entry(text.key, effort, answer, None)
+
+    def _write_off(self, text: Text, effort: Effort, reserved: float) -> None:
+        """Keep what was asked and paid for a text that gets no outcome now."""
+        entry = self._entry(text.key, effort.last_step or effort, None, None, is_unusable=True)
+        if entry.requests:
+            self.ledger.append(entry)
+            self.progress.count(entry)
+        if self.purse is not None:
+            self.purse.settle(reserved, entry.cost_usd or 0.0)
 
     def _remember(self, key: str, notes: dict[str, Any], effort: Effort) -> None:
         self.ledger.append(self._entry(key, effort, notes, None, is_notes=True))
@@ -156,6 +166,7 @@ class FanOut:
         answer: dict[str, Any] | None,
         problem: Quarantine | None,
         is_notes: bool = False,
+        is_unusable: bool = False,
     ) -> LedgerEntry:
         return LedgerEntry(
             key=key,
@@ -172,6 +183,8 @@ class FanOut:
             rate_limited=effort.counts.rate_limited,
             processed_at=self.now().isoformat(),
             is_notes=is_notes,
+            is_unusable=is_unusable,
+            service=replace(self.service, service_tier=effort.service_tier),
         )
 
     @property

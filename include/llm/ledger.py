@@ -10,17 +10,39 @@ acknowledged. Object storage cannot append: there lines are uploaded in segments
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, fields
 from typing import IO, Any
 
 import orjson
 
 from include.errors import RetryLater
 from include.lake.paths import Lake
-from include.llm.usage import Usage
+from include.llm.usage import USAGE_COLUMNS, Usage
 
 FLUSH_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who answered, and on which terms; null where it is not known.
+
+    Args:
+        mode: `online`.
+        service_tier: as the response says that it is billed.
+        endpoint: host[:port].
+        dialect: how the endpoint is spoken to, in short.
+    """
+
+    mode: str | None = None
+    service_tier: str | None = None
+    endpoint: str | None = None
+    dialect: str | None = None
+
+
+# As columns of the lake, too.
+SERVICE_COLUMNS = tuple(field.name for field in fields(Service))
+SPENT_COLUMNS = (*USAGE_COLUMNS, "requests", "retries", "rate_limited", "cost_usd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,8 @@ class LedgerEntry:
         processed_at: ISO time, UTC.
         reused: whether an earlier run paid for it.
         is_notes: whether it is a step on the way to an answer, whose entry counts the effort too.
+        service: of the last request.
+        is_unusable: whether it is no outcome, only what was paid for a text before the shard had to stop.
     """
 
     key: str
@@ -54,6 +78,18 @@ class LedgerEntry:
     processed_at: str
     reused: bool = False
     is_notes: bool = False
+    service: Service = Service()
+    is_unusable: bool = False
+
+
+def total_spent(entries: Iterable[LedgerEntry]) -> dict[str, Any]:
+    """Tokens, calls and cost by the names of their columns in `runs/`; the cost is None when any is unknown."""
+    total: dict[str, Any] = dict.fromkeys(SPENT_COLUMNS, 0)
+    for entry in entries:
+        for name in SPENT_COLUMNS:
+            count = getattr(entry.usage if name in USAGE_COLUMNS else entry, name)
+            total[name] = None if total[name] is None or count is None else total[name] + count
+    return total
 
 
 class LedgerWriter:
@@ -143,9 +179,9 @@ def scan_ledger(lake: Lake, folder: str) -> Iterator[LedgerEntry]:
         with lake.fs.open(path, "rb") as file:
             for line in file:
                 try:
-                    fields = orjson.loads(line)
-                    usage = Usage(**fields.pop("usage"))
-                    yield LedgerEntry(usage=usage, **fields)
+                    values = orjson.loads(line)
+                    usage, service = Usage(**values.pop("usage")), Service(**values.pop("service", {}))
+                    yield LedgerEntry(usage=usage, service=service, **values)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     # Torn by a kill in the middle of the write: it was never acknowledged.
                     continue
@@ -159,7 +195,7 @@ def read_ledger(lake: Lake, folder: str, keys: Collection[str] | None = None) ->
     """
     merged: dict[str, LedgerEntry] = {}
     for entry in scan_ledger(lake, folder):
-        if keys is None or entry.key in keys:
+        if not entry.is_unusable and (keys is None or entry.key in keys):
             known = merged.get(entry.key)
             if known is None or (known.answer is None and entry.answer is not None):
                 merged[entry.key] = entry

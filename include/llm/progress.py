@@ -37,9 +37,9 @@ class ShardProgress:
     updated_at: str = ""
 
     def count(self, entry: LedgerEntry) -> None:
-        """Add one outcome."""
-        self.done += 1
-        self.failed += entry.answer is None
+        """Add one outcome, or what was paid for none."""
+        self.done += not entry.is_unusable
+        self.failed += entry.answer is None and not entry.is_unusable
         self.requests += entry.requests
         self.retries += entry.retries
         self.rate_limited += entry.rate_limited

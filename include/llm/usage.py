@@ -3,7 +3,7 @@
 import csv
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,31 @@ TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens as the provider counted them; `cached_tokens` are part of `prompt_tokens`."""
+    """Tokens as the provider counted them.
+
+    Args:
+        cached_tokens, cache_write_tokens: parts of `prompt_tokens`, read from the provider's cache and kept in it.
+        reasoning_tokens: part of `completion_tokens`.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
             self.cached_tokens + other.cached_tokens,
             self.completion_tokens + other.completion_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.cache_write_tokens + other.cache_write_tokens,
         )
+
+
+# As columns of the lake, too.
+USAGE_COLUMNS = tuple(field.name for field in fields(Usage))
 
 
 @dataclass(frozen=True)
@@ -80,15 +93,29 @@ def cost_usd(price: Price | None, usage: Usage) -> float | None:
 
 
 def usage_of(response: Mapping[str, Any]) -> Usage:
-    """Usage in a chat completion; nonsense (missing, negative, not a number) counts as 0."""
+    """Usage in a chat completion; nonsense (missing, negative, not a number) counts as 0.
+
+    OpenAI's names come first, then those that gateways and other providers give to the same numbers.
+    """
     usage = response.get("usage")
     if not isinstance(usage, dict):
         return Usage()
-    details = usage.get("prompt_tokens_details")
-    prompt = _count(usage.get("prompt_tokens"))
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    return Usage(prompt, min(cached, prompt), _count(usage.get("completion_tokens")))
+    prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    read = usage.get("prompt_tokens_details")
+    cached = _count(read, "cached_tokens") or _count(
+        usage, "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"
+    )
+    written = _count(read, "cache_write_tokens", "cache_creation_tokens") or _count(
+        usage, "cache_creation_input_tokens"
+    )
+    reasoning = _count(usage.get("completion_tokens_details"), "reasoning_tokens")
+    cached = min(cached, prompt)
+    return Usage(prompt, cached, completion, min(reasoning, completion), min(written, prompt - cached))
 
 
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+def _count(counts: Any, *names: str) -> int:
+    for name in names if isinstance(counts, dict) else ():
+        value = counts.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return 0

@@ -21,11 +21,13 @@ from include.report.headline import headline
 from include.report.outcome import RunOutcome
 
 SKIPPED_IN_WORDS = {
-    "already_has_an_outcome": "already answered or quarantined by an earlier run",
-    "duplicate_id": "an older copy of another record in the source",
-    "limit": "above the run's limit; due in the next run",
-    "budget": "above the run's budget; due in the next run",
-    "in_another_run": "asked about by another run at the same time",
+    "has_outcome": "already answered or quarantined, or older copies of a record",
+    "over_limit": "above the run's limit; due in the next run",
+    "over_budget": "above the run's budget; due in the next run",
+    "claimed_by_other_run": "asked about by another run at the same time",
+    "provider_stopped": "not asked, because the run had to stop; due in the next run",
+    "fuse": "not asked, because too many requests failed; due in the next run",
+    "answered_unpublished": "answered and kept, but not published; the next run pays nothing for them",
     "dry_run": "only estimated; left for the next run",
 }
 

@@ -7,7 +7,6 @@ whatever killed it. `publish`, or the failure of the run, puts in their place wh
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -116,7 +115,7 @@ def _row(record: Mapping[str, Any], run: RunContext, endpoint: Endpoint, **answe
         "record_id": record["record_id"],
         "record_version": record["record_version"],
         "answer_key": record["answer_key"],
-        "endpoint": urlsplit(endpoint.base_url).netloc.rpartition("@")[2],
+        "endpoint": endpoint.address,
         "model": run.model,
         "characters": len(record["text"]),
         "kinds_redacted": list(kinds_in(record["text"])),

@@ -12,14 +12,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.code_version import redaction_version
 from include.lake.fingerprints import Fingerprints, Mask, Positions, newest_of_each
 from include.lake.fit import fit
 from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake
 from include.lake.raw_records import (
-    CHANGED_AT,
     PULLED_ALL,
     PULLED_AT,
+    RAW_ONLY,
     RawIndex,
     attribute_names,
     microseconds,
@@ -68,7 +69,8 @@ def extract_records(
         pulled = pull_records(lake, pipeline, run, source)
         counts = _take(lake, pipeline, run, pulled, live is not None and asks_for_all(run))
         pulled.forget()
-    WorkFiles(lake, run).write_manifest("extract", counts)
+    version = None if run.read_from == "raw" else redaction_version(pipeline.redaction)
+    WorkFiles(lake, run).write_manifest("extract", {**counts, "redaction_version": version})
     log.info("extracted %(extracted)d records, %(unreadable)d unreadable, skipped %(skipped)s", counts)
     return counts
 
@@ -89,7 +91,7 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     _write_records(lake, run, schema, index.read(fresh))
     unreadable = _own_unreadable(lake, run)
     write_table(lake, WorkFiles(lake, run).quarantined, unreadable)
-    skipped = Counter(already_has_an_outcome=int(known.sum()))
+    skipped = Counter(has_outcome=int(known.sum()))
     return {
         "extracted": int(chosen.sum()) + unreadable.num_rows,
         "unreadable": unreadable.num_rows,
@@ -122,9 +124,11 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulle
     _write_records(lake, run, schema, chain(tables, index.read(due)))
     unreadable = fresh & ~is_record & ~np.bool_(run.dry_run)
     _write_quarantine(lake, run, pulled.rows(unreadable))
+    if not chosen.all():
+        log.info("%d rows are older copies of other records in the source", int((~chosen).sum()))
     skipped = Counter(
-        duplicate_id=int(len(chosen) - chosen.sum()),
-        already_has_an_outcome=int((chosen & is_known).sum()),
+        # An older copy goes with the newest one of its record, whatever becomes of that.
+        has_outcome=int((~chosen | is_known).sum()),
         dry_run=int((fresh & ~is_record & ~unreadable).sum()),
     )
     return {
@@ -214,7 +218,7 @@ def _append_raw(
         for rows in read_groups(lake, path) if has_earlier else ():
             writer.write(fit(rows, schema))
         for part in pulled.rows(fresh):
-            writer.write(records_to_table(_records(part), schema))
+            writer.write(records_to_table(_records(part), schema, redaction_version(pipeline.redaction)))
 
 
 def _raw_path(lake: Lake, run: RunContext) -> str:
@@ -228,10 +232,10 @@ def _records(part: list[tuple[Any, datetime]]) -> list[tuple[Record, datetime]]:
 def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
     """The records that `plan` goes through, without what only `raw/` needs."""
     with open_table_writer(
-        lake, WorkFiles(lake, run).records, schema.remove(schema.get_field_index(CHANGED_AT.name))
+        lake, WorkFiles(lake, run).records, pa.schema([field for field in schema if field not in RAW_ONLY])
     ) as writer:
         for table in tables:
-            writer.write(fit(table, schema).drop_columns([CHANGED_AT.name]))
+            writer.write(fit(table, schema).drop_columns([field.name for field in RAW_ONLY]))
 
 
 def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[tuple[Any, datetime]]]) -> None:

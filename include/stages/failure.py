@@ -1,12 +1,16 @@
 """What a failed run leaves in the lake: a row in `runs/` that says so, and everything it paid for in its ledger."""
 
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
 import pyarrow as pa
 
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
-from include.llm.ledger import read_ledger
+from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
 from include.stages.audit import settle_announced
 from include.stages.publish import run_identity
 from include.stages.run_context import RunContext
@@ -26,24 +30,40 @@ def record_failure(lake: Lake, run: RunContext) -> None:
     if lake.fs.exists(path) and read_table(lake, path, ["state"])["state"].to_pylist() == ["success"]:
         return
     has_counts = lake.fs.exists(work.path("extract.json"))
-    extracted = work.read_manifest("extract")["extracted"] if has_counts else 0
+    extract = work.read_manifest("extract") if has_counts else {"extracted": 0, "skipped": {}}
+    extracted = extract["extracted"]
     entries = [entry for entry in ledger.values() if not entry.reused]
-    costs = [entry.cost_usd for entry in entries]
+    spent = total_spent([*entries, *(entry for entry in scan_ledger(lake, work.ledger) if entry.is_unusable)])
+    tiers = Counter(entry.service.service_tier for entry in entries if entry.service.service_tier)
     row = {
         **run_identity(run),
         "extracted": extracted,
         "published": 0,
         "quarantined": 0,
         "skipped": extracted,
+        "skipped_by_reason": sorted((+_skipped(work, extract, ledger)).items()),
+        "outside_window": extract.get("outside_window"),
         "reused": 0,
-        "requests": sum(entry.requests for entry in entries),
-        "retries": sum(entry.retries for entry in entries),
-        "rate_limited": sum(entry.rate_limited for entry in entries),
-        "prompt_tokens": sum(entry.usage.prompt_tokens for entry in entries),
-        "cached_tokens": sum(entry.usage.cached_tokens for entry in entries),
-        "completion_tokens": sum(entry.usage.completion_tokens for entry in entries),
-        "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
+        **spent,
+        # None of it stands in a row.
+        "unusable_cost_usd": spent["cost_usd"],
+        "service_tier_counts": sorted(tiers.items()),
+        "redaction_version": extract.get("redaction_version"),
         "validation_success": None,
         "state": "failed",
     }
     write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
+
+
+def _skipped(work: WorkFiles, extract: Mapping[str, Any], ledger: Mapping[str, LedgerEntry]) -> Counter[str]:
+    """Why the records of a failed run have no outcome: what the run knew before, was answered, and the rest."""
+    skipped = Counter(extract["skipped"])
+    if work.lake.fs.exists(work.questions):
+        questions = read_table(work.lake, work.questions, ["answer_key", "not_asked"]).to_pylist()
+        for question in questions:
+            if question["not_asked"] is None and question["answer_key"] in ledger:
+                skipped["answered_unpublished"] += 1
+            elif question["not_asked"] not in (None, "too_long"):
+                skipped[question["not_asked"]] += 1
+    skipped["provider_stopped"] += extract["extracted"] - skipped.total()
+    return skipped

@@ -18,7 +18,16 @@ from include.llm.build_chain import build_chain
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
-from include.llm.ledger import FLUSH_SECONDS, LedgerEntry, LedgerWriter, ledger_files, read_ledger, scan_ledger
+from include.llm.ledger import (
+    FLUSH_SECONDS,
+    LedgerEntry,
+    LedgerWriter,
+    Service,
+    ledger_files,
+    read_ledger,
+    scan_ledger,
+    total_spent,
+)
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
 from include.llm.usage import load_price
@@ -63,7 +72,7 @@ async def infer_shard(
     with pq.ParquetFile(lake.fs.open(work.shard(shard), "rb"), page_checksum_verification=True) as texts:
         progress = ShardProgress(shard=shard, records=texts.metadata.num_rows)
         is_plain = chain.notes is None and not ledger_files(lake, folder)
-        done, notes = _earlier(lake, folder, work.path("ledger", "carried"), chain, progress)
+        done, notes, unusable = _earlier(lake, folder, work.path("ledger", "carried"), chain, progress)
         expected = plan.get("expected_output_tokens")
         store = open_store(environ)
         # Without a price nothing is known to be spent; `plan` has said so.
@@ -109,6 +118,7 @@ async def infer_shard(
                     in_flight=endpoint.in_flight,
                     redaction=pipeline.redaction,
                     purse=purse,
+                    service=Service(run.mode, None, endpoint.address, str(chain.question.dialect)),
                 )
                 await fan_out.run(_texts(texts))
     if fan_out.over_budget:
@@ -116,23 +126,32 @@ async def infer_shard(
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
     write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain)
-    work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget})
+    work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget, "unusable": total_spent(unusable)})
     return {"done": progress.done, "failed": progress.failed}
 
 
 def _earlier(
     lake: Lake, folder: str, carried: str, chain: Chain, progress: ShardProgress
-) -> tuple[set[str], dict[str, LedgerEntry]]:
-    """Keys that earlier attempts have settled, counted as done, and the notes that they or other runs paid for."""
+) -> tuple[set[str], dict[str, LedgerEntry], list[LedgerEntry]]:
+    """What earlier attempts have left.
+
+    Returns:
+        The keys that they have settled, counted as done, the notes that they or other runs paid for, and what they paid
+        for texts that they did not settle.
+    """
     notes = {} if chain.notes is None else read_ledger(lake, carried)
     done: set[str] = set()
+    unusable: list[LedgerEntry] = []
     for entry in scan_ledger(lake, folder):
         if entry.is_notes:
             notes[entry.key] = entry
+        elif entry.is_unusable:
+            unusable.append(entry)
+            progress.count(entry)
         elif entry.key not in done:
             done.add(entry.key)
             progress.count(entry)
-    return done, notes
+    return done, notes, unusable
 
 
 def _texts(file: pq.ParquetFile) -> Iterator[Text]:

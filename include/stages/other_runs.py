@@ -35,8 +35,8 @@ def left_to_others(lake: Lake, run: RunContext, records: pa.Table, is_running: I
         is_running: whether the run of an id is under way. What a dead run has left is taken.
 
     Returns:
-        `already_has_an_outcome`, if another run published or quarantined it since `extract` looked; `in_another_run`,
-        if one is about to. Should that one fail, the record is due in the next run.
+        `has_outcome`, if another run published or quarantined it since `extract` looked; `claimed_by_other_run`, if one
+        is about to. Should that one fail, the record is due in the next run.
     """
     if run.is_trial or run.dry_run:
         return [None] * records.num_rows
@@ -52,5 +52,5 @@ def left_to_others(lake: Lake, run: RunContext, records: pa.Table, is_running: I
         for rows in read_groups(lake, path, _COLUMNS):
             at_it = rows.filter(pc.fill_null(pc.equal(rows["not_asked"], "too_long"), True))
             lookup.mark(fingerprints(at_it["record_id"].to_pylist(), at_it["record_version"].to_pylist()))
-    reasons = np.where(is_known, "already_has_an_outcome", np.where(lookup.found(versions), "in_another_run", ""))
+    reasons = np.where(is_known, "has_outcome", np.where(lookup.found(versions), "claimed_by_other_run", ""))
     return [reason or None for reason in reasons.tolist()]

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded
 from include.lake.output_history import OutputHistory, output_history
-from include.lake.paid_answers import paid_answers
+from include.lake.paid_answers import paid_answers, usage_of_row
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.write import write_table
 from include.llm.answering import Chain
 from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
-from include.llm.ledger import LedgerEntry, LedgerWriter
+from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, LedgerWriter, Service
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.preflight import check_endpoint
 from include.llm.token_count import token_counter
@@ -126,8 +126,9 @@ def _before(lake: Lake, run: RunContext) -> dict[str, Any]:
     path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     before = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
     published = before.get("state") == "success"
-    counted = ("requests", "retries", "rate_limited", "estimated_cost_usd")
-    return {name: before[name] if published else 0 for name in counted}
+    counted = ("requests", "retries", "rate_limited", "estimated_cost_usd", "unusable_cost_usd")
+    # A row of the version before does not have all of them.
+    return {name: before.get(name, 0) if published else 0 for name in counted}
 
 
 def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str]) -> dict[str, LedgerEntry]:
@@ -147,7 +148,7 @@ def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str
                 error_type=row["error_type"],
                 error_message=row["error_message"],
                 raw_output=row["raw_output"],
-                usage=Usage(row["prompt_tokens"], 0, row["completion_tokens"]),
+                usage=usage_of_row(row),
                 cost_usd=row["cost_usd"],
                 attempts=row["attempts"],
                 latency_ms=0,
@@ -155,6 +156,7 @@ def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str
                 retries=0,
                 rate_limited=0,
                 processed_at=row["processed_at"].isoformat(),
+                service=Service(*(row.get(name) for name in SERVICE_COLUMNS)),
             )
     return failures
 
@@ -175,7 +177,7 @@ def _why_not_asked(
         elif len(text) > pipeline.max_text_characters:
             reasons.append("too_long")
         elif key not in answered and run.limit is not None and taken >= run.limit:
-            reasons.append("limit")
+            reasons.append("over_limit")
         else:
             reasons.append(None)
             taken += key not in answered

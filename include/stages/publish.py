@@ -16,6 +16,7 @@ from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
+from include.llm.usage import USAGE_COLUMNS
 from include.pipelines.definition import Pipeline
 from include.stages.audit import commit_audit
 from include.stages.run_context import RunContext
@@ -55,7 +56,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     write_index(lake, results_path)
     if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
-    row = _run_row(run, accepted, quarantined, extract, plan, validate, left)
+    row = _run_row(run, accepted, quarantined, extract, plan, validate, skipped)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
     work.remove()
@@ -82,24 +83,36 @@ def _run_row(
     extract: dict[str, Any],
     plan: dict[str, Any],
     validate: dict[str, Any],
-    skipped: int,
+    skipped: Counter[str],
 ) -> dict[str, Any]:
-    calls = {name: count + plan["before"][name] for name, count in validate["calls"].items()}
+    before, unusable = plan["before"], validate.get("unusable", [])
+    calls = {
+        name: count + before[name] + sum(lost[name] for lost in unusable) for name, count in validate["calls"].items()
+    }
+    unusable_cost = _plus(before.get("unusable_cost_usd") or 0.0, *(lost["cost_usd"] for lost in unusable))
     return {
         **run_identity(run),
         "finished_at": datetime.now(UTC),
         "extracted": extract["extracted"],
         "published": accepted.num_rows,
         "quarantined": quarantined.num_rows,
-        "skipped": skipped,
+        "skipped": skipped.total(),
+        "skipped_by_reason": sorted((+skipped).items()),
+        "outside_window": extract.get("outside_window"),
         "reused": pc.sum(accepted["reused"]).as_py() or 0,
         **calls,
         "requests": calls["requests"] + plan["preflight"],
-        "prompt_tokens": _sum(accepted, "prompt_tokens") + _sum(quarantined, "prompt_tokens"),
-        "cached_tokens": _sum(accepted, "cached_tokens"),
-        "completion_tokens": _sum(accepted, "completion_tokens") + _sum(quarantined, "completion_tokens"),
-        "estimated_cost_usd": _plus(plan["cost_usd"], plan["before"]["estimated_cost_usd"]),
-        "cost_usd": _cost(accepted, quarantined),
+        "service_tier_counts": sorted(validate.get("service_tiers", {}).items()),
+        **{
+            name: sum(filter(None, [*_values(accepted, name), *_values(quarantined, name)]))
+            + sum(lost[name] for lost in unusable)
+            for name in USAGE_COLUMNS
+        },
+        "estimated_cost_usd": _plus(plan["cost_usd"], before["estimated_cost_usd"]),
+        "cost_usd": _plus(*_values(accepted, "cost_usd"), *_values(quarantined, "cost_usd"), unusable_cost),
+        "unusable_cost_usd": unusable_cost,
+        "dialect": validate.get("dialect"),
+        "redaction_version": extract.get("redaction_version"),
         "validation_success": validate["validation_success"],
         "state": "success",
     }
@@ -111,13 +124,16 @@ def run_identity(run: RunContext) -> dict[str, Any]:
         "run_id": run.run_id,
         "run_key": run.run_key,
         "pipeline": run.pipeline,
+        "purpose": run.purpose,
         "trigger": run.trigger,
+        "requested_mode": run.mode,
         "mode": run.mode,
         "window_start": run.window_start,
         "window_end": run.window_end,
         "started_at": run.started_at,
         "model": run.model,
         "prompt_version": run.prompt_version,
+        "endpoint": run.endpoint,
         "code_version": code_version(),
     }
 
@@ -134,9 +150,6 @@ def _plus(*costs: float | None) -> float | None:
     return sum(known) if len(known) == len(costs) else None
 
 
-def _sum(table: pa.Table, column: str) -> int:
-    return pc.sum(table[column]).as_py() or 0
-
-
-def _cost(*tables: pa.Table) -> float | None:
-    return _plus(*(cost for table in tables for cost in table["cost_usd"].to_pylist()))
+def _values(table: pa.Table, column: str) -> list[Any]:
+    """A column's values; none of a table that the version before wrote without it."""
+    return table[column].to_pylist() if column in table.column_names else []

@@ -31,6 +31,8 @@ class RunContext:
         limit: most records to ask about; the rest is left for the next run.
         budget_usd: most that the run may cost.
         requests_per_minute, tokens_per_minute: the provider's limit; None: not known.
+        mode: how answers are asked for.
+        endpoint: host[:port] of who answers.
     """
 
     pipeline: str
@@ -53,6 +55,12 @@ class RunContext:
     dry_run: bool
     is_bounded: bool
     mode: str = "online"
+    endpoint: str | None = None
+
+    @property
+    def purpose(self) -> str:
+        """`night`, `trial` or `dry_run`."""
+        return "dry_run" if self.dry_run else "trial" if self.is_trial else "night"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, for an XCom."""
@@ -128,6 +136,7 @@ def settle_run(
         reprocess=_one_of(form, "reprocess", REPROCESS),
         dry_run=bool(form.get("dry_run")),
         is_bounded=start is not None or end is not None,
+        endpoint=endpoint.address,
     )
 
 

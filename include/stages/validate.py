@@ -17,7 +17,8 @@ from include.lake.write import write_bytes, write_table
 from include.llm.answers_file import read_answers
 from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
-from include.llm.ledger import LedgerEntry, read_ledger
+from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, read_ledger
+from include.llm.usage import USAGE_COLUMNS, Usage
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate
 from include.stages.audit import audit_table
@@ -43,21 +44,22 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     ledger = read_ledger(lake, work.path("ledger", "carried"))
     for shard in range(shards):
         ledger |= {entry.key: entry for entry in read_answers(lake, work.answers(shard))}
-    rows = _Rows(run, prompt_hash(build_chain(pipeline, endpoint, run.model, run.prompt_version)))
+    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
+    rows = _Rows(run, prompt_hash(chain))
     records = questions.to_pylist()
     write_table(lake, work.path("audit.parquet"), audit_table(records, ledger, run, endpoint))
     for record in records:
         rows.take(record, ledger)
-    if rows.skipped["budget"] and not any(
-        work.read_manifest(f"infer-{shard:04d}")["over_budget"] for shard in range(shards)
-    ):
+    inferred = [work.read_manifest(f"infer-{shard:04d}") for shard in range(shards)]
+    left = rows.skipped["over_budget"]
+    if left and not any(manifest["over_budget"] for manifest in inferred):
         raise RetryLater(
-            f"{rows.skipped['budget']} records have no outcome in {lake.uri(work.ledger)} although the budget is not "
+            f"{left} records have no outcome in {lake.uri(work.ledger)} although the budget is not "
             "used up. Clear the run from `plan` on; what is in the ledger is not asked again."
         )
-    if rows.skipped["budget"] and pipeline.over_budget == "hold":
+    if left and pipeline.over_budget == "hold":
         raise BudgetExceeded(
-            f"The budget of {run.budget_usd:.2f} USD was used up with {rows.skipped['budget']} of {questions.num_rows} "
+            f"The budget of {run.budget_usd:.2f} USD was used up with {left} of {questions.num_rows} "
             "records left, and this pipeline publishes whole runs only. What was answered is kept: raise budget_usd "
             "(or NIGHTSHIFT_BUDGET_USD) and trigger a run, which pays for the rest only."
         )
@@ -90,6 +92,10 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         "quarantined": dict(Counter(quarantined["stage"].to_pylist())),
         "skipped": dict(rows.skipped),
         "calls": rows.calls,
+        "dialect": str(chain.question.dialect),
+        "service_tiers": dict(rows.service_tiers),
+        # A shard that the version before finished does not say.
+        "unusable": [manifest["unusable"] for manifest in inferred if "unusable" in manifest],
         "validation_success": gate.success,
     }
     outcomes = [asdict(outcome) for outcome in gate.outcomes]
@@ -108,6 +114,7 @@ class _Rows:
         self.quarantined: list[dict[str, Any]] = []
         self.skipped: Counter[str] = Counter()
         self.calls = {"requests": 0, "retries": 0, "rate_limited": 0}
+        self.service_tiers: Counter[str] = Counter()
 
     def take(self, record: dict[str, Any], ledger: dict[str, LedgerEntry]) -> None:
         """Sort one record in."""
@@ -119,7 +126,7 @@ class _Rows:
         elif reason is not None:
             self.skipped[reason] += 1
         elif entry is None:
-            self.skipped["budget"] += 1
+            self.skipped["over_budget"] += 1
         elif entry.answer is None:
             self._quarantine(record, "infer", entry.error_type or "unknown", entry.error_message or "", entry)
         else:
@@ -127,7 +134,7 @@ class _Rows:
 
     def reject(self, row: dict[str, Any], expectations: list[str]) -> None:
         """Move an answered row to the quarantine."""
-        spent = {name: row[name] for name in ("prompt_tokens", "completion_tokens", "cost_usd", "attempts")}
+        spent = {name: row[name] for name in (*USAGE_COLUMNS, *SERVICE_COLUMNS, "cost_usd", "attempts")}
         self.quarantined.append(
             {
                 **self._quarantine_row(row, "validate", "expectation_failed", "; ".join(expectations)),
@@ -144,11 +151,7 @@ class _Rows:
             "prompt_hash": self._prompt_hash,
             "answer_key": key,
             "reused": entry.reused or not pays,
-            "prompt_tokens": entry.usage.prompt_tokens if pays else 0,
-            "cached_tokens": entry.usage.cached_tokens if pays else 0,
-            "completion_tokens": entry.usage.completion_tokens if pays else 0,
-            "cost_usd": entry.cost_usd if pays else 0.0,
-            "attempts": entry.attempts if pays else 0,
+            **_effort(entry, pays),
             "latency_ms": entry.latency_ms if pays else 0,
             "run_id": self._run.run_id,
             "processed_at": datetime.fromisoformat(entry.processed_at),
@@ -159,13 +162,9 @@ class _Rows:
     ) -> None:
         row = self._quarantine_row(record, stage, error_type, message)
         if entry is not None:
-            pays = self._pays(entry.key, entry)
             row |= {
                 "raw_output": entry.raw_output,
-                "prompt_tokens": entry.usage.prompt_tokens if pays else 0,
-                "completion_tokens": entry.usage.completion_tokens if pays else 0,
-                "cost_usd": entry.cost_usd if pays else 0.0,
-                "attempts": entry.attempts if pays else 0,
+                **_effort(entry, self._pays(entry.key, entry)),
                 "processed_at": datetime.fromisoformat(entry.processed_at),
             }
         self.quarantined.append(row)
@@ -178,8 +177,7 @@ class _Rows:
             "error_message": message,
             "model": self._run.model,
             "prompt_version": self._run.prompt_version,
-            "prompt_tokens": 0,
-            "completion_tokens": 0,
+            **asdict(Usage()),
             "cost_usd": 0.0,
             "attempts": 0,
             "run_id": self._run.run_id,
@@ -193,4 +191,16 @@ class _Rows:
         self.calls["requests"] += entry.requests
         self.calls["retries"] += entry.retries
         self.calls["rate_limited"] += entry.rate_limited
+        if entry.service.service_tier and not entry.reused:
+            self.service_tiers[entry.service.service_tier] += 1
         return True
+
+
+def _effort(entry: LedgerEntry, pays: bool) -> dict[str, Any]:
+    """What a row says of how it was answered; what it took stands in the first row of a key alone."""
+    return {
+        **asdict(entry.service),
+        **asdict(entry.usage if pays else Usage()),
+        "cost_usd": entry.cost_usd if pays else 0.0,
+        "attempts": entry.attempts if pays else 0,
+    }

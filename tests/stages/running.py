@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from include.lake.paths import Lake, open_lake
-from include.lake.read import read_tables
+from include.lake.read import read_table, read_tables
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
@@ -98,7 +98,7 @@ class Deployment:
     def row(self, run: RunContext) -> dict[str, Any]:
         """The run's row, read back from the lake."""
         path = self.lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
-        (row,) = pd.read_parquet(path).to_dict("records")
+        (row,) = read_table(self.lake, path).to_pylist()
         assert row["extracted"] == row["published"] + row["quarantined"] + row["skipped"]
         return row
 
