@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from include.llm.dialect import Dialect, takes_temperature
 from include.llm.prompt import Prompt
-from include.llm.structured_output import json_schema, split_sentences
+from include.llm.structured_output import json_schema, split_sentences, without_lengths
 from include.llm.token_count import token_counter
 from include.llm.usage import TOKENS_PER_MESSAGE
 
@@ -45,6 +45,7 @@ class Question:
         prompt: system message and examples.
         answer: model of the answer.
         max_output_tokens: cap on one answer, without what the model thinks.
+        planned_schema: JSON schema of the answer as it was when the run was planned; None: as it is now.
     """
 
     dialect: Dialect
@@ -52,6 +53,12 @@ class Question:
     prompt: Prompt
     answer: type[BaseModel]
     max_output_tokens: int
+    planned_schema: dict[str, Any] | None = None
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Strict JSON schema of the answer, with length keywords."""
+        return self.planned_schema or json_schema(self.answer, length_keywords=True)
 
     @cached_property
     def identity(self) -> str:
@@ -64,7 +71,7 @@ class Question:
         shaped_by = {
             "model": self.model,
             "messages": self.prompt.constant_messages(),
-            "schema": json_schema(self.answer, length_keywords=True),
+            "schema": self.schema,
             "parameters": {**temperature, **self.dialect.meaning, "max_output_tokens": self.cap},
         }
         return hashlib.sha256(json.dumps(shaped_by, sort_keys=True).encode()).hexdigest()
@@ -109,7 +116,7 @@ class Question:
 
     def _encode_head(self, cap: int) -> bytes:
         dialect = self.dialect
-        schema = json_schema(self.answer, length_keywords=dialect.length_keywords)
+        schema = self.schema if dialect.length_keywords else without_lengths(self.schema)
         head: dict[str, Any] = {
             "model": self.model,
             **({"temperature": 0.0} if dialect.temperature else {}),

@@ -121,7 +121,13 @@ def json_schema(answer: type[BaseModel], *, length_keywords: bool) -> dict[str, 
     tool = pydantic_function_tool(answer, name="answer")
     schema = dict(tool["function"]["parameters"])
     schema.pop("description", None)
-    return schema if length_keywords else _without(schema, _LENGTH_KEYWORDS)
+    return schema if length_keywords else without_lengths(schema)
+
+
+def without_lengths(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without `minLength` and `maxLength`."""
+    stripped: dict[str, Any] = _without(schema, _LENGTH_KEYWORDS)
+    return stripped
 
 
 def _without(node: Any, keywords: Sequence[str]) -> Any:

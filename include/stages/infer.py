@@ -14,7 +14,6 @@ from include.limits.open_store import open_store
 from include.limits.purse import Purse
 from include.llm.answering import Chain
 from include.llm.answers_file import write_answers
-from include.llm.build_chain import build_chain
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
@@ -28,6 +27,7 @@ from include.llm.ledger import (
     scan_ledger,
     total_spent,
 )
+from include.llm.planned_chain import planned_chain, planned_endpoint
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
 from include.llm.usage import load_price
@@ -56,6 +56,7 @@ async def infer_shard(
         Counts: `done`, and of these `failed`.
 
     Raises:
+        StopRun: what was planned cannot be asked, or its answers not be read, any more.
         EndpointUnusable: the endpoint refuses everything.
         RetryLater: the endpoint was away for too long; what was answered is in the ledger.
     """
@@ -65,8 +66,9 @@ async def infer_shard(
     gc.collect()
     gc.freeze()
     work = WorkFiles(lake, run)
-    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
-    plan = work.read_manifest("plan")
+    plan = work.read_plan()
+    endpoint = planned_endpoint(plan["planned"], endpoint)
+    chain = planned_chain(plan["planned"], pipeline)
     price = load_price(run.model)
     folder = work.shard_ledger(shard)
     with pq.ParquetFile(lake.fs.open(work.shard(shard), "rb"), page_checksum_verification=True) as texts:
@@ -81,7 +83,7 @@ async def infer_shard(
             if price is None
             else Purse(
                 store,
-                lake.uri(work.path()),
+                f"{lake.uri(work.path())} {plan['budget_key']}",
                 shard,
                 run.budget_usd,
                 share=progress.records / max(plan["asked"], 1),

@@ -1,6 +1,7 @@
 """Plan: what has to be asked, what it will cost, and whether the endpoint is there; before a cent is spent."""
 
 import logging
+import uuid
 from collections import Counter
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +20,7 @@ from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, LedgerWriter, Service
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
+from include.llm.planned_chain import write_down
 from include.llm.preflight import check_endpoint
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage, cost_usd, load_price
@@ -86,6 +88,7 @@ async def plan_run(
     with LedgerWriter(lake, work.path("ledger", "carried")) as ledger:
         for entry in [*paid.values(), *failed_before.values()]:
             ledger.append(entry)
+    earlier = work.read_manifest("plan") if lake.fs.exists(work.path("plan.json")) else {}
     shards = _write_shards(lake, pipeline, work, asked)
     skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
     work.write_manifest(
@@ -98,6 +101,9 @@ async def plan_run(
             "shards": shards,
             "preflight": bool(asked),
             "before": _before(lake, run),
+            "planned": write_down(chain, endpoint),
+            # Gone with the run's work files: the same window again has the whole budget.
+            "budget_key": earlier.get("budget_key") or uuid.uuid4().hex,
         },
     )
     return list(range(shards))

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +15,10 @@ from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
 from include.lake.write import write_bytes, write_table
 from include.llm.answers_file import read_answers
-from include.llm.build_chain import build_chain, prompt_hash
+from include.llm.build_chain import prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, read_ledger
+from include.llm.planned_chain import planned_chain
 from include.llm.usage import USAGE_COLUMNS, Usage
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate
@@ -35,16 +36,20 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         Counts: `accepted`, `quarantined` by stage, `validation_success`.
 
     Raises:
+        StopRun: the answers cannot be read any more.
         QualityGateFailed: a critical expectation about the whole batch failed; nothing is published.
         RetryLater: answers are missing although the budget is not used up.
     """
     work = WorkFiles(lake, run)
     questions = read_table(lake, work.questions)
-    shards = work.read_manifest("plan")["shards"]
+    plan = work.read_plan()
+    shards = plan["shards"]
+    planned = plan["planned"]
+    endpoint = replace(endpoint, base_url=planned["base_url"], is_demo=planned["is_demo"])
     ledger = read_ledger(lake, work.path("ledger", "carried"))
     for shard in range(shards):
         ledger |= {entry.key: entry for entry in read_answers(lake, work.answers(shard))}
-    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
+    chain = planned_chain(planned, pipeline)
     rows = _Rows(run, prompt_hash(chain))
     records = questions.to_pylist()
     write_table(lake, work.path("audit.parquet"), audit_table(records, ledger, run, endpoint))

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from include.errors import RetryLater
+from include.errors import RetryLater, StopRun
 from include.lake.paths import Lake
 from include.lake.write import write_bytes
 from include.stages.run_context import RunContext
@@ -75,6 +75,20 @@ class WorkFiles:
                 f"{self.lake.uri(path)} is gone: this run was published or cleaned up. Clear it from `extract` on."
             ) from error
         return manifest
+
+    def read_plan(self) -> dict[str, Any]:
+        """The manifest of `plan`.
+
+        Raises:
+            RetryLater: see `read_manifest`.
+            StopRun: the version before wrote it.
+        """
+        plan = self.read_manifest("plan")
+        if "planned" not in plan:
+            raise StopRun(
+                "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
+            )
+        return plan
 
     def remove(self) -> None:
         """Forget everything, after the publish."""
