@@ -1,13 +1,15 @@
 """From one text to one validated answer: ask, check, ask again, read long texts in two steps."""
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from include.errors import Quarantine
-from include.llm.client import Completion
+from include.llm.client import content_of
 from include.llm.ledger import LedgerEntry
-from include.llm.request import Question
+from include.llm.provider_errors import Refused, Unusable
+from include.llm.request import Prepared, Question
 from include.llm.retry import CallCounts, Caller
 from include.llm.structured_output import parse_answer
 from include.llm.token_count import token_counter
@@ -17,6 +19,10 @@ from include.llm.usage import Usage
 MAX_REASKS = 2
 # Of a wrong answer that is shown to the model again.
 MAX_SHOWN_CHARACTERS = 4_000
+# What asking the model once more does not mend.
+_FINAL = frozenset(
+    {"refused", "content_filter", "server_error", "timeout", "unreachable", "broken_connection", "rate_limited"}
+)
 
 
 @dataclass
@@ -26,6 +32,7 @@ class Effort:
     Args:
         service_tier: of the last answer.
         last_step: of a text that takes several: what is in no entry of the ledger when the step fails.
+        account: gets what was paid on the way for nothing; None: it counts as `usage`.
     """
 
     usage: Usage = field(default_factory=Usage)
@@ -34,6 +41,14 @@ class Effort:
     counts: CallCounts = field(default_factory=CallCounts)
     service_tier: str | None = None
     last_step: "Effort | None" = None
+    account: Callable[[Usage], None] | None = None
+
+    def waste(self, usage: Usage) -> None:
+        """Count what was paid for nothing."""
+        if self.account is None:
+            self.usage += usage
+        else:
+            self.account(usage)
 
     def add(self, usage: Usage, attempts: int, latency_ms: int, counts: CallCounts) -> None:
         """Count what a step took."""
@@ -52,56 +67,83 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
         The answer as it is stored.
 
     Raises:
-        Quarantine: `truncated`, `refused`, `content_filter`, `empty_answer`, or the reasons of `parse_answer` and of
-            `Caller.ask`.
-        RetryLater, EndpointUnusable: see `Caller.ask`.
+        Quarantine: `truncated`, `refused`, `content_filter`, or the reasons of `parse_answer`, of `Caller.ask`, and of
+            `Refused` and `Unusable` where others are answered.
+        RetryLater, StopRun: see `Caller.ask`, and `Refused` and `Unusable` where nobody is answered.
     """
     prepared = question.prepare(text)
     tokens = caller.charge(question, prepared.prompt_tokens)
+    begun_at = caller.now()
     corrections: list[dict[str, str]] = []
-    longer = False
-    for asked in range(MAX_REASKS + 1):
-        effort.attempts += 1
-        completion = await caller.ask(question.body(prepared, corrections, longer), tokens, effort.counts)
-        usage = completion.usage
-        if not usage.prompt_tokens:
-            # The provider does not say; a budget that counted nothing would never be reached.
-            usage = Usage(prepared.prompt_tokens, 0, token_counter(question.model).count(completion.content or ""))
-        effort.usage += usage
-        effort.latency_ms += completion.latency_ms
-        effort.service_tier = completion.service_tier
-        caller.learn(question, usage.completion_tokens)
+    longer = is_repeat = False
+    asked: Counter[str] = Counter()
+    while True:
+        effort.attempts += not is_repeat
         try:
-            return parse_answer(question.answer, _content_of(completion), prepared.sentences)
+            content = await _ask_once(caller, question, prepared, tokens, corrections, longer, effort)
+            return parse_answer(question.answer, content, prepared.sentences)
+        except Refused as problem:
+            await caller.witness.stop_if_everybodys(problem, caller.now(), effort.waste)
+            raise
+        except Unusable as problem:
+            effort.waste(problem.usage)
+            asked[problem.kind] += 1
+            if asked[problem.kind] > MAX_REASKS:
+                await caller.witness.stop_if_everybodys(problem, begun_at, effort.waste)
+                raise Quarantine(problem.kind, problem.message, problem.raw_output) from problem
+            is_repeat = problem.is_damage
+            if is_repeat:
+                await caller.rest(asked[problem.kind])
+            else:
+                longer, corrections = False, [_user(f"{problem.message}. Answer again for the record above.")]
         except Quarantine as problem:
-            if problem.error_type in ("refused", "content_filter") or asked == MAX_REASKS:
+            asked["answers"] += 1
+            if problem.error_type in _FINAL or asked["answers"] > MAX_REASKS:
                 raise
-            longer = problem.error_type == "truncated"
+            longer, is_repeat = problem.error_type == "truncated", False
             corrections = _corrections(problem)
-    raise AssertionError("unreachable: the last re-ask returns or raises")
 
 
-def _content_of(completion: Completion) -> str:
-    content = completion.content
-    if completion.refusal:
-        raise Quarantine("refused", "The model refused to answer", completion.refusal)
-    if completion.finish_reason == "content_filter":
-        raise Quarantine("content_filter", "The provider's content filter stopped the answer", content)
-    if completion.finish_reason == "length":
-        # Even when it parses: a list that was cut at its end would pass for a shorter list.
-        raise Quarantine("truncated", "The answer was cut off at the token cap", content)
-    if not content or not content.strip():
-        raise Quarantine("empty_answer", f"The answer is empty (finish_reason {completion.finish_reason})", content)
-    return content
+async def _ask_once(
+    caller: Caller,
+    question: Question,
+    prepared: Prepared,
+    tokens: int,
+    corrections: Sequence[dict[str, str]],
+    longer: bool,
+    effort: Effort,
+) -> str:
+    asked_at = caller.now()
+    completion = await caller.ask(question.body(prepared, corrections, longer), tokens, effort.counts)
+    usage = completion.usage
+    if not usage.prompt_tokens:
+        # The provider does not say; a budget that counted nothing would never be reached.
+        usage = Usage(prepared.prompt_tokens, 0, token_counter(question.model).count(completion.content or ""))
+    effort.latency_ms += completion.latency_ms
+    effort.service_tier = completion.service_tier
+    caller.learn(question, usage.completion_tokens)
+    try:
+        return content_of(completion)
+    except Unusable as nothing:
+        nothing.usage, usage = usage, Usage()
+        asked_at = float("-inf")
+        raise
+    finally:
+        effort.usage += usage
+        caller.witness.answered(asked_at)
+
+
+def _user(content: str) -> dict[str, str]:
+    return {"role": "user", "content": content}
 
 
 def _corrections(problem: Quarantine) -> list[dict[str, str]]:
     if problem.error_type == "truncated":
-        return [{"role": "user", "content": "Your last answer was too long. Answer for the record above, briefly."}]
+        return [_user("Your last answer was too long. Answer for the record above, briefly.")]
     # What is far too long would be paid for once more as a part of the next prompt.
     is_shown = problem.raw_output is not None and 0 < len(problem.raw_output) <= MAX_SHOWN_CHARACTERS
     said = [{"role": "assistant", "content": problem.raw_output or ""}] if is_shown else []
-    return [*said, {"role": "user", "content": f"{problem.message} Answer again for the record above."}]
+    return [*said, _user(f"{problem.message} Answer again for the record above.")]
 
 
 Remember = Callable[[str, dict[str, Any], Effort], None]
@@ -186,7 +228,7 @@ class Chain:
 
 
 async def _ask_step(caller: Caller, question: Question, text: str, effort: Effort) -> tuple[dict[str, Any], Effort]:
-    effort.last_step = spent = Effort()
+    effort.last_step = spent = Effort(account=effort.account)
     try:
         return await ask_question(caller, question, text, spent), spent
     finally:

@@ -4,7 +4,7 @@ The body is encoded beforehand and the answer is parsed once: the SDK's walk thr
 times the call itself (the SDK serves the first question of a run, see `preflight.py`).
 """
 
-import email.utils
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,17 +14,29 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from include.errors import EndpointUnusable, Quarantine
+from include.errors import Quarantine
 from include.limits.headers import headroom
 from include.llm.endpoint import Endpoint
+from include.llm.provider_errors import (
+    EMPTY,
+    ERROR_WITH_200,
+    INVALID_REQUEST,
+    MALFORMED,
+    WHITE_SPACE,
+    PassingTrouble,
+    RateLimited,
+    Refused,
+    Unusable,
+    error_in,
+    failure_of,
+    provider_words,
+)
 from include.llm.usage import Usage, usage_of
 
 # An answer of a few hundred tokens is a few KB; more than this is a broken or hostile server.
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-# A server that asks for more than this is not obeyed to the letter: the run has a deadline of its own.
-MAX_RETRY_AFTER_SECONDS = 600.0
-RETRYABLE_STATUS = frozenset({408, 409})
-TOO_LONG_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+# At the end of an answer; pretty-printed JSON has less.
+MOST_WHITE_SPACE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,49 +63,11 @@ class Completion:
     service_tier: str | None = None
 
 
-class PassingTrouble(Exception):
-    """This call failed in a way that another one may not: 5xx, timeout, broken connection, damaged body.
-
-    Args:
-        reason: short machine-readable name, which becomes the quarantine's `error_type` if it never passes.
-        message: one line for people.
-        reached_provider: whether the call counts as a request.
-        retry_after_seconds: how long the server asks to wait, if it says.
-    """
-
-    def __init__(
-        self,
-        reason: str,
-        message: str,
-        *,
-        reached_provider: bool = True,
-        retry_after_seconds: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.reached_provider = reached_provider
-        self.retry_after_seconds = retry_after_seconds
-
-
-class RateLimited(Exception):
-    """429: too fast. Not an attempt.
-
-    Args:
-        retry_after_seconds: how long the server asks to wait, if it says.
-    """
-
-    reason = "rate_limited"
-
-    def __init__(self, retry_after_seconds: float | None) -> None:
-        super().__init__(f"429, retry after {retry_after_seconds} s")
-        self.retry_after_seconds = retry_after_seconds
-
-
 class ChatClient:
     """Asks one endpoint. Use as an async context manager; holds at most `in_flight` connections."""
 
     def __init__(self, endpoint: Endpoint, in_flight: int) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._in_flight = in_flight
         # Parsed once: a URL in text is parsed at every call.
         self._url = URL(f"{endpoint.base_url}/chat/completions")
@@ -103,9 +77,9 @@ class ChatClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._in_flight),
             # `total` is a deadline around the whole call: a server that drips bytes outlives any read timeout.
-            timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_seconds),
+            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_seconds),
             headers={
-                **self._endpoint.authorization,
+                **self.endpoint.authorization,
                 "Content-Type": "application/json",
                 # A few hundred KB of gzip can become hundreds of MB.
                 "Accept-Encoding": "identity",
@@ -124,10 +98,11 @@ class ChatClient:
         """Send one request body and read the answer.
 
         Raises:
-            RateLimited: 429 with any meaning but a used-up quota.
+            RateLimited: 429 that a wait mends.
             PassingTrouble: worth another attempt.
-            EndpointUnusable: 401, 403, 404, a redirect, or a used-up quota.
-            Quarantine: `too_long` or `invalid_request`: 400 and its kin, about this record.
+            Unusable: 200 without a chat completion in it.
+            Refused: 400 and its kin; of this request or of all.
+            EndpointUnusable: 401, 404, a redirect, or a used-up quota.
         """
         if self._session is None:
             raise RuntimeError("Use ChatClient as `async with`.")
@@ -138,42 +113,49 @@ class ChatClient:
                 status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
             raise PassingTrouble(
-                "unreachable", f"Cannot connect to {self._endpoint.base_url}: {error}", reached_provider=False
+                "unreachable", f"Cannot connect to {self.endpoint.base_url}: {error}", reached_provider=False
             ) from error
         except TimeoutError as error:
-            raise PassingTrouble("timeout", f"No answer within {self._endpoint.timeout_seconds:g} s") from error
+            raise PassingTrouble("timeout", f"No answer within {self.endpoint.timeout_seconds:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise PassingTrouble("broken_connection", f"The connection broke: {type(error).__name__}") from error
         if status != 200:
-            raise failure_of(status, headers, raw, self._endpoint)
-        return _completion(raw, headers, latency_ms=round((time.monotonic() - started) * 1000))
+            raise failure_of(status, headers, raw, self.endpoint, body)
+        latency_ms = round((time.monotonic() - started) * 1000)
+        try:
+            return _completion(raw, headers, latency_ms)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise _no_completion(raw, self.endpoint, body, type(error).__name__) from error
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise PassingTrouble("malformed_response", "The server sent a compressed body that was not asked for")
+        if response.status != 200:
+            return b""
+        raise Unusable(MALFORMED, "The server sent a compressed body that was not asked for")
     if response.content_length is not None and response.content_length <= MAX_RESPONSE_BYTES:
         return await response.read()
     chunks, size = [], 0
     async for chunk in response.content.iter_chunked(64 * 1024):
         size += len(chunk)
         if size > MAX_RESPONSE_BYTES:
-            raise PassingTrouble("malformed_response", f"The response is larger than {MAX_RESPONSE_BYTES} bytes")
+            if response.status != 200:
+                break
+            raise Unusable(MALFORMED, f"The response is larger than {MAX_RESPONSE_BYTES} bytes")
         chunks.append(chunk)
     return b"".join(chunks)
 
 
 def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Completion:
-    try:
-        # Strict: NaN, lone surrogates and nesting without end are errors to it.
-        response = orjson.loads(raw)
-        choice = response["choices"][0]
-        message = choice["message"]
-        content, refusal = message.get("content"), message.get("refusal")
-        if not isinstance(content, str | None) or not isinstance(refusal, str | None):
-            raise TypeError("content is no text")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise PassingTrouble("malformed_response", f"200, but no chat completion: {type(error).__name__}") from error
+    # Strict: NaN, lone surrogates and nesting without end are errors to it.
+    response = orjson.loads(raw)
+    choice = response["choices"][0]
+    message = choice["message"]
+    content, refusal = message.get("content"), message.get("refusal")
+    if not isinstance(content, str | None) or not isinstance(refusal, str | None):
+        raise TypeError("content is no text")
+    if response.get("error") or (choice.get("error") and not content):
+        raise ValueError("an error beside the answer")
     finish_reason, tier = str(choice.get("finish_reason")), response.get("service_tier")
     return Completion(
         content,
@@ -186,74 +168,60 @@ def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Comp
     )
 
 
-def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: Endpoint) -> Exception:
-    """The exception for a response that is not 200, by the table in the README's section on faults."""
-    code, message = _error_of(raw)
-    said = f"{status} {code or ''}".strip()
-    if status == 429:
-        if "insufficient_quota" in (code, message):
-            return EndpointUnusable(
-                f"{endpoint.base_url} says that the quota is used up ({said}). Check the plan and the billing of the "
-                "account; nothing that was answered is lost, and the next run goes on from here."
-            )
-        return RateLimited(retry_after_seconds(headers))
-    if status in (401, 403):
-        return EndpointUnusable(
-            f"{endpoint.base_url} refuses the key ({said}). Check OPENAI_API_KEY or the password of the Airflow "
-            "connection openai_default, and that the key may use this model."
-        )
-    if status == 404:
-        return EndpointUnusable(
-            f"{endpoint.base_url} does not know the model or the path ({said}). Check NIGHTSHIFT_MODEL, the form's "
-            "model, and that the base URL ends in /v1."
-        )
-    if 300 <= status < 400:
-        return EndpointUnusable(
-            f"{endpoint.base_url} redirects ({said}), and keys are not sent on. Set OPENAI_BASE_URL to its target."
-        )
-    if status in RETRYABLE_STATUS or status >= 500:
-        wait = retry_after_seconds(headers)
-        return PassingTrouble("server_error", f"The endpoint answered {said}", retry_after_seconds=wait)
-    if code in TOO_LONG_CODES or "context length" in message.lower():
-        return Quarantine("too_long", f"The text does not fit into the model's context ({said})")
-    return Quarantine("invalid_request", f"The endpoint refused the request ({said})")
+def content_of(completion: Completion) -> str:
+    """What the model has said.
 
-
-def _error_of(raw: bytes) -> tuple[str | None, str]:
-    try:
-        error = orjson.loads(raw).get("error")
-    except (ValueError, AttributeError):
-        return None, ""
-    if not isinstance(error, dict):
-        return None, str(error)[:200] if isinstance(error, str) else ""
-    code: Any = error.get("code")
-    # llama.cpp puts the status into `code` and the reason into `type`.
-    named = code if isinstance(code, str) else error.get("type")
-    return (named if isinstance(named, str) else None), str(error.get("message") or "")
-
-
-def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """What `retry-after-ms` or `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3) asks for.
-
-    Args:
-        headers: of the response, looked up without regard to case.
-        now: Unix time that a date is compared with.
-
-    Returns:
-        Seconds between 0 and `MAX_RETRY_AFTER_SECONDS`, or None when the headers say nothing sensible.
+    Raises:
+        Quarantine: `refused`, `content_filter` or `truncated`.
+        Unusable: it has said nothing; without the usage, which is the completion's.
     """
-    for name, scale in (("retry-after-ms", 0.001), ("Retry-After", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
+    content = completion.content or ""
+    if completion.refusal:
+        raise Quarantine("refused", "The model refused to answer", completion.refusal)
+    if completion.finish_reason == "content_filter":
+        raise Quarantine("content_filter", "The provider's content filter stopped the answer", content)
+    if not content.strip():
+        raise Unusable(EMPTY, f"The answer is empty (finish_reason {completion.finish_reason})", raw_output=content)
+    if completion.finish_reason == "length":
+        # Decoding by a grammar may go on with white space for ever: more of it would be no answer either.
+        if len(content) - len(content.rstrip()) > MOST_WHITE_SPACE:
+            raise Unusable(WHITE_SPACE, "The answer ends in white space up to the token cap", raw_output=content)
+        # Even when it parses: a list that was cut at its end would pass for a shorter list.
+        raise Quarantine("truncated", "The answer was cut off at the token cap", content)
+    return content
+
+
+def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> Exception:
+    """The exception for a 200 that is none: OpenRouter and others put errors into it, with the status as a code."""
+    response = _object_in(raw)
+    usage = usage_of(response)
+    choices = response.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+    wrapped = response.get("error") or response.get("detail") or choice.get("error")
+    if not wrapped:
+        return Unusable(MALFORMED, f"200, but no chat completion: {damage}", usage)
+    raw = orjson.dumps({"error": wrapped})
+    error = error_in(raw)
+    code = error.get("code")
+    status = code if isinstance(code, int) and 400 <= code < 600 else None
+    failure = failure_of(status or 400, {}, raw, endpoint, sent)
+    # An error that neither has a status nor a name that is known is the server's own until it lasts.
+    is_vague = status is None and isinstance(failure, Refused) and failure.error_type == INVALID_REQUEST
+    if usage.prompt_tokens or is_vague or isinstance(failure, PassingTrouble):
+        words = provider_words(error, endpoint, sent) or "no words"
+        passes = is_vague or isinstance(failure, PassingTrouble | RateLimited)
+        return Unusable(ERROR_WITH_200, f'200 with an error in it: "{words}"', usage, passes=passes)
+    return failure
+
+
+def _object_in(raw: bytes) -> dict[str, Any]:
+    """The response as far as it can be read; of one that is cut off or damaged, its usage."""
+    text = raw.decode("utf-8", "replace")
+    for start in (0, text.find("{", text.rfind('"usage"'))):
         try:
-            seconds = float(value) * scale
-        except ValueError:
-            try:
-                moment = email.utils.parsedate_to_datetime(value)
-            except ValueError:
-                continue
-            seconds = moment.timestamp() - (time.time() if now is None else now)
-        if seconds == seconds:  # a server may well send "nan"
-            return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
-    return None
+            found, _ = json.JSONDecoder().raw_decode(text[start:])
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found if start == 0 else {"usage": found}
+    return {}

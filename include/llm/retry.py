@@ -12,10 +12,12 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 from include.errors import Quarantine, RetryLater
 from include.limits.limiter import Limiter, Permit, Sleep
 from include.llm.call_meter import CallMeter, LastMinute
-from include.llm.client import ChatClient, Completion, PassingTrouble, RateLimited
+from include.llm.client import ChatClient, Completion
 from include.llm.output_length import OutputLength
 from include.llm.places import Places
+from include.llm.provider_errors import PassingTrouble, RateLimited, Unusable
 from include.llm.request import Question
+from include.llm.witness import Witness
 
 # While others are answered, a record that fails this often is itself the trouble. Where one back end of several is at
 # its limit, four calls in ten are refused by chance alone.
@@ -79,6 +81,7 @@ class Caller:
         self._ended = False
         self.places = Places(sleep)
         self.meter = CallMeter(rate_limited=LastMinute(clock), failures=LastMinute(clock))
+        self.witness = Witness(self._ask_probe, client.endpoint, clock)
 
     def charge(self, question: Question, prompt_tokens: int) -> int:
         """Tokens that the limit is charged for one request, before its answer is there.
@@ -123,6 +126,7 @@ class Caller:
             counts: updated in place, also when this raises.
 
         Raises:
+            Refused, Unusable: whether of this record or of all `witness` tells.
             Quarantine: this record cannot be answered although others are.
             RetryLater: nobody was answered for `outage_seconds`, or the shard has ended.
             EndpointUnusable: going on cannot help.
@@ -196,12 +200,24 @@ class Caller:
             await self._client.complete(self._probe)
         except RateLimited as error:
             await self._limiter.rejected(permit, error.retry_after_seconds)
-        except (PassingTrouble, Quarantine):
+        except (PassingTrouble, Unusable, Quarantine):
             await self._limiter.failed(permit)
         else:
             counts.requests += 1
             await self._limiter.answered(permit, 0)
             self._last_answer = self._clock()
+
+    async def _ask_probe(self) -> Completion:
+        return await self.ask(self._probe, PROBE_TOKENS, CallCounts())
+
+    def now(self) -> float:
+        """Seconds, by the clock that `witness` goes by."""
+        return self._clock()
+
+    async def rest(self, times: int) -> None:
+        """Wait before what was asked and paid for `times` times is asked again; nobody begins meanwhile."""
+        seconds = min(FIRST_WAIT_SECONDS * 2.0 ** (times - 1), LONGEST_WAIT_SECONDS)
+        await self.places.wait(seconds, outside=False)
 
     async def _attempt(self, body: bytes, tokens: int, counts: CallCounts) -> Completion:
         permit = await self._permit(tokens)
@@ -216,11 +232,10 @@ class Caller:
             self._failed(error)
             await self._limiter.rejected(permit, error.retry_after_seconds)
             raise
-        except Quarantine:
-            # The endpoint is well; it is this request that it does not take.
+        except (Quarantine, Unusable) as error:
             counts.requests += 1
-            self._last_answer = self._clock()
-            await self._limiter.answered(permit, 0)
+            used = error.usage.total if self._settles and isinstance(error, Unusable) else 0
+            await self._limiter.answered(permit, used)
             raise
         except PassingTrouble as error:
             counts.requests += error.reached_provider
@@ -236,7 +251,7 @@ class Caller:
         counts.requests += 1
         self._last_answer = self._clock()
         self._failing -= self._failing / LAST_CALLS
-        used = completion.usage.prompt_tokens + completion.usage.completion_tokens if self._settles else 0
+        used = completion.usage.total if self._settles else 0
         await self._limiter.answered(permit, used, completion.remaining, completion.wait_seconds)
         return completion
 

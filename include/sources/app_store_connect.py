@@ -12,7 +12,7 @@ from babel.core import get_global
 from cryptography.exceptions import UnsupportedAlgorithm
 
 from include.errors import ConfigurationError, RetryLater
-from include.llm.client import retry_after_seconds
+from include.limits.headers import retry_after_seconds
 from include.sources.json_parts import as_list, part
 from include.sources.newest_first import Cursor, newest_first
 from include.sources.review import place_of, review_row

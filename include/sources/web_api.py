@@ -12,7 +12,7 @@ import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from include.errors import ConfigurationError, RetryLater
-from include.llm.client import retry_after_seconds
+from include.limits.headers import retry_after_seconds
 from include.sources.clean import clean_text
 
 CONNECT_SECONDS = 15.0

@@ -133,6 +133,14 @@ def _invalid_request(chat: ChatRequest) -> Reply:
     return error_reply(400, "Invalid value for 'temperature'.", code="invalid_value", param="temperature")
 
 
+@fault("any_reply")
+def _any_reply(
+    chat: ChatRequest, *, status: int = 403, body: str = "Forbidden", prompt_tokens: int = 0, completion_tokens: int = 0
+) -> Reply:
+    """Whatever a provider or a gateway may say, and what it costs"""
+    return Reply(status, body.encode(), prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+
+
 @fault("401")
 def _401(chat: ChatRequest) -> Reply:
     """401 invalid_api_key"""

@@ -133,6 +133,14 @@ def _invalid_request(server: FaultServer) -> None:
     _is_error(ask(server, TEXT), 400, "invalid_value")
 
 
+@check("any_reply")
+def _any_reply(server: FaultServer) -> None:
+    play(server, "any_reply", status=418, body="I am a teapot.", prompt_tokens=7)
+    response = ask(server, TEXT)
+    assert (response.status, response.body) == (418, b"I am a teapot.")
+    assert server.counters().prompt_tokens == 7
+
+
 @check("401")
 def _401(server: FaultServer) -> None:
     response = ask(server, TEXT)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from include.limits.headers import duration_seconds, headroom
+from include.limits.headers import MAX_RETRY_AFTER_SECONDS, duration_seconds, headroom, retry_after_seconds
 
 
 def told(**values: str) -> dict[str, str]:
@@ -42,3 +42,23 @@ def test_nonsense_is_ignored(headers: dict[str, str]) -> None:
 )
 def test_durations_as_providers_write_them(text: str, seconds: float | None) -> None:
     assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7.0),
+        ({"retry-after-ms": "250", "Retry-After": "7"}, 0.25),
+        ({"Retry-After": "Mon, 23 Nov 2026 00:00:10 GMT"}, 10.0),
+        ({"Retry-After": "Sun, 22 Nov 2026 00:00:00 GMT"}, 0.0),
+        ({"Retry-After": "999999"}, MAX_RETRY_AFTER_SECONDS),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_nonsense_is_ignored(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    midnight = 1795392000.0
+    assert retry_after_seconds(headers, now=midnight) == seconds

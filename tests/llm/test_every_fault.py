@@ -39,6 +39,7 @@ QUARANTINED = {
     "context_length_exceeded": "too_long",
     "exceed_context_size_error": "too_long",
     "invalid_request": "invalid_request",
+    "any_reply": "forbidden",
 }
 STOPPED = "insufficient_quota redirect 401 401_with_key 403 model_not_found"
 # Ten minutes; what is made of it stands in test_client.py.

@@ -1,0 +1,142 @@
+"""Trouble of one record stops nobody; trouble of everybody is booked on no record."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.errors import EndpointUnusable, RetryLater
+from tests.fault_server.plan import Plan, Rule
+from tests.fault_server.running import FaultServer
+from tests.llm.asking import answer_texts, ledger_by_text
+
+TEXTS = [f"Text number {number}. It works." for number in range(30)]
+ODD = "Odd text. It breaks'; DROP TABLE orders; --."
+USAGE = {"prompt_tokens": 900, "completion_tokens": 60, "total_tokens": 960}
+
+
+def error(message: str, **named: Any) -> str:
+    return json.dumps({"error": {"message": message, **named}})
+
+
+def choice(content: str | None, finish: str = "stop", **more: Any) -> str:
+    message = {"role": "assistant", "content": content}
+    return json.dumps({"choices": [{"index": 0, "message": message, "finish_reason": finish, **more}], "usage": USAGE})
+
+
+def reply(status: int, body: str, **when: Any) -> Plan:
+    return Plan(rules=(Rule(fault="any_reply", settings={"status": status, "body": body}, **when),))
+
+
+REFUSED = [
+    (402, error("Insufficient Balance", type="unknown_error", code="invalid_request_error"), "Insufficient Balance"),
+    (400, error("Budget has been exceeded! Max budget: 10.0", type="budget_exceeded", code="400"), "Max budget: 10.0"),
+    (400, error("This response_format type is unavailable now"), "response_format type is unavailable"),
+    (403, "<html><title>403</title><body>Your subscription has ended.</body></html>", "subscription has ended"),
+    (403, error("The resource has been temporarily blocked, see our content policy."), "temporarily blocked"),
+    (404, error("The model `m` has been shut down", code="model_not_found"), "has been shut down"),
+    (410, error("The model `m` has been retired"), "has been retired"),
+    (401, error("Your organization was disabled"), "organization was disabled"),
+    (400, error("Maximum context length is 512 tokens; you asked for 4096."), "Maximum context length is 512"),
+    (200, json.dumps({"error": {"code": 402, "message": "More credits, please."}}), "More credits, please"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "words"), REFUSED)
+@pytest.mark.parametrize("first_refused", [1, 9])
+def test_what_hits_everybody_stops_the_run_with_the_providers_words(
+    status: int, body: str, words: str, first_refused: int, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    fault_server.set_plan(reply(status, body, calls=(first_refused, 100_000)))
+    with pytest.raises(EndpointUnusable, match=words):
+        answer_texts(fault_server, tmp_path, TEXTS, in_flight=4)
+    kept = ledger_by_text(fault_server, tmp_path, TEXTS)
+    assert len(kept) == first_refused - 1
+    assert all(entry.answer is not None for entry in kept.values())
+    # Those in flight and begun meanwhile, and the question that settles whose trouble it is.
+    assert fault_server.counters().requests <= first_refused - 1 + 2 * 4 + 1
+    fault_server.set_plan(Plan())
+    entries = answer_texts(fault_server, tmp_path, TEXTS)
+    assert all(entry.answer is not None for entry in entries.values())
+    assert fault_server.counters().requests == len(TEXTS) - len(kept)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason", "words"),
+    [
+        (403, "<html><title>403 Forbidden</title><body>Blocked (rule SQLi_BODY).</body></html>", "forbidden", "SQLi"),
+        (403, error("Flagged.", metadata={"reasons": ["violence"], "flagged_input": "..."}), "moderated", "Flagged."),
+        (400, error("The response was filtered", code="content_filter"), "moderated", "was filtered"),
+        (400, error("Rejected by the safety system.", code="moderation_blocked"), "moderated", "safety system"),
+        (400, error("prompt is too long: 212000 tokens > 200000 maximum"), "too_long", "212000 tokens"),
+        (429, error("Request too large for m on TPM: Limit 9, Requested 99."), "too_large", "Requested 99"),
+        (413, "<html><title>413 Request Entity Too Large</title></html>", "too_large", "Entity Too Large"),
+        (402, error("You can only afford 350 tokens"), "payment_required", "can only afford"),
+        (400, error("Invalid character in messages"), "invalid_request", "Invalid character"),
+        (200, json.dumps({"error": {"code": 403, "message": "Flagged by moderation"}}), "moderated", "by moderation"),
+    ],
+)
+@pytest.mark.parametrize("others", [TEXTS, []])
+def test_what_hits_one_record_is_quarantined_under_its_name_and_stops_nobody(
+    status: int, body: str, reason: str, words: str, others: list[str], fault_server: FaultServer, tmp_path: Path
+) -> None:
+    fault_server.set_plan(reply(status, body, marker="Odd text"))
+    entries = answer_texts(fault_server, tmp_path, [*others[:3], ODD, *others[3:]], in_flight=4)
+    odd = entries.pop(ODD)
+    assert (odd.answer, odd.error_type, odd.rate_limited) == (None, reason, 0)
+    assert odd.error_message is not None
+    assert words in odd.error_message
+    assert all(entry.answer is not None for entry in entries.values())
+    assert fault_server.counters().requests <= len(others) + 2
+
+
+UNUSABLE = [
+    (choice(""), "empty_answer"),
+    (choice(" \n" * 900, "length"), "empty_answer"),
+    (choice('{"mood": "good",' + "\n" * 900, "length"), "white_space"),
+    (choice(None, reasoning_content="Let me think."), "empty_answer"),
+    (choice("", "error", error={"code": 502, "message": "Upstream is overloaded"}), "error_with_200"),
+    (json.dumps({"error": {"message": "Upstream failed"}, "usage": USAGE}), "error_with_200"),
+    (json.dumps({"error": {"code": 402, "message": "No credits"}, "usage": USAGE}), "error_with_200"),
+    (json.dumps({"choices": [], "usage": USAGE}), "malformed_response"),
+    (json.dumps({"usage": USAGE}), "malformed_response"),
+    ("<html>Sign in</html>", "malformed_response"),
+    ("", "malformed_response"),
+    (choice("{}")[:-2], "malformed_response"),
+]
+
+
+@pytest.mark.parametrize(("body", "reason"), UNUSABLE)
+def test_an_unusable_200_is_asked_three_times_and_quarantined_under_its_name(
+    body: str, reason: str, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    fault_server.set_plan(reply(200, body, marker="Odd text"))
+    entries = answer_texts(fault_server, tmp_path, [ODD, *TEXTS], in_flight=4)
+    odd = entries.pop(ODD)
+    assert (odd.answer, odd.error_type, odd.requests) == (None, reason, 3)
+    assert all(entry.answer is not None for entry in entries.values())
+
+
+@pytest.mark.parametrize(("body", "reason"), UNUSABLE)
+def test_an_unusable_200_for_everybody_is_booked_on_nobody(
+    body: str, reason: str, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    fault_server.set_plan(reply(200, body, calls=(9, 100_000)))
+    with pytest.raises((EndpointUnusable, RetryLater), match="nobody a usable answer"):
+        answer_texts(fault_server, tmp_path, TEXTS, in_flight=4)
+    kept = ledger_by_text(fault_server, tmp_path, TEXTS)
+    assert len(kept) == 8
+    assert all(entry.answer is not None for entry in kept.values())
+    # Each of those in flight three times, and as often the question that settles whose trouble it is.
+    assert fault_server.counters().requests <= 8 + 3 * 4 + 3
+
+
+def test_an_answer_that_a_provider_itself_finds_unfit_is_asked_again(fault_server: FaultServer, tmp_path: Path) -> None:
+    failed = error("Failed to generate JSON.", code="json_validate_failed", failed_generation='{"mood": "go')
+    fault_server.set_plan(reply(400, failed, times=2))
+    entries = answer_texts(fault_server, tmp_path, TEXTS)
+    assert all(entry.answer is not None for entry in entries.values())
+    fault_server.set_plan(reply(400, failed, marker="Odd text"))
+    odd = answer_texts(fault_server, tmp_path, [ODD, "Another text. Fine."])[ODD]
+    assert (odd.error_type, odd.requests, odd.raw_output) == ("json_validate_failed", 3, '{"mood": "go')
