@@ -76,7 +76,7 @@ def answer_texts(
     async def run() -> None:
         endpoint = Hasty(server.base_url, "key", is_demo=False)
         store = MemoryStore()
-        done = {entry.key for entry in scan_ledger(lake, ledger_folder)}
+        done = {entry.key for entry in scan_ledger(lake, ledger_folder) if not entry.is_unusable}
         with LedgerWriter(lake, ledger_folder) as ledger:
             async with (
                 Limiter(store, "test", None, None, workers=1) as limiter,
