@@ -1,42 +1,111 @@
-"""What Nightshift adds to Airflow's UI: a page of all runs, and the report as a tab of each run.
+"""What Nightshift adds to Airflow's UI: a page of all runs, and each run's page or report as a tab of it.
 
-The pages are read from the lake at each request and carry a policy that lets no script run, because reports quote
-what customers and models wrote.
+The pages are read from the lake and Airflow's database at each request and carry a policy that lets no script run,
+because reports quote what customers and models wrote. Errors are pages too.
 """
 
+import re
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
-from fastapi import Depends, FastAPI, HTTPException, Path
+from fastapi import Depends, FastAPI, Path, Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import object_session
+from starlette.exceptions import HTTPException
 
 POLICY = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'self'; frame-ancestors 'self'"
+    ),
     "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+# Names of files that the lake has made itself; what else a path may hold, above all `..`, is not looked for.
+FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,180}$")
+ERRORS = {
+    401: "You are not logged in. Log in to Airflow and open this page again.",
+    403: "You may not read this DAG's runs. Ask whoever runs this Airflow for it.",
 }
 
 app = FastAPI(title="Nightshift", docs_url=None, redoc_url=None, openapi_url=None)
+MayRead = Depends(requires_access_dag("GET", DagAccessEntity.RUN))
+Name = Annotated[str, Path()]
 
 
 @app.get("/runs", dependencies=[Depends(requires_authenticated())])
-def runs() -> HTMLResponse:
+def runs(session: SessionDep) -> HTMLResponse:
     """All runs of all pipelines, newest first."""
+    from include.pipelines.registry import pipeline_names
     from include.report.runs_page import runs_page
+    from include.stages.run_view import states_in_airflow
 
-    return HTMLResponse(runs_page(_lake()), headers=POLICY)
+    return _page(runs_page(_lake(), states_in_airflow(session, pipeline_names())))
 
 
-@app.get("/reports/{dag_id}/{run_id}", dependencies=[Depends(requires_access_dag("GET", DagAccessEntity.RUN))])
-def report(dag_id: Annotated[str, Path()], run_id: Annotated[str, Path()]) -> HTMLResponse:
-    """The report of one run."""
-    from include.report.runs_page import report_of_run
+@app.get("/reports/{dag_id}/{run_id}", dependencies=[MayRead])
+def report(dag_id: Name, run_id: Name, session: SessionDep) -> HTMLResponse:
+    """The report of one run; while it has none, what the run is at or why it failed."""
+    from include.report.run_page import run_page
+    from include.stages.run_view import context_of, dag_run_of, report_path, tasks_of, view_of
 
-    page = report_of_run(_lake(), dag_id, run_id)
-    if page is None:
-        raise HTTPException(404, f"Run {run_id} of {dag_id} has no report (yet).")
-    return HTMLResponse(page, headers=POLICY)
+    dag_run = dag_run_of(session, dag_id, run_id)
+    if dag_run is None and run_id.endswith(".html"):
+        return _page(_file(dag_id, run_id))
+    if dag_run is None:
+        raise HTTPException(404, f"Airflow knows no run {run_id} of {dag_id}.")
+    lake, run = _lake(), context_of(session, dag_run)
+    if dag_run.state == "success" and lake.fs.exists(report_path(lake, run)):
+        return _page(lake.fs.cat_file(report_path(lake, run)))
+    return _page(run_page(view_of(lake, dag_run, run, tasks_of(session, dag_run))))
+
+
+@app.get("/reports/{dag_id}/{folder}/{name}", dependencies=[MayRead])
+def data_docs(dag_id: Name, folder: Name, name: Name) -> HTMLResponse:
+    """A page of Data Docs: reports link to it by a path that holds for their file, too."""
+    if not FILE.match(folder) or not folder.endswith(".data_docs"):
+        raise HTTPException(404, f"There is no page {folder}/{name}.")
+    return _page(_file(dag_id, f"{folder}/{name}", name))
+
+
+@app.exception_handler(HTTPException)
+def refused(request: Request, error: HTTPException) -> HTMLResponse:
+    """What cannot be shown, as a page."""
+    return _message(error.status_code, ERRORS.get(error.status_code, str(error.detail)))
+
+
+@app.exception_handler(Exception)
+def failed(request: Request, error: Exception) -> HTMLResponse:
+    """A lake that is away, as a page; only our own errors are quoted."""
+    from include.errors import NightshiftError
+
+    said = str(error) if isinstance(error, NightshiftError) else f"The api-server's log has the {type(error).__name__}."
+    return _message(503, f"This page cannot be made now. {said}")
+
+
+def _file(dag_id: str, path: str, name: str | None = None) -> bytes:
+    lake = _lake()
+    if not FILE.match(name or path) or not path.endswith(".html"):
+        raise HTTPException(404, f"There is no page {path}.")
+    found = lake.fs.glob(f"{lake.table('reports', dag_id)}/*/{path}")
+    if not found:
+        raise HTTPException(404, f"There is no page {path} of {dag_id}.")
+    page: bytes = lake.fs.cat_file(found[0])
+    return page
+
+
+def _page(page: str | bytes, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(page, status, headers=POLICY)
+
+
+def _message(status: int, sentence: str) -> HTMLResponse:
+    from include.pages.render import render
+
+    return _page(render("message.html.j2", status=status, sentence=sentence), status)
 
 
 def _lake() -> Any:
@@ -46,11 +115,38 @@ def _lake() -> Any:
     return open_lake(lake_uri())
 
 
+class MarkedByHand:
+    """Leaves the row of a run that a person marked; the ends that the scheduler sees have callbacks of their own."""
+
+    @hookimpl
+    def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
+        """Called by the api-server and by the scheduler."""
+        self._end(dag_run, msg, "failed")
+
+    @hookimpl
+    def on_dag_run_success(self, dag_run: Any, msg: str) -> None:
+        """Called by the api-server and by the scheduler."""
+        self._end(dag_run, msg, "success")
+
+    @staticmethod
+    def _end(dag_run: Any, msg: str, state: str) -> None:
+        # The scheduler's words are other ones, and it must not wait for a lake.
+        if "manually" not in msg:
+            return
+        from include.pipelines.registry import pipeline_names
+        from include.stages.ending import end_by_hand
+        from include.stages.run_view import context_of
+
+        if dag_run.dag_id in pipeline_names():
+            end_by_hand(_lake(), context_of(object_session(dag_run), dag_run), state)
+
+
 class NightshiftPlugin(AirflowPlugin):
     """Registers the pages above."""
 
     name = "nightshift"
-    fastapi_apps = [{"app": app, "url_prefix": "/nightshift", "name": "Nightshift"}]  # noqa: RUF012, Airflow's own form
+    listeners = [MarkedByHand()]  # noqa: RUF012, Airflow's own form
+    fastapi_apps = [{"app": app, "url_prefix": "/nightshift", "name": "Nightshift"}]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         {
             "name": "Nightshift runs",

@@ -1,47 +1,62 @@
-"""Great Expectations' own page of one validation, made safe to open and to forward."""
+"""Data Docs: the page of one validation, safe to open and to forward, whole without a network."""
 
-import html
 import numbers
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
-# Failing values are customers' words and the model's: the quarantine table has them, a forwarded page must not.
-_VALUE_LISTS = (
-    "unexpected_list",
-    "partial_unexpected_list",
-    "partial_unexpected_counts",
-    "partial_unexpected_index_list",
-    "unexpected_index_list",
-    "unexpected_index_query",
-)
+from include.pages.render import render
+
+# Of an expectation's arguments, those that its sentence has said already.
+_SAID = ("column", "column_A", "column_B", "column_list", "row_condition", "condition_parser", "batch_id")
 
 
-def data_docs_page(validation: Any) -> str:
-    """Render an `ExpectationSuiteValidationResult` as one HTML page.
+@dataclass(frozen=True)
+class Check:
+    """One expectation and what Great Expectations found. Values of the rows are no part of it.
 
-    Great Expectations does not escape values when it renders, so lists of values are left out and what remains is
-    escaped here.
+    Args:
+        words: the expectation for people.
+        broken: why it could not run.
     """
-    from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaPageView
 
-    for outcome in validation.results:
-        outcome.result = {name: _safe(value) for name, value in outcome.result.items() if name not in _VALUE_LISTS}
-    page: str = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(validation))
-    return page
+    words: str
+    severity: str
+    broken: str | None
+    outcome: Any
+
+    @property
+    def success(self) -> bool:
+        """Whether it held."""
+        return bool(self.outcome.success)
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """Its arguments."""
+        given = self.outcome.expectation_config.kwargs.items()
+        return {name.replace("_", " "): value for name, value in given if name not in _SAID and value is not None}
+
+    def number(self, name: str) -> float | None:
+        """A number of its result, None where it has none: lists of values are customers' words and the model's."""
+        value = self.outcome.result.get(name)
+        return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else None
 
 
-def _safe(value: Any) -> Any:
-    if isinstance(value, str):
-        return html.escape(value)
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    if isinstance(value, numbers.Real):
-        # The page renderer refuses numpy's numbers.
-        return float(value)
-    if isinstance(value, dict):
-        return {key: _safe(element) for key, element in value.items()}
-    if isinstance(value, list | tuple):
-        return [_safe(element) for element in value]
-    return html.escape(str(value))
+def data_docs_page(table: str, checks: Sequence[Check], report: str | None) -> str:
+    """The page of one table.
+
+    Args:
+        table: name of the frame that was judged.
+        report: file name of the run's report, one folder above the page.
+    """
+    rows = max((number for check in checks if (number := check.number("element_count")) is not None), default=None)
+    return render(
+        "data_docs.html.j2",
+        table=table,
+        checks=sorted(checks, key=lambda check: (check.success, check.severity != "critical")),
+        held=sum(check.success for check in checks),
+        rows=rows,
+        report=report,
+        version=version("great-expectations"),
+    )

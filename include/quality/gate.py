@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from include.pipelines.definition import Pipeline
-from include.quality.data_docs import data_docs_page
+from include.quality.data_docs import Check, data_docs_page
 from include.quality.expectation_outcome import ExpectationOutcome
 from include.quality.frames import validation_frames
 
@@ -40,12 +40,13 @@ class GateResult:
         return not self.failing_records and not self.suite_failures
 
 
-def run_gate(rows: pa.Table, pipeline: Pipeline, *, is_demo: bool) -> GateResult:
+def run_gate(rows: pa.Table, pipeline: Pipeline, *, is_demo: bool, report: str | None = None) -> GateResult:
     """Validate the candidates of a run against the pipeline's `expectations.py`.
 
     Args:
         rows: candidates for `results/`.
         is_demo: the bundled model's distributions prove nothing, so they only warn.
+        report: file name of the run's report, to which Data Docs link.
     """
     result = GateResult()
     if not rows.num_rows:
@@ -55,11 +56,11 @@ def run_gate(rows: pa.Table, pipeline: Pipeline, *, is_demo: bool) -> GateResult
     frames = validation_frames(rows, pipeline.answer)
     for name, expectations in module.expectations(blocking).items():
         if not frames[name].empty:
-            _run_suite(name, frames[name], expectations, result)
+            _run_suite(name, frames[name], expectations, result, report)
     return result
 
 
-def _run_suite(name: str, frame: pd.DataFrame, expectations: list[Any], result: GateResult) -> None:
+def _run_suite(name: str, frame: pd.DataFrame, expectations: list[Any], result: GateResult, report: str | None) -> None:
     import great_expectations as gx
     from great_expectations.core.expectation_suite import ExpectationSuite
 
@@ -72,12 +73,11 @@ def _run_suite(name: str, frame: pd.DataFrame, expectations: list[Any], result: 
     if "record_id" in frame:
         result_format["unexpected_index_column_names"] = ["record_id"]
     validation = definition.run(batch_parameters={"dataframe": frame}, result_format=result_format)
-    for outcome in validation.results:
-        _take_outcome(name, outcome, result)
-    result.data_docs[name] = data_docs_page(validation)
+    checks = [_take_outcome(name, outcome, result) for outcome in validation.results]
+    result.data_docs[name] = data_docs_page(name, checks, report)
 
 
-def _take_outcome(table: str, outcome: Any, result: GateResult) -> None:
+def _take_outcome(table: str, outcome: Any, result: GateResult) -> Check:
     config, details = outcome.expectation_config, outcome.result
     words = _words(config.type, config.kwargs)
     severity = str(getattr(config.severity, "value", config.severity))
@@ -104,6 +104,7 @@ def _take_outcome(table: str, outcome: Any, result: GateResult) -> None:
             observed=None if observed is None else str(observed)[:200],
         )
     )
+    return Check(words, severity, broken, outcome)
 
 
 def _words(kind: str, kwargs: Mapping[str, Any]) -> str:

@@ -1,13 +1,19 @@
 """Subject and first lines: the news of a run, for an e-mail's subject or a Slack message."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from include.pages.render import usd
 from include.report.figures import grouped, quarantine_reasons, requests, sentiment_counts, topic_rows
 from include.report.outcome import RunOutcome
+from include.report.purpose import mark_of
 
 # Below this a change between nights is noise.
 NEWS_POINTS = 10.0
 NEWS_COUNT = 3
+# Longer subjects are cut by mail programmes.
+SUBJECT_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -18,13 +24,40 @@ class Headline:
     lines: list[str]
 
 
+def failure_headline(title: str, row: Mapping[str, Any]) -> Headline:
+    """The message that a run failed.
+
+    Args:
+        title: of the pipeline.
+        row: the run's row of `runs/`.
+    """
+    mark = f" ({mark_of(row)})" if mark_of(row) else ""
+    subject = f"FAILED {title}{mark}: {row['reason']}"
+    counts = f"{row['published']} published, {row['skipped']} left for the next run, cost {usd(row['cost_usd'])}"
+    return Headline(_one_line(subject), [row["reason"], counts, f"Run {row['run_id']}: its tab Report says what to do"])
+
+
 def headline(outcome: RunOutcome) -> Headline:
     """The news of a run: what grew, what customers talk about, what broke; then what could not be read."""
+    found = _headline(outcome)
+    mark = mark_of(outcome.run)
+    return Headline(_one_line(f"{mark}. {found.subject}" if mark else found.subject), found.lines)
+
+
+def _one_line(subject: str) -> str:
+    subject = " ".join(subject.split())
+    return subject if len(subject) <= SUBJECT_CHARACTERS else f"{subject[: SUBJECT_CHARACTERS - 1]}…"
+
+
+def _headline(outcome: RunOutcome) -> Headline:
     title, count = outcome.pipeline.title, len(outcome.published)
     if outcome.dry_run:
         cost = outcome.run.get("estimated_cost_usd")
-        estimate = "unknown cost" if cost is None else f"about {cost:.4f} USD"
-        return Headline(f"{title}: dry run, {estimate}", [f"{outcome.run['skipped']} records wait; nothing was asked."])
+        estimate = "unknown cost" if cost is None else f"about {usd(cost)}"
+        waiting, skipped = outcome.skipped.get("dry_run", 0), outcome.run["skipped"]
+        known = f", {skipped - waiting} have an outcome already" if skipped > waiting else ""
+        subject = f"{title}: dry run, {estimate} for {waiting} records"
+        return Headline(subject, [f"{waiting} records wait{known}; nothing was asked."])
     if not count:
         held = len(outcome.quarantined)
         problem = f", {held} could not be answered" if held else ""

@@ -1,11 +1,11 @@
-"""Send the report where a connection for it exists: e-mail through `smtp_default`, Slack through
-`slack_webhook_default`.
+"""Tell people where a connection for it exists: e-mail through `smtp_default`, Slack through `slack_webhook_default`.
 
-Recipients of the e-mail stand in the connection's extra, `{"report_to": "product@example.com"}`. A channel that fails
-does not fail the run: the data is published, and the log says what to check.
+Recipients of the e-mail stand in the connection's extra, `{"report_to": "product@example.com"}`, and its sender in
+`from_email`. A channel that fails does not fail the run: the data is published, and the log says what to check.
 """
 
 import logging
+from typing import Any
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowException, AirflowNotFoundException
@@ -35,11 +35,14 @@ def send(news: Headline, page: str) -> list[str]:
         try:
             deliver(connection, news, page)
         except Exception as error:
-            # Whatever the server, the network or the provider did, the run itself is published and stays so.
+            # Whatever the server, the network or the provider did, the run itself stays as it is.
             log.warning(
-                "The report was not sent by %s (%s). Check the Airflow connection %s and clear the task `report`.",
+                "%r was not sent by %s (%s%s). Check the Airflow connection %s; clear `report` to send a report again.",
+                news.subject,
                 channel,
                 type(error).__name__,
+                # The address that Slack's errors name is its key.
+                f": {error}" if channel == "email" else "",
                 connection_id,
             )
         else:
@@ -59,9 +62,20 @@ def _send_email(connection: Connection, news: Headline, page: str) -> None:
 
     recipients = connection.extra_dejson.get("report_to")
     if not recipients:
-        raise ValueError("the extra of smtp_default has no report_to")
+        raise ValueError("the connection's extra has no report_to")
     with SmtpHook(SMTP_CONNECTION) as smtp:
-        smtp.send_email_smtp(to=recipients, subject=news.subject, html_content=page)
+        smtp.send_email_smtp(
+            to=recipients, subject=news.subject, html_content=page, from_email=sender(connection, recipients)
+        )
+
+
+def sender(connection: Connection, recipients: Any) -> str:
+    """Who an e-mail is from: `from_email`, else the login where it is an address, else the first recipient."""
+    first = recipients if isinstance(recipients, str) else recipients[0]
+    login = connection.login or ""
+    return str(
+        connection.extra_dejson.get("from_email") or (login if "@" in login else first.replace(";", ",").split(",")[0])
+    )
 
 
 def _send_slack(connection: Connection, news: Headline, page: str) -> None:

@@ -1,11 +1,6 @@
 """The report as one self-contained HTML page. All customer text is escaped."""
 
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from include.pages.render import render
 from include.report.charts import SENTIMENT_COLOURS, sentiment_bar, severity_colours, sparkline, topic_bars
 from include.report.figures import (
     EXAMPLES_PER_TOPIC,
@@ -19,6 +14,7 @@ from include.report.figures import (
 )
 from include.report.headline import headline
 from include.report.outcome import RunOutcome
+from include.report.purpose import mark_of
 
 SKIPPED_IN_WORDS = {
     "has_outcome": "already answered or quarantined, or older copies of a record",
@@ -37,19 +33,14 @@ def render_page(outcome: RunOutcome) -> str:
     topics = topic_rows(outcome)
     order = tuple(outcome.pipeline.digest.severity_order) if outcome.pipeline.digest.severity else ()
     moods = sentiment_counts(outcome)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": _count, "usd": _usd, "moment": _moment}
-    return environment.get_template("page.html.j2").render(
+    held = quarantine_reasons(outcome)
+    return render(
+        "page.html.j2",
         outcome=outcome,
         run=outcome.run,
         title=outcome.pipeline.title,
         news=headline(outcome),
+        mark=mark_of(outcome.run),
         skipped={SKIPPED_IN_WORDS.get(reason, reason): count for reason, count in outcome.skipped.items() if count},
         topics=topics,
         topic_chart=topic_bars([(row.topic, row.count, row.by_severity) for row in topics], order),
@@ -63,20 +54,8 @@ def render_page(outcome: RunOutcome) -> str:
         defects=grouped(outcome, outcome.pipeline.digest.defect_kinds),
         examples=EXAMPLES_PER_TOPIC,
         actions=actions(outcome),
-        reasons=quarantine_reasons(outcome),
+        reasons=held,
+        asked_again=any(stage != "extract" and reason != "too_long" for stage, reason, _, _ in held),
+        too_long=any(reason == "too_long" for _, reason, _, _ in held),
         expectations=sorted(outcome.expectations, key=lambda e: (e.success, e.severity != "critical", e.table)),
     )
-
-
-def _count(value: Any) -> str:
-    return "–" if value is None else f"{value:,}"
-
-
-def _usd(value: float | None) -> str:
-    if value is None:
-        return "unknown"
-    return f"{value:.2f} USD" if value == 0 or value >= 1 else f"{value:.4f} USD"
-
-
-def _moment(value: datetime | None) -> str:
-    return "–" if value is None else f"{value:%Y-%m-%d %H:%M} UTC"

@@ -1,8 +1,10 @@
 """The seam to Airflow: from a task's context to a run, from our errors to a task's state."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
@@ -19,11 +21,15 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def failing_fast() -> Iterator[None]:
-    """Let errors that no retry can mend fail the task at once; all others are retried as the DAG says."""
+    """Let errors that no retry can mend fail the task at once; all others are retried as the DAG says.
+
+    Their sentence says all that people need, so the way to them is in the log for whoever sets it to debug.
+    """
     try:
         yield
     except (StopRun, ConfigurationError) as error:
-        raise AirflowFailException(str(error)) from error
+        log.debug("where it came from", exc_info=error)
+        raise AirflowFailException(str(error)) from None
 
 
 def endpoint_of_deployment() -> Endpoint:
@@ -56,16 +62,48 @@ def run_of_task(pipeline: Pipeline, context: Mapping[str, Any]) -> RunContext:
     Args:
         context: of the running task.
     """
-    dag_run = context["dag_run"]
+    return _settle(pipeline, endpoint_of_deployment(), context["dag_run"], dict(context["params"]), os.environ)
+
+
+def least_known(pipeline: Pipeline, dag_run: Any, form: Mapping[str, Any]) -> RunContext:
+    """A run whose settings are wrong, as far as they make sense: enough for its row in `runs/`.
+
+    The row lies where the run's own would, so that it is replaced once the setting is right and the run is cleared.
+
+    Args:
+        dag_run: Airflow's, of a task's context or of its database.
+
+    Raises:
+        ConfigurationError: the pipeline has no prompt at all.
+    """
+    try:
+        endpoint = endpoint_of_deployment()
+    except ConfigurationError:
+        endpoint = Endpoint("", "", is_demo=False)
+    environ = {name: value for name, value in os.environ.items() if name == "NIGHTSHIFT_MODEL"}
+    bare = {name: form.get(name) for name in ("model", "prompt_version", "promote", "dry_run")}
+    newest = replace(pipeline, prompt_version=[pipeline.prompt_version, *pipeline.prompt_versions()][-1])
+    for kept in (form, bare):
+        try:
+            return _settle(pipeline, endpoint, dag_run, kept, environ)
+        except ConfigurationError:
+            continue
+    return _settle(newest, endpoint, dag_run, {}, environ)
+
+
+def _settle(
+    pipeline: Pipeline, endpoint: Endpoint, dag_run: Any, form: Mapping[str, Any], environ: Mapping[str, str]
+) -> RunContext:
+    return settle_run(pipeline, endpoint, form=form, environ=environ, **_of_dag_run(dag_run))
+
+
+def _of_dag_run(dag_run: Any) -> dict[str, Any]:
     run_type = str(getattr(dag_run.run_type, "value", dag_run.run_type))
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
-    return settle_run(
-        pipeline,
-        endpoint_of_deployment(),
-        run_id=dag_run.run_id,
-        trigger=run_type if run_type in TRIGGERS else "manual",
-        data_interval=(start, end) if start and end else None,
-        run_after=dag_run.run_after,
-        started_at=dag_run.start_date or dag_run.run_after,
-        form=dict(context["params"]),
-    )
+    return {
+        "run_id": dag_run.run_id,
+        "trigger": run_type if run_type in TRIGGERS else "manual",
+        "data_interval": (start, end) if start and end else None,
+        "run_after": dag_run.run_after,
+        "started_at": dag_run.start_date or dag_run.run_after,
+    }

@@ -53,6 +53,7 @@ def build_dag(pipeline_name: str) -> DAG:
         dagrun_timeout=RUN_TIMEOUT,
         tags=set(pipeline.tags),
         params=trigger_form(pipeline),
+        on_failure_callback=_on_run_failure,
         default_args={
             "owner": pipeline.owner,
             "retries": RETRIES,
@@ -60,6 +61,7 @@ def build_dag(pipeline_name: str) -> DAG:
             "retry_exponential_backoff": True,
             "execution_timeout": STAGE_TIMEOUT,
             "on_failure_callback": _on_failure,
+            "on_retry_callback": _on_retry,
         },
     ) as dag:
         # `Any`: a task's parameters are typed by what they hold at run time, not by the references that wire them.
@@ -156,9 +158,18 @@ def _lake() -> Any:
 
 
 def _on_failure(context: Any) -> None:
-    """Leave a row in `runs/` that says that the run failed."""
-    from include.stages.failure import record_failure
+    from include.stages.ending import end_task
 
-    pipeline = load_pipeline(context["dag"].dag_id)
-    run = context["ti"].xcom_pull(task_ids="extract")
-    record_failure(_lake(), RunContext.from_dict(run) if run else run_of_task(pipeline, context))
+    end_task(_lake(), context)
+
+
+def _on_retry(context: Any) -> None:
+    from include.stages.ending import say_last, sentence
+
+    say_last(f"It is tried again: {sentence(context.get('exception'), context['ti'].task_id)}")
+
+
+def _on_run_failure(context: Any) -> None:
+    from include.stages.ending import end_run
+
+    end_run(_lake(), context, RUN_TIMEOUT.total_seconds() / 3600)

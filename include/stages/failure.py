@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -16,19 +17,28 @@ from include.stages.publish import run_identity
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
+UNKNOWN_REASON = "The run failed: the log of its failed task says why."
 
-def record_failure(lake: Lake, run: RunContext) -> None:
+
+def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) -> dict[str, Any]:
     """Write the row of a run that failed: all its records are left for the next one, so they count as skipped.
 
-    A run that was published before keeps its row: its rows are still what readers see. What it has sent is in the
-    audit either way.
+    A run that was published before keeps its counts and its `success`: its rows are still what readers see. It gets
+    the reason all the same. What it has sent is in the audit either way.
+
+    Args:
+        reason: one sentence that says what happened and what to do.
+
+    Returns:
+        The row.
     """
     work = WorkFiles(lake, run)
     ledger = read_ledger(lake, work.ledger)
     settle_announced(lake, run, ledger)
-    path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
-    if lake.fs.exists(path) and read_table(lake, path, ["state"])["state"].to_pylist() == ["success"]:
-        return
+    ended = {"finished_at": datetime.now(UTC), "reason": reason}
+    before = row_of_run(lake, run)
+    if before is not None and before["state"] == "success":
+        return _write(lake, run, {**before, **ended})
     has_counts = lake.fs.exists(work.path("extract.json"))
     extract = work.read_manifest("extract") if has_counts else {"extracted": 0, "skipped": {}}
     extracted = extract["extracted"]
@@ -37,6 +47,7 @@ def record_failure(lake: Lake, run: RunContext) -> None:
     tiers = Counter(entry.service.service_tier for entry in entries if entry.service.service_tier)
     row = {
         **run_identity(run),
+        **ended,
         "extracted": extracted,
         "published": 0,
         "quarantined": 0,
@@ -52,7 +63,22 @@ def record_failure(lake: Lake, run: RunContext) -> None:
         "validation_success": None,
         "state": "failed",
     }
+    return _write(lake, run, row)
+
+
+def row_of_run(lake: Lake, run: RunContext) -> dict[str, Any] | None:
+    """The row that a run has in `runs/`, None before its first end."""
+    path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
+    if not lake.fs.exists(path):
+        return None
+    row: dict[str, Any] = read_table(lake, path).to_pylist()[0]
+    return row
+
+
+def _write(lake: Lake, run: RunContext, row: dict[str, Any]) -> dict[str, Any]:
+    path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
+    return row
 
 
 def _skipped(work: WorkFiles, extract: Mapping[str, Any], ledger: Mapping[str, LedgerEntry]) -> Counter[str]:

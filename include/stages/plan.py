@@ -51,8 +51,10 @@ async def plan_run(
         BudgetExceeded: the estimate is above the run's budget.
         EndpointUnusable: the endpoint did not answer one tiny question.
         ConfigurationError: prompt or price table is wrong.
+        StopRun: the run is published already.
     """
     work = WorkFiles(lake, run)
+    work.read_manifest("extract")
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
     records = read_table(lake, work.records)
     texts: list[str] = records["text"].to_pylist()

@@ -1,16 +1,18 @@
 """Report: the page that people read, and the message that carries its first lines."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import pyarrow as pa
 
-from include.lake.paths import Lake, is_trial
+from include.lake.paths import Lake
 from include.lake.read import read_table, read_tables
-from include.lake.write import write_bytes
+from include.lake.schemas import RUNS_SCHEMA
+from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_outcome import ExpectationOutcome
@@ -18,6 +20,7 @@ from include.report.headline import headline
 from include.report.notify import send
 from include.report.outcome import EarlierRun, RunOutcome
 from include.report.page import render_page
+from include.report.purpose import purpose_of
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
@@ -56,7 +59,8 @@ def report_run(
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
     write_bytes(lake, path, page.encode())
     news = headline(outcome)
-    sent = [] if run.dry_run else send(news, page)
+    sent = send(news, page) if purpose_of(outcome.run) == "night" else []
+    _take_back_reason(lake, run, outcome.run)
     log.info("%s\n%s\nreport: %s", news.subject, "\n".join(news.lines), lake.uri(path))
     return {
         "subject": news.subject,
@@ -72,18 +76,25 @@ def _with_times(row: dict[str, Any]) -> dict[str, Any]:
     return {name: datetime.fromisoformat(value) if name in times and value else value for name, value in row.items()}
 
 
+def _take_back_reason(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> None:
+    """A report that failed once has left its reason in the run's row; now there is none."""
+    path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
+    if read_table(lake, path, ["reason"]).to_pylist() != [{"reason": row.get("reason")}]:
+        write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
+
+
 def _frame(lake: Lake, table: str, run: RunContext) -> pd.DataFrame:
     return read_table(lake, lake.run_file(table, run.pipeline, run.run_date, run.run_key)).to_pandas()
 
 
 def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[EarlierRun]:
-    rows = read_tables(lake, [path for path in lake.files("runs", run.pipeline) if not is_trial(path)])
+    rows = read_tables(lake, lake.files("runs", run.pipeline))
     digest = pipeline.digest
     wanted = [name for name in (digest.items or digest.topic, digest.severity, digest.sentiment, digest.kind) if name]
     earlier = []
     for row in [] if rows is None else rows.to_pylist():
         is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id
-        if row["state"] == "success" and row["published"] and is_before:
+        if purpose_of(row) == "night" and row["state"] == "success" and row["published"] and is_before:
             day = row["window_end"].astimezone(ZoneInfo(pipeline.timezone)).date()
             path = lake.run_file("results", run.pipeline, day, row["run_key"])
             if lake.fs.exists(path):

@@ -41,8 +41,8 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         RetryLater: answers are missing although the budget is not used up.
     """
     work = WorkFiles(lake, run)
-    questions = read_table(lake, work.questions)
     plan = work.read_plan()
+    questions = read_table(lake, work.questions)
     shards = plan["shards"]
     planned = plan["planned"]
     endpoint = replace(endpoint, base_url=planned["base_url"], is_demo=planned["is_demo"])
@@ -71,7 +71,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)
     candidates = pa.Table.from_pylist(rows.answered, schema=schema)
-    gate = run_gate(candidates, pipeline, is_demo=endpoint.is_demo)
+    gate = run_gate(candidates, pipeline, is_demo=endpoint.is_demo, report=f"{run.run_key}.html")
     for name, page in gate.data_docs.items():
         path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=f".data_docs/{name}.html")
         write_bytes(lake, path, page.encode())

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from include.errors import RetryLater, StopRun
+from include.errors import StopRun
 from include.lake.paths import Lake
 from include.lake.write import write_bytes
 from include.stages.run_context import RunContext
@@ -65,14 +65,15 @@ class WorkFiles:
         """Read it back.
 
         Raises:
-            RetryLater: the stage that writes it has not run, or the run is already published.
+            StopRun: the run is already published, so its files are gone; a retry would not bring them back.
         """
         path = self.path(f"{name}.json")
         try:
             manifest: dict[str, Any] = json.loads(self.lake.fs.cat_file(path))
         except FileNotFoundError as error:
-            raise RetryLater(
-                f"{self.lake.uri(path)} is gone: this run was published or cleaned up. Clear it from `extract` on."
+            raise StopRun(
+                f"This task has no files to work on ({self.lake.uri(path)} is gone), because its run was published or "
+                "cleaned up. Clear the run from `extract` on: what is paid for is not paid again."
             ) from error
         return manifest
 
@@ -80,8 +81,7 @@ class WorkFiles:
         """The manifest of `plan`.
 
         Raises:
-            RetryLater: see `read_manifest`.
-            StopRun: the version before wrote it.
+            StopRun: the version before wrote it, or see `read_manifest`.
         """
         plan = self.read_manifest("plan")
         if "planned" not in plan:

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ from include.lake.read import read_tables
 from include.llm.ledger import scan_ledger
 from include.local.airflow_api import UNFINISHED, AirflowApi
 from include.local.children import Children
-from include.local.ports import free_port
+from include.local.ports import DIRECT, free_port
 from include.local.workbench import migrate, start_airflow, workbench_environ
 from tests.fault_server.running import FaultServer
+from tests.report.mailbox import Mailbox, mail_server
 
 SECRET = "canary-key-5c1f"
 RUN_SECONDS = 240.0
@@ -33,6 +35,8 @@ class Workbench:
     lake: Lake
     home: Path
     source: Path
+    mailbox: Mailbox
+    url: str
 
     def write_source(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Write the texts that `support_tickets` reads."""
@@ -53,6 +57,43 @@ class Workbench:
         """What the button of that name does."""
         path = f"dags/support_tickets/dagRuns/{run_id}/taskInstances/{task_id}/{map_index}"
         self.api.call("PATCH", path, {"new_state": "failed"})
+
+    def mark_run(self, run_id: str, state: str) -> None:
+        """What the run's own button does."""
+        self.api.call("PATCH", f"dags/support_tickets/dagRuns/{run_id}", {"state": state})
+
+    def clear(self, run_id: str, task: str | list[Any], *, downstream: bool) -> None:
+        """Clear a task: its name, or its name and map index."""
+        body = {"dag_run_id": run_id, "task_ids": [task], "include_downstream": downstream}
+        self.api.call(
+            "POST",
+            "dags/support_tickets/clearTaskInstances",
+            {**body, "dry_run": False, "only_failed": False, "reset_dag_runs": True},
+        )
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Status and text of one of Nightshift's pages; all of them are HTML under the same policy."""
+        try:
+            response = DIRECT.open(f"{self.url}/nightshift/{path}", timeout=60)
+        except urllib.error.HTTPError as error:
+            response = error
+        with response:
+            assert response.headers["Content-Type"].startswith("text/html"), path
+            policy = response.headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy and "frame-ancestors 'self'" in policy
+            return response.status, response.read().decode()
+
+    def log(self, run_id: str, task_id: str, map_index: int = -1) -> list[str]:
+        """The lines of a task's log that people see, without the marks of Airflow's groups."""
+        (task,) = [
+            task
+            for task in self.api.tasks("support_tickets", run_id)
+            if (task["task_id"], task["map_index"]) == (task_id, map_index)
+        ]
+        path = f"dags/support_tickets/dagRuns/{run_id}/taskInstances/{task_id}/logs/{task['try_number']}"
+        events = self.api.call("GET", f"{path}?map_index={map_index}&full_content=true")["content"]
+        lines = [str(event["event"]) for event in events if isinstance(event, dict)]
+        return [line for line in lines if "::" not in line]
 
     def answers_kept(self, run_id: str) -> int:
         """Answers in the ledger of an unfinished run."""
@@ -99,7 +140,8 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
     home, source = folder / "airflow", folder / "tickets.jsonl"
     home.mkdir()
     source.touch()
-    with FaultServer() as server, pytest.MonkeyPatch.context() as patch:
+    with FaultServer() as server, mail_server() as mailbox, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
         patch.setenv("OPENAI_BASE_URL", server.base_url)
         patch.setenv("OPENAI_API_KEY", SECRET)
         patch.setenv("NIGHTSHIFT_LAKE", str(folder / "lake"))
@@ -109,7 +151,8 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         with Children(home / "logs" / "processes") as children:
             api = start_airflow(children, home, environ, print)
             assert api.wait_for_dag("support_tickets", 120), api.import_errors()
-            yield Workbench(api, server, open_lake(environ["NIGHTSHIFT_LAKE"]), home, source)
+            lake, url = open_lake(environ["NIGHTSHIFT_LAKE"]), environ["AIRFLOW__API__BASE_URL"]
+            yield Workbench(api, server, lake, home, source, mailbox, url)
 
 
 def walk_logs(home: Path) -> Iterator[tuple[Path, str]]:

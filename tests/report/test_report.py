@@ -215,3 +215,44 @@ def test_the_quarantine_is_told_by_reason_with_ids_and_without_texts() -> None:
 def test_a_review_without_feedback_is_counted_and_breaks_nothing(feedback: Any) -> None:
     published = pd.DataFrame([{"record_id": "r", "sentiment": "neutral", "feedback": feedback}])
     assert "neutral 1" in render_page(outcome(published))
+
+
+TRIAL = {"run_key": "manual-1-0123-trial", "prompt_version": "v2", "model": "gpt-4o-mini"}
+TRIAL_MARK = "Trial of v2 on gpt-4o-mini, not in current/"
+
+
+@pytest.mark.parametrize("told", [TRIAL, {**TRIAL, "purpose": "trial", "run_key": "manual-1-0123"}])
+def test_a_trial_is_marked_in_title_subject_and_page(told: dict[str, Any]) -> None:
+    found = outcome(reviews("login"), run=told)
+    assert headline(found).subject.startswith(TRIAL_MARK)
+    page = render_page(found)
+    assert f"<title>{TRIAL_MARK}" in page
+    assert f'<div class="banner mark">{TRIAL_MARK}</div>' in page
+
+
+def test_a_night_has_no_mark() -> None:
+    assert 'class="banner mark"' not in render_page(outcome(reviews("login"), run={"purpose": "night"}))
+
+
+def test_a_dry_run_counts_what_waits_apart_from_what_is_known() -> None:
+    run = {"purpose": "dry_run", "skipped": 300, "extracted": 300, "estimated_cost_usd": 0.0}
+    found = headline(outcome(reviews(), run=run, skipped={"has_outcome": 290, "dry_run": 10}, dry_run=True))
+    assert found.lines == ["10 records wait, 290 have an outcome already; nothing was asked."]
+    assert "0.00 USD for 10 records" in found.subject
+    assert found.subject.startswith("Dry run of v1 on gpt-4.1-mini, nothing was asked")
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "again", "raise_cap"),
+    [
+        ("infer", "too_long", False, True),
+        ("extract", "empty_text", False, False),
+        ("infer", "truncated", True, False),
+        ("validate", "expectation_failed", True, False),
+    ],
+)
+def test_the_quarantine_offers_only_what_helps(stage: str, reason: str, again: bool, raise_cap: bool) -> None:
+    held = pd.DataFrame([{"record_id": "q", "stage": stage, "error_type": reason}], columns=QUARANTINE_SCHEMA.names)
+    page = render_page(outcome(reviews("login"), quarantined=held))
+    assert ("asks once more" in page) is again
+    assert ("max_text_characters" in page) is raise_cap

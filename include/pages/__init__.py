@@ -1,0 +1,1 @@
+"""What all pages share: their look, and how they are rendered."""

@@ -1,0 +1,39 @@
+"""Jinja for every page: all text is escaped, no page needs another file, numbers read the same everywhere."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+HERE = Path(__file__).parent
+
+
+def render(template: str, **values: Any) -> str:
+    """A page of a template in this folder or beside the code of its pages."""
+    environment = Environment(
+        loader=FileSystemLoader([HERE, HERE.parent / "report"]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": count, "usd": usd, "moment": moment}
+    return environment.get_template(template).render(values)
+
+
+def count(value: Any) -> str:
+    """A whole number with its thousands apart."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def usd(value: float | None) -> str:
+    """US dollars: as many places as they need."""
+    if value is None:
+        return "unknown"
+    return f"{value:.2f} USD" if value == 0 or value >= 1 else f"{value:.4f} USD"
+
+
+def moment(value: datetime | None) -> str:
+    """A time in UTC."""
+    return "–" if value is None else f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

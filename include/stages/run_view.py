@@ -1,0 +1,111 @@
+"""A run as its page shows it, put together from the lake and Airflow's database, which only the api-server reads."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from include.errors import ConfigurationError
+from include.lake.paths import Lake
+from include.pipelines.registry import load_pipeline
+from include.report.run_page import RunView, Task
+from include.report.runs_page import SHOWN_RUNS, AirflowStates
+from include.stages.airflow_run import least_known
+from include.stages.failure import row_of_run
+from include.stages.run_context import RunContext
+from include.stages.work_files import WorkFiles
+
+
+def states_in_airflow(session: Any, pipelines: Sequence[str]) -> AirflowStates:
+    """The newest runs of some DAGs."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    columns = (DagRun.dag_id, DagRun.run_id, DagRun.state, DagRun.run_after)
+    newest = select(*columns).where(DagRun.dag_id.in_(pipelines)).order_by(DagRun.run_after.desc()).limit(SHOWN_RUNS)
+    return {(dag_id, run_id): (str(state), due) for dag_id, run_id, state, due in session.execute(newest)}
+
+
+def dag_run_of(session: Any, dag_id: str, run_id: str) -> Any:
+    """Airflow's record of a run, None when there is none."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    return session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
+
+
+def context_of(session: Any, dag_run: Any) -> RunContext:
+    """The run as `extract` settled it, else what is known of it.
+
+    Raises:
+        ConfigurationError: the pipeline's folder is wrong.
+    """
+    from airflow.models.xcom import XComModel
+
+    query = XComModel.get_many(
+        run_id=dag_run.run_id, dag_ids=dag_run.dag_id, task_ids="extract", key="return_value", limit=1
+    )
+    found = session.scalars(query).first()
+    if found is not None:
+        return RunContext.from_dict(XComModel.deserialize_value(found))
+    return least_known(load_pipeline(dag_run.dag_id), dag_run, dag_run.conf or {})
+
+
+def tasks_of(session: Any, dag_run: Any) -> list[Task]:
+    """The task instances of a run."""
+    from airflow.models.taskinstance import TaskInstance as Instance
+    from sqlalchemy import select
+
+    columns = (Instance.task_id, Instance.state, Instance.start_date, Instance.end_date)
+    query = select(*columns).where(Instance.dag_id == dag_run.dag_id, Instance.run_id == dag_run.run_id)
+    return [Task(stage, str(state or "waiting"), began, ended) for stage, state, began, ended in session.execute(query)]
+
+
+def view_of(lake: Lake, dag_run: Any, run: RunContext, tasks: Sequence[Task]) -> RunView:
+    """The run's page as of now."""
+    row, work, began = row_of_run(lake, run), WorkFiles(lake, run), dag_run.start_date
+    # A row from before the run was cleared says nothing of this try.
+    is_current = row is not None and began is not None and (row["finished_at"] or row["started_at"]) >= began
+    docs = lake.fs.glob(lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".data_docs/*.html"))
+    return RunView(
+        title=title_of(dag_run.dag_id),
+        run_id=dag_run.run_id,
+        state=str(dag_run.state),
+        row=row if is_current else None,
+        is_published=row is not None and row["state"] == "success",
+        tasks=tasks,
+        shards=_shards(lake, work),
+        texts=_texts(lake, work),
+        report=f"{run.run_key}.html" if lake.fs.exists(report_path(lake, run)) else None,
+        data_docs={path.rpartition("/")[2].removesuffix(".html"): "/".join(path.split("/")[-2:]) for path in docs},
+    )
+
+
+def title_of(pipeline: str) -> str:
+    """What people call a pipeline, its name where its folder is wrong."""
+    try:
+        return load_pipeline(pipeline).title
+    except ConfigurationError:
+        return pipeline
+
+
+def report_path(lake: Lake, run: RunContext) -> str:
+    """Where a run's report lies."""
+    return lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
+
+
+def _shards(lake: Lake, work: WorkFiles) -> dict[int, dict[str, Any]]:
+    paths = lake.fs.glob(work.path("progress", "*.json"))
+    found = lake.fs.cat(paths, on_error="omit") if paths else {}
+    shards = {}
+    for path, content in found.items():
+        try:
+            shards[int(path.rpartition("/")[2].removesuffix(".json"))] = json.loads(content)
+        except ValueError:
+            # Just being written: the next look sees it.
+            continue
+    return dict(sorted(shards.items()))
+
+
+def _texts(lake: Lake, work: WorkFiles) -> int | None:
+    path = work.path("plan.json")
+    return json.loads(lake.fs.cat_file(path))["asked"] if lake.fs.exists(path) else None

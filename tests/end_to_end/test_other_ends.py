@@ -1,0 +1,137 @@
+"""Every way in which a run ends other than well has its row, its sentence, its page and its message."""
+
+import re
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.conftest import Workbench
+from tests.fault_server.plan import Plan, Rule
+from tests.stages.running import tickets
+
+pytestmark = pytest.mark.slow
+
+WRONG = {"since": "2026-11-10T00:00:00+00:00", "until": "2026-11-01T00:00:00+00:00"}
+SLOW = Plan(rules=(Rule(fault="latency", settings={"seconds": 60}, calls=(3, 100_000)),))
+
+
+def states(page: str) -> dict[str, str]:
+    """State by run id, as the page of all runs shows it."""
+    rows = re.findall(r"<code>([^<]*)</code></a>.*?<span class=\"(?:bad|good|warn)\">(\w+)</span></td>", page)
+    return dict(rows)
+
+
+def reason(workbench: Workbench, run_id: str) -> Any:
+    """The sentence of a run's row."""
+    return workbench.row(run_id)["reason"]
+
+
+def test_a_setting_that_is_wrong_ends_with_its_sentence_everywhere(workbench: Workbench) -> None:
+    workbench.write_source(tickets(5))
+    assert workbench.run("manual__backwards", **WRONG) == "failed"
+    assert workbench.row("manual__backwards")["state"] == "failed"
+    said = reason(workbench, "manual__backwards")
+    assert "is not before" in said
+    assert workbench.log("manual__backwards", "extract")[-1] == said
+    status, page = workbench.page("reports/support_tickets/manual__backwards")
+    assert status == 200
+    assert "FAILED in extract" in page and "is not before" in page and "clear `extract`" in page
+    assert states(workbench.page("runs")[1])["manual__backwards"] == "failed"
+    workbench.wait_for(lambda: workbench.mailbox.subjects("is not before"), seconds=60)
+    assert len(workbench.mailbox.subjects("is not before")) == 1
+
+
+def test_a_report_opens_with_its_data_docs_and_back(workbench: Workbench) -> None:
+    workbench.server.set_plan(Plan())
+    assert workbench.run("manual__read", limit=3) == "success"
+    status, page = workbench.page("reports/support_tickets/manual__read")
+    assert status == 200 and "What customers say" in page
+    docs = re.findall(r'href="([^"]*data_docs/[^"]*)"', page)
+    assert docs
+    for href in docs:
+        status, docs_page = workbench.page(f"reports/support_tickets/{href}")
+        assert status == 200
+        assert not re.search(r"(?:src|href)=\"?(?:https?:)?//", docs_page)
+        (back,) = re.findall(r'href="\.\./([^"]*)"', docs_page)
+        assert "What customers say" in workbench.page(f"reports/support_tickets/{back}")[1]
+
+
+def test_clearing_one_task_of_a_published_run_fails_at_once_and_says_from_where_to_clear(workbench: Workbench) -> None:
+    workbench.clear("manual__read", ["infer", 0], downstream=True)
+    assert workbench.wait("manual__read") == "failed"
+    (infer,) = [task for task in workbench.api.tasks("support_tickets", "manual__read") if task["task_id"] == "infer"]
+    assert (infer["state"], infer["try_number"]) == ("failed", 2)
+    assert "from `extract` on" in workbench.log("manual__read", "infer", 0)[-1]
+    row = workbench.row("manual__read")
+    assert (row["state"], row["published"]) == ("success", 3)
+    assert "from `extract` on" in row["reason"]
+    assert states(workbench.page("runs")[1])["manual__read"] == "failed"
+    _, page = workbench.page("reports/support_tickets/manual__read")
+    assert "FAILED in infer" in page and "not a task alone" in page and "The report of what it published" in page
+
+
+def test_a_run_that_a_person_marks_is_shown_as_what_it_is(workbench: Workbench) -> None:
+    workbench.mark_run("manual__read", "success")
+    workbench.mark_run("manual__read", "failed")
+    assert "A person marked the run as failed after it was published" in reason(workbench, "manual__read")
+    workbench.mark_run("manual__backwards", "success")
+    assert "A person marked the run as success before it had published" in reason(workbench, "manual__backwards")
+    shown = states(workbench.page("runs")[1])
+    assert (shown["manual__read"], shown["manual__backwards"]) == ("failed", "failed")
+    assert "marked the run as success" in workbench.page("reports/support_tickets/manual__backwards")[1]
+
+
+def test_a_run_that_takes_too_long_has_a_page_while_it_runs_and_a_sentence_when_it_is_stopped(
+    workbench: Workbench,
+) -> None:
+    workbench.server.set_plan(SLOW)
+    workbench.write_source(tickets(20, start=9_000))
+    workbench.trigger("manual__long")
+    workbench.wait_for(lambda: workbench.answers_kept("manual__long"))
+    status, page = workbench.page("reports/support_tickets/manual__long")
+    assert status == 200
+    assert "running in infer" in page and "of 20 texts" in page and 'http-equiv="refresh"' in page
+    assert states(workbench.page("runs")[1])["manual__long"] == "running"
+    with closing(sqlite3.connect(workbench.home / "airflow.db", timeout=60)) as database:
+        database.execute("UPDATE dag_run SET start_date = datetime('now', '-11 hours') WHERE run_id = 'manual__long'")
+        database.commit()
+    assert workbench.wait("manual__long") == "failed"
+    workbench.wait_for(lambda: workbench.mailbox.subjects("dagrun_timeout"), seconds=120)
+    row = workbench.row("manual__long")
+    assert (row["state"], row["extracted"], row["skipped"]) == ("failed", 20, 20)
+    assert "stopped in `infer`" in row["reason"]
+    assert row["cost_usd"] > 0
+    _, page = workbench.page("reports/support_tickets/manual__long")
+    assert "dagrun_timeout" in page and 'http-equiv="refresh"' not in page
+    workbench.server.set_plan(Plan())
+
+
+def test_a_trial_is_marked_and_not_sent(workbench: Workbench) -> None:
+    sent = len(workbench.mailbox.messages)
+    workbench.write_source(tickets(3, start=9_500))
+    assert workbench.run("manual__tried", prompt_version="v2", limit=3) == "success"
+    assert len(workbench.mailbox.messages) == sent
+    mark = "Trial of v2 on "
+    assert mark in workbench.page("reports/support_tickets/manual__tried")[1]
+    assert mark in workbench.page("runs")[1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "reports/support_tickets/manual__never",
+        "reports/no_such_dag/manual__read",
+        "reports/support_tickets/nothing.html",
+        "reports/support_tickets/..%2f..%2fruns",
+        "reports/support_tickets/x.data_docs/..%2f..%2fsecret.html",
+        "reports/support_tickets/x.data_docs/%2e%2e",
+        "reports/support_tickets/x/y.html",
+        "nothing/here",
+    ],
+)
+def test_what_is_not_there_is_a_page_too(workbench: Workbench, path: str) -> None:
+    status, page = workbench.page(path)
+    assert status == 404
+    assert "Nothing to show here" in page
