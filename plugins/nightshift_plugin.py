@@ -91,11 +91,10 @@ def _file(dag_id: str, path: str, name: str | None = None) -> bytes:
     lake = _lake()
     if not FILE.match(name or path) or not path.endswith(".html"):
         raise HTTPException(404, f"There is no page {path}.")
-    found = lake.fs.glob(f"{lake.table('reports', dag_id)}/*/{path}")
-    if not found:
-        raise HTTPException(404, f"There is no page {path} of {dag_id}.")
-    page: bytes = lake.fs.cat_file(found[0])
-    return page
+    for found in lake.find(lake.table("reports", dag_id), f"*/{path}"):
+        page: bytes = lake.fs.cat_file(found)
+        return page
+    raise HTTPException(404, f"There is no page {path} of {dag_id}.")
 
 
 def _page(page: str | bytes, status: int = 200) -> HTMLResponse:
@@ -112,7 +111,8 @@ def _lake() -> Any:
     from include.lake.paths import open_lake
     from include.settings import lake_uri
 
-    return open_lake(lake_uri())
+    # Nobody waits for minutes in front of a page.
+    return open_lake(lake_uri()).hurried
 
 
 class MarkedByHand:

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
-from include.errors import ConfigurationError, StopRun
+from include.errors import ConfigurationError, NightshiftError, StopRun
 from include.llm.endpoint import SHORTEST_SECRET, Endpoint, resolve_endpoint
 from include.pipelines.definition import Pipeline
 from include.stages.endpoint_connection import connection_key_and_url
@@ -78,7 +78,7 @@ def least_known(pipeline: Pipeline, dag_run: Any, form: Mapping[str, Any]) -> Ru
     """
     try:
         endpoint = endpoint_of_deployment()
-    except ConfigurationError:
+    except NightshiftError:
         endpoint = Endpoint("", "", is_demo=False)
     environ = {name: value for name, value in os.environ.items() if name == "NIGHTSHIFT_MODEL"}
     bare = {name: form.get(name) for name in ("model", "prompt_version", "promote", "dry_run")}

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from include.errors import ConfigurationError
@@ -13,6 +15,9 @@ from include.stages.airflow_run import least_known
 from include.stages.failure import row_of_run
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
+
+# Progress files that are read at once, so that a page of many shards on object storage takes a second.
+READERS = 16
 
 
 def states_in_airflow(session: Any, pipelines: Sequence[str]) -> AirflowStates:
@@ -65,7 +70,7 @@ def view_of(lake: Lake, dag_run: Any, run: RunContext, tasks: Sequence[Task]) ->
     row, work, began = row_of_run(lake, run), WorkFiles(lake, run), dag_run.start_date
     # A row from before the run was cleared says nothing of this try.
     is_current = row is not None and began is not None and (row["finished_at"] or row["started_at"]) >= began
-    docs = lake.fs.glob(lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".data_docs/*.html"))
+    docs = lake.find(report_path(lake, run).rpartition("/")[0], f"{run.run_key}.data_docs/*.html")
     return RunView(
         title=title_of(dag_run.dag_id),
         run_id=dag_run.run_id,
@@ -94,18 +99,23 @@ def report_path(lake: Lake, run: RunContext) -> str:
 
 
 def _shards(lake: Lake, work: WorkFiles) -> dict[int, dict[str, Any]]:
-    paths = lake.fs.glob(work.path("progress", "*.json"))
-    found = lake.fs.cat(paths, on_error="omit") if paths else {}
-    shards = {}
-    for path, content in found.items():
-        try:
-            shards[int(path.rpartition("/")[2].removesuffix(".json"))] = json.loads(content)
-        except ValueError:
-            # Just being written: the next look sees it.
-            continue
-    return dict(sorted(shards.items()))
+    numbers = sorted(
+        int(name) for path in lake.find(work.path("progress"), "*.json") if (name := Path(path).stem).isdigit()
+    )
+    with ThreadPoolExecutor(READERS) as readers:
+        found = zip(numbers, readers.map(lambda number: _json(lake, work.progress(number)), numbers), strict=True)
+        return {number: progress for number, progress in found if progress is not None}
 
 
 def _texts(lake: Lake, work: WorkFiles) -> int | None:
-    path = work.path("plan.json")
-    return json.loads(lake.fs.cat_file(path))["asked"] if lake.fs.exists(path) else None
+    plan = _json(lake, work.path("plan.json"))
+    return None if plan is None else int(plan["asked"])
+
+
+def _json(lake: Lake, path: str) -> dict[str, Any] | None:
+    try:
+        document: dict[str, Any] = json.loads(lake.fs.cat_file(path))
+    except (FileNotFoundError, ValueError):
+        # Not there yet, published and swept away, or just being written: the next look sees more.
+        return None
+    return document

@@ -94,14 +94,18 @@ def test_the_list_marks_what_is_no_night_says_why_it_failed_and_leads_to_each_ru
 def test_a_lake_of_before_has_its_list(lake: Lake) -> None:
     schema = pa.schema([field for field in RUNS_SCHEMA if field.name not in ("purpose", "reason")])
     old = {name: value for name, value in row("old").items() if name in schema.names}
-    write_table(lake, lake.run_file("runs", "support_tickets", BEGAN.date(), "old"), pa.Table.from_pylist([old], schema))
+    write_table(
+        lake, lake.run_file("runs", "support_tickets", BEGAN.date(), "old"), pa.Table.from_pylist([old], schema)
+    )
     assert states(runs_page(lake)) == {"old": "success"}
 
 
 def tasks(**of_stage: str) -> list[Task]:
     """Task instances, `infer="success failed"` are two."""
     return [
-        Task(stage, state, BEGAN, BEGAN + timedelta(minutes=1)) for stage, all_ in of_stage.items() for state in all_.split()
+        Task(stage, state, BEGAN, BEGAN + timedelta(minutes=1))
+        for stage, all_ in of_stage.items()
+        for state in all_.split()
     ]
 
 
@@ -111,8 +115,16 @@ def tasks(**of_stage: str) -> list[Task]:
         (tasks(extract="failed"), "extract", "clear `extract`"),
         (tasks(extract="success", plan="failed", infer="upstream_failed"), "plan", "nothing was spent"),
         (tasks(extract="success", plan="success", infer="success failed success"), "infer", "failed `infer` tasks"),
-        (tasks(extract="success", plan="success", infer="success", validate="failed"), "validate", "Nothing was published"),
-        (tasks(extract="success", plan="success", infer="skipped", validate="skipped"), "infer", "failed `infer` tasks"),
+        (
+            tasks(extract="success", plan="success", infer="success", validate="failed"),
+            "validate",
+            "Nothing was published",
+        ),
+        (
+            tasks(extract="success", plan="success", infer="skipped", validate="skipped"),
+            "infer",
+            "failed `infer` tasks",
+        ),
     ],
 )
 def test_a_failed_run_says_where_why_and_what_is_safe(found: list[Task], stage: str, advice: str) -> None:

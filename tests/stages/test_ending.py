@@ -116,17 +116,22 @@ def test_the_sentence_is_the_last_line_of_the_log_and_no_traceback_is_below_it(
     deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    with pytest.raises(AirflowFailException) as raised, failing_fast():
-        try:
-            raise OSError("connection refused")
-        except OSError as cause:
-            raise EndpointUnusable("The endpoint is away. Check OPENAI_BASE_URL.") from cause
+    with pytest.raises(AirflowFailException) as raised:
+        _task_whose_endpoint_is_away()
     # What Airflow prints of it is one exception, not a chain of three.
     assert raised.value.__suppress_context__ and raised.value.__cause__ is None
     assert any(record.levelname == "DEBUG" and record.exc_info for record in caplog.records)
     end_task(deployment.lake, Callback(exception=raised.value).context())
     assert caplog.messages[-1] == "The endpoint is away. Check OPENAI_BASE_URL."
     assert caplog.messages[-2] == "::endgroup::"
+
+
+@failing_fast()
+def _task_whose_endpoint_is_away() -> None:
+    try:
+        raise OSError("connection refused")
+    except OSError as cause:
+        raise EndpointUnusable("The endpoint is away. Check OPENAI_BASE_URL.") from cause
 
 
 @pytest.mark.parametrize(
@@ -182,9 +187,7 @@ def _finish(result: Any) -> None:
         result.send(None)
 
 
-@pytest.mark.parametrize(
-    ("reason", "says"), [("timed_out", "dagrun_timeout"), ("task_failure", "ended from outside")]
-)
+@pytest.mark.parametrize(("reason", "says"), [("timed_out", "dagrun_timeout"), ("task_failure", "ended from outside")])
 def test_a_run_that_no_task_could_end_has_its_row_and_people_are_told_once(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, reason: str, says: str
 ) -> None:
