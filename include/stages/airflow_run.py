@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.log import mask_secret
 
 from include.errors import ConfigurationError, NightshiftError, StopRun
-from include.llm.endpoint import SHORTEST_SECRET, Endpoint, resolve_endpoint
+from include.llm.endpoint import OPENAI_BASE_URL, SHORTEST_SECRET, Endpoint, resolve_endpoint
 from include.pipelines.definition import Pipeline
 from include.stages.endpoint_connection import connection_key_and_url
 from include.stages.run_context import TRIGGERS, RunContext, settle_run
@@ -79,16 +79,19 @@ def least_known(pipeline: Pipeline, dag_run: Any, form: Mapping[str, Any]) -> Ru
     try:
         endpoint = endpoint_of_deployment()
     except NightshiftError:
-        endpoint = Endpoint("", "", is_demo=False)
+        endpoint = Endpoint(OPENAI_BASE_URL, None, is_demo=False)
     environ = {name: value for name, value in os.environ.items() if name == "NIGHTSHIFT_MODEL"}
     bare = {name: form.get(name) for name in ("model", "prompt_version", "promote", "dry_run")}
     newest = replace(pipeline, prompt_version=[pipeline.prompt_version, *pipeline.prompt_versions()][-1])
-    for kept in (form, bare):
+    for known, kept in ((pipeline, form), (pipeline, bare), (newest, {})):
         try:
-            return _settle(pipeline, endpoint, dag_run, kept, environ)
-        except ConfigurationError:
-            continue
-    return _settle(newest, endpoint, dag_run, {}, environ)
+            run = _settle(known, endpoint, dag_run, kept, environ)
+        except ConfigurationError as error:
+            wrong = error
+        else:
+            # Whoever it was meant for has not been asked.
+            return replace(run, endpoint=None)
+    raise wrong
 
 
 def _settle(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +81,18 @@ def test_no_topic_breaks_a_subject(mail: Mailbox) -> None:
     assert send(headline(outcome(published)), "<h1>The page</h1>") == ["email"]
     assert len(mail.messages[0]["Subject"]) <= 200
     assert mail.messages[0]["Bcc"] is None
+
+
+def test_the_connection_that_the_readme_shows_works(mail: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    connection = json.loads(readme.split("```json\n")[1].split("```")[0])
+    # The test's server has neither a certificate nor accounts.
+    connection |= {"host": HOST, "port": mail.port, "password": None}
+    connection["extra"]["disable_tls"] = True
+    monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(connection))
+    assert send(NEWS, "<h1>The page</h1>") == ["email"]
+    (message,) = mail.messages
+    assert (message["From"], message["To"]) == (connection["extra"]["from_email"], connection["extra"]["report_to"])
 
 
 def test_without_a_connection_nothing_is_sent_and_nothing_fails() -> None:
