@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from include.errors import Quarantine, RetryLater, StopRun
+from include.errors import ConfigurationError, NightshiftError, Quarantine, RetryLater, StopRun
 from include.limits.purse import Purse
 from include.llm.answering import Chain, Effort
 from include.llm.ledger import LedgerEntry, LedgerWriter, Service
@@ -66,38 +67,57 @@ class FanOut:
     service: Service = field(default_factory=Service)
     now: Callable[[], datetime] = _utc_now
 
+    def __post_init__(self) -> None:
+        self._stopped: list[NightshiftError] = []
+        self._ledger_trouble: NightshiftError | None = None
+        self._look_at_ledger = asyncio.Event()
+
     async def run(self, texts: Iterable[Text]) -> None:
         """Answer all texts; every outcome is in the ledger when this returns, unless the budget is used up.
 
         Paid calls are never cancelled by another's failure: after the first one that ends the shard no text is
-        begun, and what is in flight is finished and kept.
+        begun, and what is in flight is finished and kept. While the ledger cannot be written no call is sent once so
+        many outcomes wait in memory, and at the end it is tried until the storage's patience is over.
 
         Raises:
-            StopRun, RetryLater: the first one that any text met.
+            StopRun, RetryLater, ConfigurationError: the first one that any text, or the ledger, met.
         """
         iterator = iter(texts)
-        stopped: list[StopRun | RetryLater] = []
-        ticker = asyncio.create_task(self._tick())
+        background = [asyncio.create_task(each()) for each in (self._keep, self._tick, self._show)]
+        phase = "failed"
         try:
             async with asyncio.TaskGroup() as workers:
 
                 def start_worker() -> None:
-                    workers.create_task(self._work(iterator, stopped))
+                    workers.create_task(self._work(iterator))
 
                 self.caller.places.open(self.in_flight, start_worker)
+            await self._keep_rest()
+            phase = "failed" if self._stopped else "done"
         finally:
-            ticker.cancel()
+            for task in background:
+                task.cancel()
             if self.purse is not None:
                 await self.purse.close()
-            self.reporter.tick(final=True)
-        if stopped:
-            raise stopped[0]
+            self._take_stock()
+            await asyncio.to_thread(self.reporter.finish, phase)
+        if self._stopped:
+            raise self._stopped[0]
 
-    async def _work(self, texts: Iterator[Text], stopped: list[StopRun | RetryLater]) -> None:
+    def _stop(self, error: NightshiftError) -> None:
+        self._stopped.append(error)
+        self.caller.end()
+
+    def _next(self, texts: Iterator[Text]) -> Text | None:
+        try:
+            return None if self._stopped else next(texts, None)
+        except NightshiftError as error:
+            self._stop(error)
+            return None
+
+    async def _work(self, texts: Iterator[Text]) -> None:
         places = self.caller.places
-        for text in texts:
-            if stopped:
-                break
+        while (text := self._next(texts)) is not None:
             if text.key in self.done:
                 continue
             reserved = await self._reserve(text)
@@ -105,15 +125,14 @@ class FanOut:
                 break
             effort = Effort()
             try:
-                if stopped:
-                    raise stopped[0]
+                if self._stopped:
+                    raise self._stopped[0]
                 entry = await self._answer(text, effort)
-            except (StopRun, RetryLater) as error:
-                stopped.append(error)
-                self.caller.end()
+            except (StopRun, RetryLater, ConfigurationError) as error:
+                self._stop(error)
                 self._write_off(text, effort, reserved)
                 break
-            self.ledger.append(entry)
+            self._append(entry)
             self.progress.count(entry)
             if self.purse is not None:
                 self.purse.settle(reserved, entry.cost_usd or 0.0)
@@ -151,13 +170,20 @@ class FanOut:
         """Keep what was asked and paid for a text that gets no outcome now."""
         entry = self._entry(text.key, effort.last_step or effort, None, None, is_unusable=True)
         if entry.requests:
-            self.ledger.append(entry)
+            self._append(entry)
             self.progress.count(entry)
         if self.purse is not None:
             self.purse.settle(reserved, entry.cost_usd or 0.0)
 
     def _remember(self, key: str, notes: dict[str, Any], effort: Effort) -> None:
-        self.ledger.append(self._entry(key, effort, notes, None, is_notes=True))
+        self._append(self._entry(key, effort, notes, None, is_notes=True))
+
+    def _append(self, entry: LedgerEntry) -> None:
+        self.ledger.append(entry)
+        if self.ledger.is_full:
+            self.caller.hold()
+        if self.ledger.is_due:
+            self._look_at_ledger.set()
 
     def _entry(
         self,
@@ -192,15 +218,56 @@ class FanOut:
         """Whether the budget is used up, so that the texts left are for a later run."""
         return self.purse is not None and self.purse.is_empty
 
-    async def _tick(self) -> None:
+    async def _keep(self) -> None:
+        """Write the ledger whenever it is due."""
         while True:
-            self.progress.pause_seconds = self.caller.pause_seconds
-            self.progress.in_flight = self.caller.meter.in_flight
-            # Files in object storage take their time; calls go on meanwhile.
-            await asyncio.to_thread(self.reporter.tick)
             if self.ledger.is_due:
-                try:
-                    await asyncio.to_thread(self.ledger.flush)
-                except RetryLater as error:
-                    log.warning("%s It is tried again.", error)
+                await self._flush()
+            if not self.ledger.is_full:
+                self.caller.go_on()
+            self._look_at_ledger.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look_at_ledger.wait(), self.ledger.look_seconds)
+
+    async def _keep_rest(self) -> None:
+        """Write what is left, with the storage's patience."""
+        while self.ledger.waiting:
+            await self._flush()
+            if self.ledger.has_failed or isinstance(self._ledger_trouble, ConfigurationError):
+                return
+            if self.ledger.waiting:
+                await asyncio.sleep(self.ledger.look_seconds)
+
+    async def _flush(self) -> None:
+        try:
+            # Files in object storage take their time; calls go on meanwhile.
+            await asyncio.to_thread(self.ledger.flush)
+        except (RetryLater, ConfigurationError) as error:
+            if self._ledger_trouble is None:
+                log.warning("%s It is tried again.", error)
+            self._ledger_trouble = error
+            if self.ledger.has_failed or isinstance(error, ConfigurationError):
+                self._stop(error)
+        else:
+            if self._ledger_trouble is not None:
+                log.info("the ledger is written again")
+            self._ledger_trouble = None
+
+    async def _tick(self) -> None:
+        """Say in the log how far the shard is, whatever the storage does."""
+        while True:
+            self._take_stock()
+            self.reporter.log_line()
             await asyncio.sleep(self.ledger.look_seconds)
+
+    async def _show(self) -> None:
+        """Keep the shard's file up to date."""
+        while True:
+            await asyncio.to_thread(self.reporter.write_file)
+            await asyncio.sleep(self.ledger.look_seconds)
+
+    def _take_stock(self) -> None:
+        trouble = None if self._ledger_trouble is None else str(self._ledger_trouble)
+        self.progress.show(
+            self.caller.meter, self.caller.pause_seconds, self.ledger.waiting, trouble, self.caller.is_held
+        )

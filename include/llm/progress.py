@@ -1,30 +1,63 @@
-"""What a running shard shows: a line in its task's log, and a small file that `make run` reads."""
+"""What a running shard shows: a line in its task's log, and a small file that `make run` and the pages read."""
 
 import json
 import logging
+import math
+import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from include.lake.paths import Lake
+from include.lake.write import write_bytes
+from include.llm.call_meter import CallMeter
 from include.llm.ledger import LedgerEntry
 
 log = logging.getLogger(__name__)
 
-FILE_EVERY_SECONDS = 2.0
+# Object storage charges for each write.
+FILE_EVERY_SECONDS, FILE_EVERY_SECONDS_REMOTE = 2.0, 5.0
 LOG_EVERY_SECONDS = 5.0
+RATE_SECONDS = 60.0
 
 
 @dataclass
 class ShardProgress:
-    """Counts of one shard so far. `cost_usd` is None when the price is unknown."""
+    """Counts of one shard so far; the fields are those of its file.
+
+    Args:
+        total: texts of the shard.
+        attempt: number of the task's try.
+        phase: `waiting` for the first answer, `asking`, `paused` by the provider or by the storage, `done`, `failed`.
+        in_flight: calls that are sent and not answered.
+        waiting_for_permit: calls that the rate limit holds back.
+        waiting_to_retry: calls that failed and are sent again after a while.
+        unwritten: outcomes that are in memory only, until the ledger takes them.
+        rate_60s: outcomes a second in the last minute.
+        rate_limited_60s, failures_60s: 429s, and other calls without an answer, of the last minute.
+        last_error: the last of these in one sentence, or why the ledger cannot be written.
+        paused_until: ISO time, UTC; null while nobody has to wait for it.
+        cost_usd: None when the price is unknown.
+        seconds_left_low, seconds_left_high: from what the last minute did; null when it did nothing.
+    """
 
     shard: int
-    records: int
+    total: int
+    attempt: int = 1
+    phase: str = "waiting"
     done: int = 0
     failed: int = 0
     in_flight: int = 0
+    waiting_for_permit: int = 0
+    waiting_to_retry: int = 0
+    unwritten: int = 0
+    rate_60s: float = 0.0
+    rate_limited_60s: int = 0
+    failures_60s: int = 0
+    last_error: str | None = None
+    paused_until: str | None = None
     requests: int = 0
     retries: int = 0
     rate_limited: int = 0
@@ -32,8 +65,8 @@ class ShardProgress:
     cached_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float | None = 0.0
-    records_per_second: float = 0.0
-    pause_seconds: float = 0.0
+    seconds_left_low: float | None = None
+    seconds_left_high: float | None = None
     updated_at: str = ""
 
     def count(self, entry: LedgerEntry) -> None:
@@ -49,6 +82,41 @@ class ShardProgress:
         if self.cost_usd is not None:
             self.cost_usd = None if entry.cost_usd is None else self.cost_usd + entry.cost_usd
 
+    def show(
+        self, meter: CallMeter, pause_seconds: float, unwritten: int, ledger_trouble: str | None, is_held: bool
+    ) -> None:
+        """Take in what the calls and the ledger are doing at this moment.
+
+        Args:
+            pause_seconds: how long the provider lets nobody go.
+            unwritten: outcomes in memory only.
+            ledger_trouble: why the ledger cannot be written; None while it can.
+            is_held: whether no call is sent because so much is in memory only.
+        """
+        self.in_flight, self.waiting_for_permit = meter.in_flight, meter.waiting_for_permit
+        self.waiting_to_retry = meter.waiting_to_retry
+        self.rate_limited_60s, self.failures_60s = meter.rate_limited_60s, meter.failures_60s
+        self.unwritten, self.last_error = unwritten, ledger_trouble or meter.last_error
+        is_paused = pause_seconds >= 1
+        now = datetime.now(UTC)
+        self.paused_until = (now + timedelta(seconds=pause_seconds)).isoformat() if is_paused else None
+        if is_paused or is_held:
+            self.phase = "paused"
+        elif self.phase != "waiting" or self.in_flight:
+            self.phase = "asking"
+
+
+def earlier_attempts(lake: Lake, path: str) -> int:
+    """How often a shard was tried before, from the file that the last try left.
+
+    Raises:
+        RetryLater: the lake cannot be read.
+    """
+    try:
+        return int(json.loads(lake.fs.cat_file(path))["attempt"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return 0
+
 
 class ProgressReporter:
     """Writes a shard's progress now and then; called often, it mostly does nothing.
@@ -61,32 +129,81 @@ class ProgressReporter:
     def __init__(
         self, lake: Lake, path: str, progress: ShardProgress, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._lake, self._path, self._progress, self._clock = lake, path, progress, clock
-        self._started = clock()
-        self._resumed_at = progress.done
+        self._lake, self._path, self._progress, self._clock = lake.hurried, path, progress, clock
+        self._file_every = FILE_EVERY_SECONDS if lake.is_local else FILE_EVERY_SECONDS_REMOTE
+        # (time, outcomes by then), a minute back.
+        self._samples = deque([(clock(), progress.done)])
         self._filed_at = self._logged_at = float("-inf")
+        self._is_lost = False
+        # One file at a time: a slow one must not replace the last one.
+        self._writing = threading.Lock()
 
-    def tick(self, final: bool = False) -> None:
-        """Write the file and the log line if it is time, or if this is the end."""
-        now, progress = self._clock(), self._progress
-        elapsed = max(now - self._started, 1e-9)
-        progress.records_per_second = round((progress.done - self._resumed_at) / elapsed, 2)
-        if final or now - self._filed_at >= FILE_EVERY_SECONDS:
-            self._filed_at = now
-            progress.updated_at = datetime.now(UTC).isoformat()
-            self._lake.fs.makedirs(self._path.rpartition("/")[0], exist_ok=True)
-            self._lake.fs.pipe_file(self._path, json.dumps(asdict(progress)).encode())
+    def log_line(self, final: bool = False) -> None:
+        """Log a line if it is time, or if this is the end."""
+        now = self._clock()
+        self._measure(now)
         if final or now - self._logged_at >= LOG_EVERY_SECONDS:
             self._logged_at = now
-            log.info("shard %d: %s", progress.shard, self._line())
+            log.info("shard %d: %s", self._progress.shard, self._line())
+
+    def write_file(self, final: bool = False) -> None:
+        """Write the file if it is time, or if this is the end. A file that cannot be written ends nothing."""
+        with self._writing:
+            if not final and (self._clock() - self._filed_at < self._file_every or self._progress.phase in _ENDED):
+                return
+            self._filed_at = self._clock()
+            self._progress.updated_at = datetime.now(UTC).isoformat()
+            try:
+                write_bytes(self._lake, self._path, json.dumps(asdict(self._progress)).encode())
+                self._is_lost = False
+            except Exception as error:  # whatever it is, paid calls go on
+                if not self._is_lost:
+                    log.warning("The progress of shard %d cannot be shown: %s", self._progress.shard, error)
+                self._is_lost = True
+
+    def finish(self, phase: str) -> None:
+        """Show the end of the shard.
+
+        Args:
+            phase: `done` or `failed`.
+        """
+        self._progress.phase = phase
+        self.log_line(final=True)
+        self.write_file(final=True)
+
+    def _measure(self, now: float) -> None:
+        progress = self._progress
+        self._samples.append((now, progress.done))
+        while self._samples[1][0] <= now - RATE_SECONDS:
+            self._samples.popleft()
+        began, before = self._samples[0]
+        outcomes, seconds = progress.done - before, max(now - began, 1e-9)
+        progress.rate_60s = round(outcomes / seconds, 2)
+        # Two standard deviations of a count, and at least a tenth, because the pace changes too.
+        margin = max(2 * math.sqrt(outcomes), outcomes / 10)
+        left = (progress.total - progress.done) * seconds
+        progress.seconds_left_low = round(left / (outcomes + margin), 1) if outcomes else None
+        progress.seconds_left_high = round(left / (outcomes - margin), 1) if outcomes > margin else None
 
     def _line(self) -> str:
         p = self._progress
-        left = (p.records - p.done) / p.records_per_second if p.records_per_second else None
-        return (
-            f"{p.done} of {p.records} done ({p.failed} failed), {p.in_flight} in flight, {p.records_per_second:g}/s, "
-            f"{p.rate_limited} x 429, {p.retries} retries, {p.prompt_tokens + p.completion_tokens:,} tokens, "
-            f"{'cost unknown' if p.cost_usd is None else f'{p.cost_usd:.4f} USD'}, "
-            f"{'time left unknown' if left is None else f'{left:.0f} s left'}"
-            f"{f', the provider asks to wait {p.pause_seconds:.0f} s' if p.pause_seconds >= 1 else ''}"
-        )
+        low, high = p.seconds_left_low, p.seconds_left_high
+        left = "time left unknown" if low is None else f"{low:.0f} s left or more"
+        parts = [
+            f"{p.done} of {p.total} done ({p.failed} failed)",
+            f"{p.in_flight} in flight",
+            f"{p.waiting_for_permit} wait for the rate limit" if p.waiting_for_permit else "",
+            f"{p.waiting_to_retry} wait to be asked again" if p.waiting_to_retry else "",
+            f"{p.rate_60s:g}/s",
+            f"in the last minute {p.rate_limited_60s} x 429 and {p.failures_60s} failures",
+            f"{p.prompt_tokens + p.completion_tokens:,} tokens",
+            "cost unknown" if p.cost_usd is None else f"{p.cost_usd:.4f} USD",
+            left if low is None or high is None else f"{low:.0f} to {high:.0f} s left",
+            f"the provider lets nobody go until {p.paused_until[:19]}Z" if p.paused_until else "",
+            f"waits for the ledger, {p.unwritten} outcomes are in memory only" if p.unwritten and p.last_error else "",
+            f"last error: {p.last_error}" if p.last_error else "",
+        ]
+        return ", ".join(part for part in parts if part)
+
+
+_ENDED = ("done", "failed")

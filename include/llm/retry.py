@@ -79,6 +79,8 @@ class Caller:
         self._last_answer = clock()
         self._failing = 0.0
         self._ended = False
+        self._may_send = asyncio.Event()
+        self._may_send.set()
         self.places = Places(sleep)
         self.meter = CallMeter(rate_limited=LastMinute(clock), failures=LastMinute(clock))
         self.witness = Witness(self._ask_probe, client.endpoint, clock)
@@ -116,6 +118,21 @@ class Caller:
         """The shard ends: calls that failed are not repeated any more, and those that wait are given up."""
         self._ended = True
         self.places.close()
+        self._may_send.set()
+
+    def hold(self) -> None:
+        """No call is sent until `go_on`; those on their way are finished."""
+        if not self._ended:
+            self._may_send.clear()
+
+    def go_on(self) -> None:
+        """Calls are sent again."""
+        self._may_send.set()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether no call is sent."""
+        return not self._may_send.is_set()
 
     async def ask(self, body: bytes, tokens: int, counts: CallCounts) -> Completion:
         """Send a body until it is answered.
@@ -256,6 +273,7 @@ class Caller:
         return completion
 
     async def _permit(self, tokens: int) -> Permit:
+        await self._may_send.wait()
         self.meter.waiting_for_permit += 1
         try:
             permit = await self._limiter.acquire(tokens)

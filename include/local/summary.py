@@ -1,11 +1,15 @@
 """What `make run` shows of running and finished pipelines."""
 
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
+from include.errors import RetryLater
 from include.lake.paths import Lake, manual_run_key
 from include.lake.read import read_table
+
+log = logging.getLogger(__name__)
 
 STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
 _FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
@@ -21,20 +25,21 @@ def stage_of(tasks: Sequence[dict[str, Any]]) -> str:
 
 
 def shard_progress(lake: Lake, pipeline: str, run_id: str) -> dict[str, Any] | None:
-    """Sums over the progress files of a run's shards; None before the first is written."""
-    shards = []
-    for path in lake.find(lake.work(pipeline, manual_run_key(run_id), "progress"), "*.json"):
-        try:
-            shards.append(json.loads(lake.fs.cat_file(path)))
-        except (OSError, ValueError):
-            # Published and swept away, or just being written: the next look sees more.
-            continue
+    """Sums over the progress files of a run's shards, and the last error of any; None before the first is written."""
+    shards, hurried = [], lake.hurried
+    try:
+        for path in hurried.find(lake.work(pipeline, manual_run_key(run_id), "progress"), "*.json"):
+            shards.append(json.loads(hurried.fs.cat_file(path)))
+    except (OSError, ValueError, RetryLater) as error:
+        # Published and swept away meanwhile, or the storage is away: the next look sees more.
+        log.debug("no progress: %s", error)
     if not shards:
         return None
-    names = ("records", "done", "failed", "requests", "retries", "rate_limited", "records_per_second")
+    names = ("total", "done", "failed", "in_flight", "rate_60s", "rate_limited_60s", "failures_60s")
     sums: dict[str, Any] = {name: sum(shard[name] for shard in shards) for name in names}
     costs = [shard["cost_usd"] for shard in shards]
-    return {**sums, "cost_usd": None if None in costs else sum(costs)}
+    newest = max(shards, key=lambda shard: (shard["last_error"] is not None, shard["updated_at"]))
+    return {**sums, "cost_usd": None if None in costs else sum(costs), "last_error": newest["last_error"]}
 
 
 def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) -> str:
@@ -45,10 +50,14 @@ def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) ->
     if progress is None:
         return f"{line} waits for its turn at the model"
     cost = "cost unknown" if progress["cost_usd"] is None else f"{progress['cost_usd']:.4f} USD"
-    return (
-        f"{line} {progress['done']} of {progress['records']} texts, {progress['records_per_second']:.1f}/s, "
-        f"{progress['failed']} failed, {progress['retries']} retries, {progress['rate_limited']} x 429, {cost}"
+    line = (
+        f"{line} {progress['done']} of {progress['total']} texts, {progress['rate_60s']:.1f}/s, "
+        f"{progress['failed']} failed, {progress['in_flight']} in flight, {cost}"
     )
+    if not progress["rate_limited_60s"] and not progress["failures_60s"]:
+        return line
+    trouble = f"{progress['rate_limited_60s']} x 429 and {progress['failures_60s']} failures"
+    return f"{line}, in the last minute {trouble}, the last: {progress['last_error']}"
 
 
 def run_row(lake: Lake, pipeline: str, run_id: str) -> tuple[dict[str, Any], str] | None:

@@ -48,7 +48,7 @@ async def answer_all(
     label = f"{prompt_version} on {model}"
     lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
-    progress = ShardProgress(shard=0, records=len(set(keys.values())))
+    progress = ShardProgress(shard=0, total=len(set(keys.values())))
     store, price, budget_usd = open_store(), load_price(model), number_setting("NIGHTSHIFT_BUDGET_USD")
     limiter = Limiter(
         store,

@@ -1,6 +1,7 @@
 """Infer: answer the texts of one shard, every outcome in the ledger before it counts."""
 
 import gc
+import io
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ from include.llm.ledger import (
     total_spent,
 )
 from include.llm.planned_chain import planned_chain, planned_endpoint
-from include.llm.progress import ProgressReporter, ShardProgress
+from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.retry import Caller
 from include.llm.usage import load_price
 from include.pipelines.definition import Pipeline
@@ -71,8 +72,11 @@ async def infer_shard(
     chain = planned_chain(plan["planned"], pipeline)
     price = load_price(run.model)
     folder = work.shard_ledger(shard)
-    with pq.ParquetFile(lake.fs.open(work.shard(shard), "rb"), page_checksum_verification=True) as texts:
-        progress = ShardProgress(shard=shard, records=texts.metadata.num_rows)
+    # A storage that goes away in mid-shard must not hold up the calls that are on their way.
+    source = lake.fs.open(work.shard(shard), "rb") if lake.is_local else io.BytesIO(lake.fs.cat_file(work.shard(shard)))
+    with pq.ParquetFile(source, page_checksum_verification=True) as texts:
+        progress = ShardProgress(shard=shard, total=texts.metadata.num_rows)
+        progress.attempt = earlier_attempts(lake, work.progress(shard)) + 1
         is_plain = chain.notes is None and not ledger_files(lake, folder)
         done, notes, unusable = _earlier(lake, folder, work.path("ledger", "carried"), chain, progress)
         expected = plan.get("expected_output_tokens")
@@ -86,7 +90,7 @@ async def infer_shard(
                 f"{lake.uri(work.path())} {plan['budget_key']}",
                 shard,
                 run.budget_usd,
-                share=progress.records / max(plan["asked"], 1),
+                share=progress.total / max(plan["asked"], 1),
                 spent_usd=progress.cost_usd or 0.0,
             )
         )
@@ -127,7 +131,7 @@ async def infer_shard(
         log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", run.budget_usd, shard)
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
-    write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain)
+    write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain and ledger.is_whole)
     work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget, "unusable": total_spent(unusable)})
     return {"done": progress.done, "failed": progress.failed}
 

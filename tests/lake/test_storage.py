@@ -100,16 +100,6 @@ def test_an_error_of_a_storage_is_passing_or_a_matter_of_settings(
         assert "NIGHTSHIFT_LAKE" in str(known)
 
 
-@pytest.fixture
-def proxy(s3_server: S3Server, s3_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[OutageProxy]:
-    """The way to the S3 server, which has a bucket `outages`."""
-    if not s3_server.file_system().exists("outages"):
-        s3_server.file_system().mkdir("outages")
-    with OutageProxy(s3_server.port) as proxy:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
-        yield proxy
-
-
 def results_path(lake: Lake, run_key: str) -> str:
     return lake.run_file("results", "support_tickets", date(2026, 11, 23), run_key)
 

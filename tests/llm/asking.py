@@ -1,7 +1,8 @@
 """A small question, and a fan-out over it against a server of the test's own."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -60,12 +61,13 @@ def answer_texts(
     timeout_seconds: float = 5.0,
     budget_usd: float | None = None,
     outage_seconds: float = 20.0,
+    ledger_clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, LedgerEntry]:
     """Answer texts and read the ledger back: text to entry. Waits between retries are cut to a hundredth."""
     question = question_for(server)
     lake: Lake = open_lake(str(folder))
     ledger_folder = f"{lake.root}/ledger"
-    progress = ShardProgress(shard=0, records=len(texts))
+    progress = ShardProgress(shard=0, total=len(texts))
 
     async def hurried(seconds: float) -> None:
         await asyncio.sleep(seconds / 100)
@@ -77,7 +79,7 @@ def answer_texts(
         endpoint = Hasty(server.base_url, "key", is_demo=False)
         store = MemoryStore()
         done = {entry.key for entry in scan_ledger(lake, ledger_folder) if not entry.is_unusable}
-        with LedgerWriter(lake, ledger_folder) as ledger:
+        with LedgerWriter(lake, ledger_folder, clock=ledger_clock) as ledger:
             async with (
                 Limiter(store, "test", None, None, workers=1) as limiter,
                 ChatClient(endpoint, in_flight) as client,

@@ -98,12 +98,17 @@ def test_progress_names_the_first_stage_that_is_not_finished() -> None:
     tasks = [{"task_id": "extract", "state": "success"}, {"task_id": "plan", "state": "running"}]
     assert stage_of(tasks) == "plan"
     progress = {
-        "records": 60, "done": 12, "failed": 1, "requests": 13, "retries": 1, "rate_limited": 0,
-        "records_per_second": 1.5, "cost_usd": None,
+        "total": 60, "done": 12, "failed": 1, "in_flight": 8, "rate_60s": 1.5, "rate_limited_60s": 0,
+        "failures_60s": 0, "cost_usd": None, "last_error": None,
     }  # fmt: skip
     line = progress_line("support_tickets", "infer", progress)
-    assert "12 of 60 texts, 1.5/s, 1 failed" in line
+    assert "12 of 60 texts, 1.5/s, 1 failed, 8 in flight" in line
     assert "cost unknown" in line
+    assert "last minute" not in line
+    troubled = {**progress, "failures_60s": 3, "last_error": "Connection refused."}
+    assert "0 x 429 and 3 failures, the last: Connection refused." in progress_line(
+        "support_tickets", "infer", troubled
+    )
 
 
 @pytest.mark.slow

@@ -9,6 +9,10 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, Self
 
+import pytest
+
+from tests.servers.s3 import S3Server
+
 Outage = Literal["refused", "silent", "reset"]
 OUTAGES: tuple[Outage, ...] = ("refused", "silent", "reset")
 _HOST = "127.0.0.1"
@@ -120,3 +124,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+@pytest.fixture
+def proxy(s3_server: S3Server, s3_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[OutageProxy]:
+    """The way to the S3 server, which has a bucket `outages`."""
+    if not s3_server.file_system().exists("outages"):
+        s3_server.file_system().mkdir("outages")
+    with OutageProxy(s3_server.port) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
+        yield proxy
