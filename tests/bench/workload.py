@@ -10,6 +10,7 @@ from include.lake.paths import Lake, open_lake
 from include.lake.write import open_table_writer
 from include.llm.build_chain import build_chain
 from include.llm.endpoint import Endpoint
+from include.llm.planned_chain import write_down
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.stages.run_context import RunContext
@@ -59,7 +60,8 @@ def write_shards(folder: Path | str, base_url: str, rows: int, shards: int = 1, 
     lake = open_lake(str(folder))
     made, run = pipeline(), run_context()
     work = WorkFiles(lake, run)
-    chain = build_chain(made, Endpoint(base_url, "key", is_demo=False), MODEL, "v1")
+    endpoint = Endpoint(base_url, "key", is_demo=False)
+    chain = build_chain(made, endpoint, MODEL, "v1")
     schema = pa.schema([("answer_key", pa.string()), ("text", pa.string())])
     source = texts(rows * shards, characters)
     for shard in range(shards):
@@ -67,5 +69,6 @@ def write_shards(folder: Path | str, base_url: str, rows: int, shards: int = 1, 
             for start in range(0, rows, 1_000):
                 batch = [next(source) for _ in range(min(1_000, rows - start))]
                 writer.write(pa.table({"answer_key": [chain.key(text) for text in batch], "text": batch}, schema))
-    work.write_manifest("plan", {"asked": rows * shards, "shards": shards})
+    plan = {"asked": rows * shards, "shards": shards, "planned": write_down(chain, endpoint), "budget_key": "bench"}
+    work.write_manifest("plan", plan)
     return lake
