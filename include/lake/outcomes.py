@@ -1,8 +1,9 @@
 """Which record versions already have an outcome, published or quarantined."""
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import read_groups
 
 _VERSION = ("record_id", "record_version")
+_Of = Literal["any", "prompt", "prompt and model"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Outcomes:
     Args:
         run_key, model, prompt_version: of the asking run.
         for_trial: whether that is a trial.
+        promotes: whether it publishes what trials of its model and prompt have answered, over older answers.
     """
 
     lake: Lake
@@ -34,6 +37,7 @@ class Outcomes:
     model: str
     prompt_version: str
     for_trial: bool
+    promotes: bool = False
 
     def known(self, versions: Fingerprints, reprocess: str) -> Mask:
         """Which of these record versions a run does not take up again.
@@ -48,12 +52,23 @@ class Outcomes:
         """
         if reprocess == "all" or not len(versions):
             return np.zeros(len(versions), dtype=np.bool_)
-        lookup = Lookup(versions)
         tables = ("results",) if reprocess == "quarantined" else ("results", "quarantine")
+        of: _Of = "prompt and model" if self.for_trial else "prompt" if reprocess == "older_prompt" else "any"
+        return self._found(versions, tables, self.for_trial, of) & ~self.promoted(versions)
+
+    def promoted(self, versions: Fingerprints) -> Mask:
+        """Which of these record versions a trial has answered that the run publishes now."""
+        if not self.promotes or not len(versions):
+            return np.zeros(len(versions), dtype=np.bool_)
+        tried = self._found(versions, ("results",), True, "prompt and model")
+        return tried & ~self._found(versions, ("results", "quarantine"), False, "prompt and model")
+
+    def _found(self, versions: Fingerprints, tables: Sequence[str], in_trials: bool, of: _Of) -> Mask:
+        lookup = Lookup(versions)
         for table in tables:
             for path in self.lake.files(table, self.pipeline):
-                if is_trial(path) == self.for_trial and posixpath.basename(path) != f"{self.run_key}.parquet":
-                    for rows in self._counted(path, reprocess):
+                if is_trial(path) == in_trials and posixpath.basename(path) != f"{self.run_key}.parquet":
+                    for rows in self._counted(path, of):
                         lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
@@ -69,13 +84,13 @@ class Outcomes:
                 lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
-    def _counted(self, path: str, reprocess: str) -> Iterator[pa.Table]:
-        if not self.for_trial and reprocess != "older_prompt":
+    def _counted(self, path: str, of: _Of) -> Iterator[pa.Table]:
+        if of == "any":
             yield from read_groups(self.lake, path, _VERSION)
             return
         for rows in read_groups(self.lake, path, (*_VERSION, "model", "prompt_version")):
             # Rows that were unreadable at extract have no model: no prompt makes them readable.
             counts = pc.fill_null(pc.equal(rows["prompt_version"], self.prompt_version), True)
-            if self.for_trial:
+            if of == "prompt and model":
                 counts = pc.and_(counts, pc.fill_null(pc.equal(rows["model"], self.model), True))
             yield rows.filter(counts)

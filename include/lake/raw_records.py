@@ -1,7 +1,7 @@
 """`raw/`: normalised, redacted source records, and the queue of those that still wait for an outcome."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -107,6 +107,16 @@ class RawIndex:
         """Rows of one file."""
         place = self.paths.index(path) if path in self.paths else -1
         return self.file == place
+
+    @property
+    def of_trials(self) -> Mask:
+        """Rows that trials have pulled."""
+        return np.isin(self.file, [place for place, path in enumerate(self.paths) if is_trial(path)])
+
+    def only(self, these: Mask) -> "RawIndex":
+        """The same without all other rows."""
+        columns = ("file", "row", "ids", "versions", "changed_at")
+        return replace(self, **{name: getattr(self, name)[these] for name in columns})
 
     def schemas(self, of: Mask) -> list[pa.Schema]:
         """Schemas of the files that hold some rows."""

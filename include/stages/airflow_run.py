@@ -14,6 +14,7 @@ from include.errors import ConfigurationError, NightshiftError, StopRun
 from include.llm.endpoint import OPENAI_BASE_URL, SHORTEST_SECRET, Endpoint, resolve_endpoint
 from include.pipelines.definition import Pipeline
 from include.stages.endpoint_connection import connection_key_and_url
+from include.stages.picked_interval import picked_interval
 from include.stages.run_context import TRIGGERS, RunContext, settle_run
 
 log = logging.getLogger(__name__)
@@ -97,7 +98,8 @@ def least_known(pipeline: Pipeline, dag_run: Any, form: Mapping[str, Any]) -> Ru
 def _settle(
     pipeline: Pipeline, endpoint: Endpoint, dag_run: Any, form: Mapping[str, Any], environ: Mapping[str, str]
 ) -> RunContext:
-    return settle_run(pipeline, endpoint, form=form, environ=environ, **_of_dag_run(dag_run))
+    picked = picked_interval(pipeline, dag_run)
+    return settle_run(pipeline, endpoint, form=form, environ=environ, picked=picked, **_of_dag_run(dag_run))
 
 
 def _of_dag_run(dag_run: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ from include.pipelines.definition import Pipeline
 from include.settings import live_source, source_location
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
+from include.stages.other_runs import outcomes_for
 from include.stages.pull import pull_records
 from include.stages.pulled import Pulled
 from include.stages.run_context import RunContext
@@ -81,7 +82,7 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     What the run itself published or quarantined before stays in it, wherever it belongs: it has no other outcome.
     """
     index = read_index(lake, run.pipeline, with_trials=run.is_trial)
-    outcomes = _outcomes(lake, run)
+    outcomes = outcomes_for(lake, run)
     within = index.newest(index.within(run.window_start, run.window_end if run.is_bounded else None))
     chosen = _one_of_each(index, within, outcomes.own(index.versions))
     known = outcomes.known(index.versions[chosen], run.reprocess)
@@ -101,15 +102,22 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
 
 def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulled_all: bool) -> dict[str, Any]:
     """What the pull brought and what is due from `raw/`, but for what has an outcome."""
-    index = read_index(lake, run.pipeline, with_trials=run.is_trial)
+    outcomes = outcomes_for(lake, run)
+    index = read_index(lake, run.pipeline, with_trials=run.is_trial or run.is_promotion)
+    promoted = outcomes.promoted(index.versions)
+    if run.is_promotion:
+        # Of what only trials have pulled nothing else is any business of a night.
+        own_versions = index.versions[~index.of_trials]
+        counts = ~index.of_trials | (promoted & ~np.isin(index.versions, own_versions))
+        index, promoted = index.only(counts), promoted[counts]
     ids, versions, changed_at, is_record = pulled.ids, pulled.versions, pulled.changed_at, pulled.is_record
     chosen = _first_of_each(versions, ~is_record)
     records = np.flatnonzero(is_record)
     chosen[records[newest_of_each(ids[records], changed_at[records])]] = True
 
-    outcomes = _outcomes(lake, run)
     own = outcomes.own(index.versions)
     waiting = own | _may_be_due(index, run, _raw_path(lake, run))
+    waiting |= promoted & index.within(run.window_start, run.window_end if run.is_bounded else None)
     known = outcomes.known(np.concatenate([versions, index.versions[waiting]]), run.reprocess)
     is_known, waiting_known = known[: len(versions)], known[len(versions) :]
     is_known |= _late_and_known(outcomes, run, versions, changed_at)
@@ -118,7 +126,8 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulle
     due = _one_of_each(index, index.newest(waiting), waiting & own) & ~np.isin(index.ids, ids[fresh & is_record])
 
     if not run.dry_run:
-        _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, pulled_all)
+        borrowed = index.of_trials & np.bool_(run.is_promotion)
+        _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, borrowed, due & borrowed, pulled_all)
     schema = raw_schema(pipeline, pulled.attributes | attribute_names(index.schemas(due)))
     tables = (records_to_table(_records(part), schema) for part in pulled.rows(fresh & is_record))
     _write_records(lake, run, schema, chain(tables, index.read(due)))
@@ -165,10 +174,6 @@ def _first_of_each(versions: Fingerprints, among: Mask) -> Mask:
     return first
 
 
-def _outcomes(lake: Lake, run: RunContext) -> Outcomes:
-    return Outcomes(lake, run.pipeline, run.run_key, run.model, run.prompt_version, run.is_trial)
-
-
 def _may_be_due(index: RawIndex, run: RunContext, own_path: str) -> Mask:
     """Rows of `raw/` that this run takes up if they have no outcome.
 
@@ -199,19 +204,26 @@ def _append_raw(
     pulled: Pulled,
     newest: Mask,
     index: RawIndex,
+    borrowed: Mask,
+    promoted: Mask,
     pulled_all: bool,
 ) -> None:
-    """Keep what `raw/` does not have yet. What an earlier try of this run kept stays: the source may have lost it."""
+    """Keep what `raw/` does not have yet. What an earlier try of this run kept stays: the source may have lost it.
+
+    Args:
+        borrowed: rows of the index that are a trial's, which `raw/` does not have for a night.
+        promoted: those of them that the run publishes.
+    """
     path = _raw_path(lake, run)
-    fresh = newest & ~np.isin(pulled.versions, index.versions)
+    fresh = newest & ~np.isin(pulled.versions, index.versions[~borrowed])
     has_earlier = path in index.paths
     earlier = pull_notes(lake, path) if has_earlier else {}
     notes = {PULLED_AT: run.started_at.astimezone(UTC).isoformat().encode()}
     if pulled_all or PULLED_ALL in earlier:
         notes[PULLED_ALL] = b"yes"
-    if has_earlier and not fresh.any() and earlier.keys() == notes.keys():
+    if has_earlier and not fresh.any() and not promoted.any() and earlier.keys() == notes.keys():
         return
-    earlier_names = attribute_names([file_schema(lake, path)] if has_earlier else [])
+    earlier_names = attribute_names([*([file_schema(lake, path)] if has_earlier else []), *index.schemas(promoted)])
     schema = raw_schema(pipeline, pulled.attributes | earlier_names).with_metadata(notes)
     with open_table_writer(lake, path, schema) as writer:
         # The earlier rows come first, so that the index still says where they stand.
@@ -219,6 +231,8 @@ def _append_raw(
             writer.write(fit(rows, schema))
         for part in pulled.rows(fresh):
             writer.write(records_to_table(_records(part), schema, redaction_version(pipeline.redaction)))
+        for rows in index.read(promoted):
+            writer.write(fit(rows, schema))
 
 
 def _raw_path(lake: Lake, run: RunContext) -> str:

@@ -27,6 +27,13 @@ def nothing_else_runs(_: str) -> bool:
     return False
 
 
+def outcomes_for(lake: Lake, run: RunContext) -> Outcomes:
+    """What a run sees of the outcomes of others."""
+    return Outcomes(
+        lake, run.pipeline, run.run_key, run.model, run.prompt_version, run.is_trial, promotes=run.is_promotion
+    )
+
+
 def left_to_others(lake: Lake, run: RunContext, records: pa.Table, is_running: IsRunning) -> list[str | None]:
     """Why each record is none of this run's any more; None: it is.
 
@@ -41,7 +48,7 @@ def left_to_others(lake: Lake, run: RunContext, records: pa.Table, is_running: I
     if run.is_trial or run.dry_run:
         return [None] * records.num_rows
     versions = fingerprints(records["record_id"].to_pylist(), records["record_version"].to_pylist())
-    outcomes = Outcomes(lake, run.pipeline, run.run_key, run.model, run.prompt_version, for_trial=False)
+    outcomes = outcomes_for(lake, run)
     is_known = outcomes.known(versions, run.reprocess)
     lookup = Lookup(versions)
     for path in lake.find(lake.table("_work", run.pipeline), "*/questions.parquet"):

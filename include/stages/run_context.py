@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,11 @@ from include.settings import number_setting, production_model
 
 REPROCESS = ("none", "quarantined", "older_prompt", "all")
 READ_FROM = ("source", "raw")
+MODES = ("online",)
+FORM_FIELDS = (
+    *("since", "until", "limit", "dry_run", "read_from", "reprocess"),
+    *("model", "prompt_version", "promote", "mode", "budget_usd"),
+)
 TRIGGERS = ("scheduled", "manual", "backfill")
 
 
@@ -28,6 +34,7 @@ class RunContext:
         run_date: day on which the window ends, in the pipeline's time zone.
         started_at: UTC.
         is_trial: another model or prompt is tried without `promote`, so `current/` does not change.
+        is_promotion: another model or prompt is published, and with it what trials of it have answered.
         limit: most records to ask about; the rest is left for the next run.
         budget_usd: most that the run may cost.
         requests_per_minute, tokens_per_minute: the provider's limit; None: not known.
@@ -54,6 +61,7 @@ class RunContext:
     reprocess: str
     dry_run: bool
     is_bounded: bool
+    is_promotion: bool = False
     mode: str = "online"
     endpoint: str | None = None
 
@@ -87,6 +95,7 @@ def settle_run(
     started_at: datetime,
     form: Mapping[str, Any],
     environ: Mapping[str, str] = os.environ,
+    picked: tuple[datetime, datetime] | None = None,
 ) -> RunContext:
     """Settle window, model, prompt and limits of a run: the form, then the environment, then the pipeline.
 
@@ -95,20 +104,25 @@ def settle_run(
         data_interval: of a scheduled or backfilled run.
         run_after: when the run was due, UTC; the end of a manual run's window unless the form says `until`.
         form: values of the trigger form.
+        picked: data interval that a person set for a manual run.
 
     Raises:
         ConfigurationError: a value of the form or the environment makes no sense.
     """
-    model, prompt_version, is_trial = _model_and_prompt(pipeline, endpoint, form, environ)
+    _check_fields(form)
+    model, prompt_version, differs = _model_and_prompt(pipeline, endpoint, form, environ)
+    is_trial = differs and not form.get("promote")
     if trigger == "manual" or data_interval is None:
-        start, end = _form_time(form, "since"), _form_time(form, "until")
+        start, end = _window(form, picked)
         # What is not written yet is no part of any window: a watermark in the future would hide it.
         end = end and min(end, run_after)
         run_key = manual_run_key(run_id)
     else:
-        start, end = data_interval
+        start, end = _window(form, data_interval)
         # A dry run publishes nothing, so it must not replace what the same window has published.
-        run_key = window_run_key(start, end, model, prompt_version) + (DRY_RUN_SUFFIX if form.get("dry_run") else "")
+        run_key = window_run_key(*data_interval, model, prompt_version) + (
+            DRY_RUN_SUFFIX if form.get("dry_run") else ""
+        )
     window_end = end or run_after
     if start is not None and start >= window_end:
         raise ConfigurationError(
@@ -136,6 +150,8 @@ def settle_run(
         reprocess=_one_of(form, "reprocess", REPROCESS),
         dry_run=bool(form.get("dry_run")),
         is_bounded=start is not None or end is not None,
+        is_promotion=differs and not is_trial,
+        mode=_one_of(form, "mode", MODES),
         endpoint=endpoint.address,
     )
 
@@ -143,6 +159,7 @@ def settle_run(
 def _model_and_prompt(
     pipeline: Pipeline, endpoint: Endpoint, form: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[str, str, bool]:
+    """Both, and whether they are others than the production ones."""
     own_model = production_model(pipeline, endpoint.is_demo, environ)
     model = form.get("model") or own_model
     prompt_version = form.get("prompt_version") or pipeline.prompt_version
@@ -151,8 +168,30 @@ def _model_and_prompt(
             f"Prompt version {prompt_version!r} of {pipeline.name} does not exist. There are: "
             f"{', '.join(pipeline.prompt_versions())}."
         )
-    differs = (model, prompt_version) != (own_model, pipeline.prompt_version)
-    return model, prompt_version, differs and not form.get("promote")
+    return model, prompt_version, (model, prompt_version) != (own_model, pipeline.prompt_version)
+
+
+def _check_fields(form: Mapping[str, Any]) -> None:
+    for name in sorted(form.keys() - set(FORM_FIELDS)):
+        near = get_close_matches(name, FORM_FIELDS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(FORM_FIELDS)}."
+        raise ConfigurationError(f"The run's configuration has a field {name!r} that nothing reads. {hint}")
+
+
+def _window(
+    form: Mapping[str, Any], interval: tuple[datetime, datetime] | None
+) -> tuple[datetime | None, datetime | None]:
+    """The window of the form or the data interval; both may be given where they say the same."""
+    since, until = _form_time(form, "since"), _form_time(form, "until")
+    if interval is None:
+        return since, until
+    for name, given, own in zip(("since", "until"), (since, until), interval, strict=True):
+        if given is not None and given != own:
+            raise ConfigurationError(
+                f"{name} is {given.isoformat()}, but the run's data interval is from {interval[0].isoformat()} to "
+                f"{interval[1].isoformat()}. Set one of the two, and leave the other one empty."
+            )
+    return interval
 
 
 def _form_time(form: Mapping[str, Any], name: str) -> datetime | None:

@@ -65,7 +65,6 @@ def states(page: str) -> dict[str, str]:
         ("success", None, "success"),
         (None, "failed", "failed"),
         (None, "queued", "queued"),
-        (None, "success", "unpublished"),
     ],
 )
 def test_a_failed_run_never_stands_as_a_success(

@@ -82,7 +82,10 @@ class Deployment:
 
     def run(self, run_id: str = "manual__1", trigger: str = "manual", **form: Any) -> dict[str, Any]:
         """Run all stages; returns the run's row in `runs/`."""
-        run = self.settle(run_id, trigger, **form)
+        return self.go(self.settle(run_id, trigger, **form))
+
+    def go(self, run: RunContext) -> dict[str, Any]:
+        """Run all stages of a run; returns its row in `runs/`."""
         extract_records(self.lake, self.pipeline, run, self.environ)
         for shard in asyncio.run(plan_run(self.lake, self.pipeline, run, self.endpoint)):
             asyncio.run(infer_shard(self.lake, self.pipeline, run, self.endpoint, shard))

@@ -22,6 +22,7 @@ def settle(
     trigger: str = "manual",
     endpoint: Endpoint = REMOTE,
     environ: dict[str, str] | None = None,
+    picked: tuple[datetime, datetime] | None = None,
 ) -> RunContext:
     """A run of the night from the 22nd to the 23rd."""
     return settle_run(
@@ -34,6 +35,7 @@ def settle(
         started_at=NIGHT[1],
         form=form or {},
         environ=environ or {},
+        picked=picked,
     )
 
 
@@ -61,11 +63,51 @@ def test_a_manual_run_takes_since_and_until_as_utc() -> None:
         ({"since": "2026-11-02T00:00:00", "until": "2026-11-01T00:00:00"}, "window is empty"),
         ({"prompt_version": "v99"}, "v99"),
         ({"reprocess": "some"}, "reprocess"),
+        ({"mode": "offline"}, "mode"),
+        ({"promot": True}, "'promot'.*Did you mean 'promote'"),
+        ({"prompt-version": "v2"}, "'prompt-version'.*Did you mean 'prompt_version'"),
+        ({"Limit": 3}, "'Limit'.*Did you mean 'limit'"),
+        ({"budget": None}, "'budget'.*Did you mean 'budget_usd'"),
+        ({"colour": "red"}, "'colour'.*There are: since, until"),
     ],
 )
 def test_a_form_that_makes_no_sense_is_refused_by_name(form: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         settle(form)
+
+
+PICKED = (datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 8, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"since": PICKED[0].isoformat()},
+        {"until": "2026-04-08T02:00:00+02:00"},
+        {"since": "2026-04-01", "until": "2026-04-08"},
+    ],
+)
+def test_an_interval_that_a_person_picks_is_the_window_of_a_manual_run(form: dict[str, Any]) -> None:
+    run = settle(form, picked=PICKED)
+    assert (run.window_start, run.window_end, run.is_bounded) == (*PICKED, True)
+    assert run.run_key == settle().run_key
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"since": "2026-04-02"}, {"until": "2026-04-09"}, {"since": PICKED[0].isoformat(), "until": "2026-11-01"}],
+)
+def test_two_windows_that_differ_are_refused(form: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"data interval is from 2026-04-01.*leave the other one empty"):
+        settle(form, picked=PICKED)
+    with pytest.raises(ConfigurationError, match=r"data interval is from 2026-11-22.*leave the other one empty"):
+        settle(form, trigger="backfill")
+
+
+def test_a_backfill_may_be_told_its_own_window() -> None:
+    told = settle({"since": NIGHT[0].isoformat(), "until": NIGHT[1].isoformat()}, trigger="backfill")
+    assert told == settle(trigger="backfill")
 
 
 def test_the_form_goes_before_the_environment_and_that_before_the_pipeline() -> None:
@@ -86,6 +128,8 @@ def test_another_prompt_is_a_trial_unless_promoted() -> None:
     assert settle({"prompt_version": "v2"}).is_trial
     assert settle({"prompt_version": "v2"}).run_key.endswith("-trial")
     assert not settle({"prompt_version": "v2", "promote": True}).is_trial
+    assert settle({"prompt_version": "v2", "promote": True}).is_promotion
+    assert not settle({"promote": True}).is_promotion
     assert not settle({"prompt_version": "v1"}).is_trial
 
 

@@ -1,8 +1,11 @@
 """What a run promises from its source to the lake, whatever happens to it."""
 
 import asyncio
+import dataclasses
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -170,6 +173,42 @@ def test_a_trials_answers_are_reused_when_it_is_promoted(deployment: Deployment,
     row = deployment.run("manual__2", prompt_version="v2", promote=True)
     assert (row["published"], row["reused"], row["cost_usd"]) == (10, 10, 0)
     assert fault_server.counters().requests == asked
+
+
+def promote(deployment: Deployment, run_id: str, **form: Any) -> dict[str, Any]:
+    """A run that starts now, after all that were answered."""
+    run = deployment.settle(run_id, prompt_version="v2", promote=True, **form)
+    return deployment.go(dataclasses.replace(run, started_at=datetime.now(UTC)))
+
+
+def test_promote_alone_publishes_a_trial_over_older_answers_and_asks_nothing(
+    deployment: Deployment, fault_server: FaultServer
+) -> None:
+    deployment.run()
+    deployment.run("manual__2", prompt_version="v2", limit=6)
+    asked = fault_server.counters().requests
+    row = promote(deployment, "manual__3")
+    assert (row["published"], row["reused"], row["skipped"], row["requests"]) == (6, 6, 4, 0)
+    assert fault_server.counters().requests == asked
+    current = pd.read_parquet(deployment.folder / "lake/current/support_tickets")
+    assert sorted(current["prompt_version"]) == ["v1"] * 4 + ["v2"] * 6
+    # What is promoted already is not promoted again, and a trial of another model was never this one's.
+    for run_id, form in {"manual__4": {}, "manual__5": {"model": "gpt-4.1"}}.items():
+        row = promote(deployment, run_id, **form)
+        assert (row["published"], row["skipped"], row["requests"]) == (0, 10, 0)
+
+
+def test_a_promotion_asks_what_no_run_has_answered(deployment: Deployment, fault_server: FaultServer) -> None:
+    deployment.run(limit=5)
+    deployment.run("manual__2", prompt_version="v2", limit=3)
+    asked = fault_server.counters().requests
+    row = promote(deployment, "manual__3")
+    current = pd.read_parquet(deployment.folder / "lake/current/support_tickets")
+    assert len(current) == 10
+    assert row["reused"] == 3
+    # And the one question that `plan` asks.
+    assert fault_server.counters().requests == asked + row["published"] - row["reused"] + 1
+    assert (current["prompt_version"] == "v2").sum() == row["published"]
 
 
 def test_what_a_limit_leaves_is_due_in_the_next_run(deployment: Deployment) -> None:

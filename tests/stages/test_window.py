@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from include.settings import source_setting
 from include.sources.source import Window
 from include.stages.window import last_success, source_window
@@ -128,6 +130,21 @@ def test_what_was_only_tried_is_not_due_at_night(office: Office) -> None:
     assert office.extract(run)["extracted"] == 1
     office.rows.clear()
     assert office.night(NIGHT + DAY) == {"new"}
+
+
+@pytest.mark.parametrize("window", [{}, {"since": (NIGHT - 300 * DAY).isoformat()}])
+def test_a_promotion_publishes_what_only_its_trial_has_pulled(office: Office, window: dict[str, str]) -> None:
+    office.write("old", NIGHT - 200 * DAY)
+    office.write("long", NIGHT - 199 * DAY, "x" * 40_000)
+    office.night(NIGHT - DAY)
+    v2 = {"prompt_version": "v2"}
+    assert office.night(NIGHT, "manual", run_id="trial", since=(NIGHT - 300 * DAY).isoformat(), **v2) == {"old"}
+    office.rows.clear()
+    assert office.night(NIGHT, "manual", run_id="promotion", promote=True, **v2, **window) == {"old"}
+    assert office.current().keys() == {"old"}
+    # From now on the lake's own copy has it too.
+    assert office.night(NIGHT, "manual", run_id="replay", read_from="raw", reprocess="all") == {"old"}
+    assert office.night(NIGHT, "manual", run_id="again", promote=True, **v2, **window) == set()
 
 
 def test_a_dry_run_makes_nothing_due_and_moves_no_watermark(office: Office) -> None:
