@@ -48,20 +48,23 @@ def runs(session: SessionDep) -> HTMLResponse:
 
 
 @app.get("/reports/{dag_id}/{run_id}", dependencies=[MayRead])
-def report(dag_id: Name, run_id: Name, session: SessionDep) -> HTMLResponse:
-    """The report of one run; while it has none, what the run is at or why it failed."""
-    from include.report.run_page import run_page
-    from include.stages.run_view import context_of, dag_run_of, report_path, tasks_of, view_of
+def report(dag_id: Name, run_id: Name, session: SessionDep, run: str | None = None) -> HTMLResponse:
+    """The report of one run; while it has none, what the run is at or why it failed.
 
-    dag_run = dag_run_of(session, dag_id, run_id)
+    Args:
+        run_id: or a report's file name, for links that hold for the file too; `run` is then the run to go back to.
+    """
+    from include.pipelines.registry import pipeline_names
+    from include.stages.run_view import dag_run_of, page_of
+
+    if dag_id not in pipeline_names():
+        raise HTTPException(404, f"{dag_id} is none of Nightshift's pipelines, so its runs have no report.")
+    dag_run = dag_run_of(session, dag_id, run or run_id)
     if dag_run is None and run_id.endswith(".html"):
         return _page(_file(dag_id, run_id))
     if dag_run is None:
         raise HTTPException(404, f"Airflow knows no run {run_id} of {dag_id}.")
-    lake, run = _lake(), context_of(session, dag_run)
-    if dag_run.state == "success" and lake.fs.exists(report_path(lake, run)):
-        return _page(lake.fs.cat_file(report_path(lake, run)))
-    return _page(run_page(view_of(lake, dag_run, run, tasks_of(session, dag_run))))
+    return _page(page_of(_lake(), session, dag_run))
 
 
 @app.get("/reports/{dag_id}/{folder}/{name}", dependencies=[MayRead])

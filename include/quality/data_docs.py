@@ -48,7 +48,7 @@ def data_docs_page(table: str, checks: Sequence[Check], report: str | None) -> s
 
     Args:
         table: name of the frame that was judged.
-        report: file name of the run's report, one folder above the page.
+        report: link to the run's report from one folder above the page.
     """
     rows = max((number for check in checks if (number := check.number("element_count")) is not None), default=None)
     return render(

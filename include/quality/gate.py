@@ -46,7 +46,7 @@ def run_gate(rows: pa.Table, pipeline: Pipeline, *, is_demo: bool, report: str |
     Args:
         rows: candidates for `results/`.
         is_demo: the bundled model's distributions prove nothing, so they only warn.
-        report: file name of the run's report, to which Data Docs link.
+        report: link from the folder of Data Docs to the run's report.
     """
     result = GateResult()
     if not rows.num_rows:

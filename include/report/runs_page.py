@@ -31,8 +31,10 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None) -> str:
         state, _ = states.pop((row["pipeline"], row["run_id"]), (row["state"], None))
         rows.append({**empty, **row, "state": "failed" if row["state"] == "failed" and state == "success" else state})
     for (pipeline, run_id), (state, due) in states.items():
-        ended = {"reason": NO_ROW} if state == "failed" else {}
-        rows.append({**empty, "pipeline": pipeline, "run_id": run_id, "state": state, "started_at": due, **ended})
+        # Nightshift leaves a row when it publishes: a person has marked such a run, or its tasks.
+        known = {"success": ("unpublished", NO_ROW), "failed": ("failed", NO_ROW)}.get(state, (state, None))
+        row = {"pipeline": pipeline, "run_id": run_id, "started_at": due, "state": known[0], "reason": known[1]}
+        rows.append({**empty, **row})
     newest = sorted(rows, key=lambda row: row["started_at"], reverse=True)[:SHOWN_RUNS]
     shown = [
         {**row, "mark": mark_of(row), "href": f"reports/{row['pipeline']}/{quote(row['run_id'], safe='')}"}

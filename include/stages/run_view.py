@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from include.errors import ConfigurationError
 from include.lake.paths import Lake
 from include.pipelines.registry import load_pipeline
-from include.report.run_page import RunView, Task
+from include.report.run_page import RunView, Task, run_page
 from include.report.runs_page import SHOWN_RUNS, AirflowStates
 from include.stages.airflow_run import least_known
 from include.stages.failure import row_of_run
@@ -65,6 +64,20 @@ def tasks_of(session: Any, dag_run: Any) -> list[Task]:
     return [Task(stage, str(state or "waiting"), began, ended) for stage, state, began, ended in session.execute(query)]
 
 
+def page_of(lake: Lake, session: Any, dag_run: Any) -> str | bytes:
+    """The tab of a run: its report, or while it has none the page that says why."""
+    tasks = tasks_of(session, dag_run)
+    try:
+        run = context_of(session, dag_run)
+    except Exception:
+        # A pipeline's folder that cannot be imported may raise anything; Airflow knows the run all the same.
+        return run_page(RunView(dag_run.dag_id, dag_run.run_id, str(dag_run.state), tasks=tasks))
+    if dag_run.state == "success" and lake.fs.exists(report_path(lake, run)):
+        report: bytes = lake.fs.cat_file(report_path(lake, run))
+        return report
+    return run_page(view_of(lake, dag_run, run, tasks))
+
+
 def view_of(lake: Lake, dag_run: Any, run: RunContext, tasks: Sequence[Task]) -> RunView:
     """The run's page as of now."""
     row, work, began = row_of_run(lake, run), WorkFiles(lake, run), dag_run.start_date
@@ -72,7 +85,7 @@ def view_of(lake: Lake, dag_run: Any, run: RunContext, tasks: Sequence[Task]) ->
     is_current = row is not None and began is not None and (row["finished_at"] or row["started_at"]) >= began
     docs = lake.find(report_path(lake, run).rpartition("/")[0], f"{run.run_key}.data_docs/*.html")
     return RunView(
-        title=title_of(dag_run.dag_id),
+        title=load_pipeline(run.pipeline).title,
         run_id=dag_run.run_id,
         state=str(dag_run.state),
         row=row if is_current else None,
@@ -83,14 +96,6 @@ def view_of(lake: Lake, dag_run: Any, run: RunContext, tasks: Sequence[Task]) ->
         report=f"{run.run_key}.html" if lake.fs.exists(report_path(lake, run)) else None,
         data_docs={path.rpartition("/")[2].removesuffix(".html"): "/".join(path.split("/")[-2:]) for path in docs},
     )
-
-
-def title_of(pipeline: str) -> str:
-    """What people call a pipeline, its name where its folder is wrong."""
-    try:
-        return load_pipeline(pipeline).title
-    except ConfigurationError:
-        return pipeline
 
 
 def report_path(lake: Lake, run: RunContext) -> str:

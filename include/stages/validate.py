@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -71,7 +72,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)
     candidates = pa.Table.from_pylist(rows.answered, schema=schema)
-    gate = run_gate(candidates, pipeline, is_demo=endpoint.is_demo, report=f"{run.run_key}.html")
+    gate = run_gate(
+        candidates, pipeline, is_demo=endpoint.is_demo, report=f"{run.run_key}.html?run={quote(run.run_id)}"
+    )
     for name, page in gate.data_docs.items():
         path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=f".data_docs/{name}.html")
         write_bytes(lake, path, page.encode())

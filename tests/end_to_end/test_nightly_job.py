@@ -1,6 +1,6 @@
 """The whole DAG through a real Airflow, faults included."""
 
-import urllib.parse
+import re
 
 import pytest
 
@@ -40,20 +40,29 @@ def test_the_asset_event_carries_counts_and_cost(workbench: Workbench) -> None:
     assert extra["cost_usd"] > 0
 
 
-def test_the_report_is_a_tab_of_the_run(workbench: Workbench) -> None:
-    run_id = urllib.parse.quote("manual__faults", safe="")
-    summary = workbench.api.call(
-        "GET", f"dags/support_tickets/dagRuns/{run_id}/taskInstances/report/xcomEntries/return_value"
-    )
-    assert "Support tickets" in str(summary["value"])
-    assert workbench.lake.files("reports", "support_tickets", suffix=".html")
+def test_the_report_is_a_tab_of_the_run_and_opens_with_its_data_docs_and_back(workbench: Workbench) -> None:
+    assert workbench.mailbox.subjects("Support tickets: ")
+    status, page = workbench.page("reports/support_tickets/manual__faults")
+    assert status == 200
+    assert "What customers say" in page
+    docs = re.findall(r'href="([^"]*data_docs/[^"]*)"', page)
+    assert docs
+    for href in docs:
+        docs_page = workbench.page(f"reports/support_tickets/{href}")[1]
+        assert not re.search(r"(?:src|href)=\"?(?:https?:)?//", docs_page)
+        (back,) = re.findall(r'href="\.\./([^"]*)"', docs_page)
+        assert "What customers say" in workbench.page(f"reports/support_tickets/{back}")[1]
 
 
 def test_a_trial_leaves_current_alone_and_a_promoted_run_replaces_it(workbench: Workbench) -> None:
-    before = workbench.current()
+    before, sent = workbench.current(), len(workbench.mailbox.messages)
     assert workbench.run("manual__trial", prompt_version="v2", limit=5) == "success"
     assert workbench.row("manual__trial")["published"] == 5
     assert workbench.current().equals(before)
+    # Nor is it told as news, or listed as a night.
+    assert len(workbench.mailbox.messages) == sent
+    for page in ("runs", "reports/support_tickets/manual__trial"):
+        assert "Trial of v2 on " in workbench.page(page)[1]
     assert workbench.run("manual__promoted", prompt_version="v2", promote=True, reprocess="older_prompt") == "success"
     current = workbench.current()
     assert len(current) == 120

@@ -65,6 +65,7 @@ def states(page: str) -> dict[str, str]:
         ("success", None, "success"),
         (None, "failed", "failed"),
         (None, "queued", "queued"),
+        (None, "success", "unpublished"),
     ],
 )
 def test_a_failed_run_never_stands_as_a_success(

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from include.errors import ConfigurationError, EndpointUnusable, RetryLater, StopRun
 from include.stages.airflow_run import failing_fast, least_known
+from include.stages.dag import build_dag
 from include.stages.ending import end_by_hand, end_run, end_task, sentence
 from include.stages.extract import extract_records
 from include.stages.failure import record_failure, row_of_run
@@ -132,6 +133,12 @@ def _task_whose_endpoint_is_away() -> None:
         raise OSError("connection refused")
     except OSError as cause:
         raise EndpointUnusable("The endpoint is away. Check OPENAI_BASE_URL.") from cause
+
+
+def test_a_try_that_is_followed_by_another_ends_with_its_sentence_too(caplog: pytest.LogCaptureFixture) -> None:
+    (on_retry,) = build_dag("support_tickets").get_task("plan").on_retry_callback
+    on_retry(Callback("plan", exception=RetryLater("The endpoint is away.")).context())
+    assert caplog.messages[-1] == "It is tried again: The endpoint is away."
 
 
 @pytest.mark.parametrize(

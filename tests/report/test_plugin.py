@@ -1,0 +1,81 @@
+"""Nightshift's routes answer with a page, whatever happens: never JSON, never a stack trace."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from fastapi import HTTPException
+from fastapi.testclient import TestClient
+
+PLUGIN = Path(__file__).parents[2] / "plugins" / "nightshift_plugin.py"
+PATHS = ("/runs", "/reports/support_tickets/manual__1", "/reports/support_tickets/x.data_docs/records.html")
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The plugin as a module of its own, with an empty lake."""
+    monkeypatch.setenv("NIGHTSHIFT_LAKE", str(tmp_path / "lake"))
+    spec = importlib.util.spec_from_file_location("nightshift_plugin_alone", PLUGIN)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def client(plugin: ModuleType, guard: Any) -> TestClient:
+    """A browser whose right to read is decided by `guard`, in the place of Airflow's auth manager."""
+    for route in plugin.app.routes:
+        for dependency in route.dependencies:
+            plugin.app.dependency_overrides[dependency.dependency] = guard
+    return TestClient(plugin.app, raise_server_exceptions=False)
+
+
+def refuses(status: int) -> Any:
+    def guard() -> None:
+        raise HTTPException(status, "Forbidden")
+
+    return guard
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("status", "says"), [(401, "not logged in"), (403, "may not read")])
+def test_who_may_not_read_gets_a_page(plugin: ModuleType, path: str, status: int, says: str) -> None:
+    response = client(plugin, refuses(status)).get(path)
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith("text/html")
+    assert "frame-ancestors 'self'" in response.headers["content-security-policy"]
+    assert says in response.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/reports/some_other_dag/manual__1",
+        "/reports/some_other_dag/x.data_docs/records.html",
+        "/reports/support_tickets/x.data_docs/records.html",
+        "/reports/support_tickets/x.data_docs/..%5Crecords.html",
+        "/reports/..%2f..%2fruns/x.data_docs/records.html",
+        "/nothing",
+    ],
+)
+def test_what_is_not_there_gets_a_page(plugin: ModuleType, path: str) -> None:
+    response = client(plugin, lambda: None).get(path)
+    assert response.status_code in (404, 503)
+    assert response.headers["content-type"].startswith("text/html")
+
+
+def test_a_lake_that_cannot_be_read_gets_a_page_that_names_it(
+    plugin: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTSHIFT_LAKE", "nowhere://lake")
+    response = client(plugin, lambda: None).get("/reports/support_tickets/x.data_docs/records.html")
+    assert response.status_code == 503
+    assert "NIGHTSHIFT_LAKE" in response.text
+
+
+def test_every_route_is_guarded(plugin: ModuleType) -> None:
+    assert plugin.app.routes
+    for route in plugin.app.routes:
+        assert route.dependencies
