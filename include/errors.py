@@ -4,8 +4,9 @@
     |-- ConfigurationError      a setting is wrong; said before the first paid request
     |-- StopRun                 going on cannot help; the run fails at once with a remedy
     |   |-- EndpointUnusable    not reachable, key refused, model unknown, quota used up
+    |   |-- FuseBlown           too many records were refused or got no usable answer
     |   |-- BudgetExceeded      the run would cost, or has cost, more than its budget
-    |   |-- QualityGateFailed   a suite-level expectation failed; nothing is published
+    |   |-- QualityGateFailed   the answers as a whole are not fit; nothing is published
     |   `-- CountsDoNotAddUp    extracted is not published + quarantined + skipped
     |-- RetryLater              passing trouble outlasted the request's own retries; the task retries
     `-- Quarantine              this one record cannot be answered; it goes to quarantine with a reason
@@ -16,7 +17,12 @@ it with one, write `Quarantine` to the quarantine table.
 
 
 class NightshiftError(Exception):
-    """The root of all errors below."""
+    """The root of all errors below.
+
+    `leaves` is the reason under which the records that a failed run has not answered count as skipped.
+    """
+
+    leaves = "provider_stopped"
 
 
 class ConfigurationError(NightshiftError):
@@ -31,12 +37,22 @@ class EndpointUnusable(StopRun):
     """The LLM endpoint refuses every request: unreachable, key refused, model unknown, quota used up."""
 
 
+class FuseBlown(StopRun):
+    """Too large a share of the run's records was refused or got no usable answer."""
+
+    leaves = "fuse"
+
+
 class BudgetExceeded(StopRun):
     """The run's estimated or actual cost is above its budget (USD)."""
 
+    leaves = "over_budget"
+
 
 class QualityGateFailed(StopRun):
-    """A suite-level expectation failed, so the run is not published."""
+    """The answers as a whole are not fit to be published: a suite-level expectation, or nearly all quarantined."""
+
+    leaves = "answered_unpublished"
 
 
 class CountsDoNotAddUp(StopRun):

@@ -13,6 +13,8 @@ from include.pipelines.definition import Pipeline
 from include.sources.source import Source
 
 DEFAULT_LAKE = "./lake"
+# Beyond it the trouble is the provider's: single records that nobody takes are a few in a hundred.
+MAX_ERROR_SHARE = 0.2
 
 
 def lake_uri(environ: Mapping[str, str] = os.environ) -> str:
@@ -44,6 +46,33 @@ def live_source(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> 
 def production_model(pipeline: Pipeline, is_demo: bool, environ: Mapping[str, str] = os.environ) -> str:
     """The model of the deployment: `NIGHTSHIFT_MODEL`, else the bundled one's name or the pipeline's own choice."""
     return environ.get("NIGHTSHIFT_MODEL") or (LOCAL_MODEL if is_demo else pipeline.model)
+
+
+def share_setting(name: str, default: float, environ: Mapping[str, str] = os.environ) -> float:
+    """A share from the environment, from 0 to 1.
+
+    Raises:
+        ConfigurationError: it is set to something else.
+    """
+    value = environ.get(name)
+    if not value:
+        return default
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"{name}={value!r} is not a share from 0 to 1, such as {default:g}. Correct it.")
+    return share
+
+
+def max_error_share(environ: Mapping[str, str] = os.environ) -> float:
+    """Share of a run's records that may be refused or get no usable answer before the run is stopped.
+
+    Raises:
+        ConfigurationError: `NIGHTSHIFT_MAX_ERROR_SHARE` is no share.
+    """
+    return share_setting("NIGHTSHIFT_MAX_ERROR_SHARE", MAX_ERROR_SHARE, environ)
 
 
 def number_setting(name: str, environ: Mapping[str, str] = os.environ) -> float | None:

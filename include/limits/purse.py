@@ -70,6 +70,10 @@ class Purse:
         self._spent += spent_usd
         self._settled.set()
 
+    def spend(self, usd: float) -> None:
+        """Money that was paid besides what a text ends with."""
+        self._spent += usd
+
     async def close(self) -> None:
         """Leave what was not spent to the other shards."""
         self._reserved = 0.0

@@ -1,6 +1,7 @@
 """The fan-out: workers, one for each place in flight, pull texts from an iterator and write outcomes to the ledger."""
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -8,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from include.errors import ConfigurationError, NightshiftError, Quarantine, RetryLater, StopRun
+from include.errors import ConfigurationError, FuseBlown, NightshiftError, Quarantine, RetryLater, StopRun
 from include.limits.purse import Purse
 from include.llm.answering import Chain, Effort
+from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, LedgerWriter, Service
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
@@ -19,6 +21,9 @@ from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import redact_output
 
 log = logging.getLogger(__name__)
+
+# How often a shard looks what has become of the others' records.
+FUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,8 @@ class FanOut:
         redaction: what is taken out of raw outputs that are kept.
         purse: what may be spent; None when nothing bounds it.
         service: of all requests, but for the tier that each answer names.
+        fuse: ends the shard when too many records of the run fail; None: nothing does.
+        wasted: what was paid for answers that were none.
         now: wall clock, for tests.
     """
 
@@ -65,6 +72,8 @@ class FanOut:
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     purse: Purse | None = None
     service: Service = field(default_factory=Service)
+    fuse: Fuse | None = None
+    wasted: list[LedgerEntry] = field(default_factory=list)
     now: Callable[[], datetime] = _utc_now
 
     def __post_init__(self) -> None:
@@ -83,7 +92,7 @@ class FanOut:
             StopRun, RetryLater, ConfigurationError: the first one that any text, or the ledger, met.
         """
         iterator = iter(texts)
-        background = [asyncio.create_task(each()) for each in (self._keep, self._tick, self._show)]
+        background = [asyncio.create_task(each()) for each in (self._keep, self._tick, self._show, self._watch_fuse)]
         phase = "failed"
         try:
             async with asyncio.TaskGroup() as workers:
@@ -123,7 +132,7 @@ class FanOut:
             reserved = await self._reserve(text)
             if reserved is None:
                 break
-            effort = Effort()
+            effort = Effort(account=functools.partial(self._waste, text.key))
             try:
                 if self._stopped:
                     raise self._stopped[0]
@@ -136,6 +145,8 @@ class FanOut:
             self.progress.count(entry)
             if self.purse is not None:
                 self.purse.settle(reserved, entry.cost_usd or 0.0)
+            if self.fuse is not None and self.fuse.add(entry):
+                await self._check_fuse(self.fuse)
             if places.hand_over():
                 return
         places.leave()
@@ -174,6 +185,29 @@ class FanOut:
             self.progress.count(entry)
         if self.purse is not None:
             self.purse.settle(reserved, entry.cost_usd or 0.0)
+
+    def _waste(self, key: str, usage: Usage) -> None:
+        """Keep at once what was paid for an answer that is none: a kill must not hide it from the budget."""
+        entry = self._entry(key, Effort(usage=usage), None, None, is_unusable=True)
+        if usage.total:
+            self._append(entry)
+            self.wasted.append(entry)
+            self.progress.count(entry)
+            if self.purse is not None:
+                self.purse.spend(entry.cost_usd or 0.0)
+
+    async def _watch_fuse(self) -> None:
+        """Other shards may blow it too."""
+        while self.fuse is not None:
+            await self._check_fuse(self.fuse)
+            await asyncio.sleep(FUSE_SECONDS)
+
+    async def _check_fuse(self, fuse: Fuse) -> None:
+        if not self._stopped:
+            try:
+                await fuse.check()
+            except FuseBlown as error:
+                self._stop(error)
 
     def _remember(self, key: str, notes: dict[str, Any], effort: Effort) -> None:
         self._append(self._entry(key, effort, notes, None, is_notes=True))

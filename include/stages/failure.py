@@ -12,6 +12,7 @@ from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
+from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.stages.audit import settle_announced
 from include.stages.publish import run_identity
 from include.stages.run_context import RunContext
@@ -87,9 +88,10 @@ def _skipped(work: WorkFiles, extract: Mapping[str, Any], ledger: Mapping[str, L
     if work.lake.fs.exists(work.questions):
         questions = read_table(work.lake, work.questions, ["answer_key", "not_asked"]).to_pylist()
         for question in questions:
-            if question["not_asked"] is None and question["answer_key"] in ledger:
+            entry = ledger.get(question["answer_key"])
+            if question["not_asked"] is None and entry is not None and entry.error_type not in COUNTED_BY_FUSE:
                 skipped["answered_unpublished"] += 1
             elif question["not_asked"] not in (None, "too_long"):
                 skipped[question["not_asked"]] += 1
-    skipped["provider_stopped"] += extract["extracted"] - skipped.total()
+    skipped[work.leaves()] += extract["extracted"] - skipped.total()
     return skipped

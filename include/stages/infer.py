@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.errors import StopRun
 from include.lake.paths import Lake
 from include.limits.limiter import Limiter
 from include.limits.open_store import open_store
@@ -18,6 +19,7 @@ from include.llm.answers_file import write_answers
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
+from include.llm.fuse import Fuse
 from include.llm.ledger import (
     FLUSH_SECONDS,
     LedgerEntry,
@@ -30,10 +32,11 @@ from include.llm.ledger import (
 )
 from include.llm.planned_chain import planned_chain, planned_endpoint
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
+from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.llm.retry import Caller
 from include.llm.usage import load_price
 from include.pipelines.definition import Pipeline
-from include.settings import number_setting
+from include.settings import max_error_share, number_setting
 from include.stages.pool import POOL_SLOTS
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
@@ -77,17 +80,22 @@ async def infer_shard(
     with pq.ParquetFile(source, page_checksum_verification=True) as texts:
         progress = ShardProgress(shard=shard, total=texts.metadata.num_rows)
         progress.attempt = earlier_attempts(lake, work.progress(shard)) + 1
-        is_plain = chain.notes is None and not ledger_files(lake, folder)
-        done, notes, unusable = _earlier(lake, folder, work.path("ledger", "carried"), chain, progress)
-        expected = plan.get("expected_output_tokens")
         store = open_store(environ)
+        is_plain = chain.notes is None and not ledger_files(lake, folder)
+        times_blown = work.times_blown()
+        run_key = f"{lake.uri(work.path())} {plan['budget_key']}"
+        fuse = None if endpoint.is_demo else Fuse(store, f"{run_key} {times_blown}", shard, max_error_share(environ))
+        done, notes, unusable = _earlier(
+            lake, folder, work.path("ledger", "carried"), chain, progress, fuse, has_blown=times_blown > 0
+        )
+        expected = plan.get("expected_output_tokens")
         # Without a price nothing is known to be spent; `plan` has said so.
         purse = (
             None
             if price is None
             else Purse(
                 store,
-                f"{lake.uri(work.path())} {plan['budget_key']}",
+                run_key,
                 shard,
                 run.budget_usd,
                 share=progress.total / max(plan["asked"], 1),
@@ -124,22 +132,38 @@ async def infer_shard(
                     in_flight=endpoint.in_flight,
                     redaction=pipeline.redaction,
                     purse=purse,
+                    fuse=fuse,
                     service=Service(run.mode, None, endpoint.address, str(chain.question.dialect)),
                 )
-                await fan_out.run(_texts(texts))
+                try:
+                    await fan_out.run(_texts(texts))
+                except StopRun as error:
+                    work.stopping(error)
+                    raise
     if fan_out.over_budget:
         log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", run.budget_usd, shard)
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
-    write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain and ledger.is_whole)
+    is_plain = is_plain and ledger.is_whole and not fan_out.wasted
+    write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain)
+    unusable += fan_out.wasted
     work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget, "unusable": total_spent(unusable)})
     return {"done": progress.done, "failed": progress.failed}
 
 
 def _earlier(
-    lake: Lake, folder: str, carried: str, chain: Chain, progress: ShardProgress
+    lake: Lake,
+    folder: str,
+    carried: str,
+    chain: Chain,
+    progress: ShardProgress,
+    fuse: Fuse | None,
+    has_blown: bool,
 ) -> tuple[set[str], dict[str, LedgerEntry], list[LedgerEntry]]:
     """What earlier attempts have left.
+
+    Args:
+        has_blown: whether the fuse has ended one: then what it had counted against is asked again.
 
     Returns:
         The keys that they have settled, counted as done, the notes that they or other runs paid for, and what they paid
@@ -154,9 +178,11 @@ def _earlier(
         elif entry.is_unusable:
             unusable.append(entry)
             progress.count(entry)
-        elif entry.key not in done:
+        elif entry.key not in done and not (has_blown and entry.error_type in COUNTED_BY_FUSE):
             done.add(entry.key)
             progress.count(entry)
+            if fuse is not None:
+                fuse.add(entry)
     return done, notes, unusable
 
 

@@ -74,10 +74,12 @@ async def plan_run(
     if run.dry_run:
         reasons, asked = ["dry_run"] * len(texts), {}
     elif estimate["cost_usd"] is not None and estimate["cost_usd"] > run.budget_usd:
-        raise BudgetExceeded(
-            f"This run is estimated at {estimate['cost_usd']:.2f} USD for {len(asked)} texts, above its budget of "
-            f"{run.budget_usd:.2f} USD. Nothing was asked. Raise budget_usd in the form (or NIGHTSHIFT_BUDGET_USD), "
-            "or set a limit: what is left waits for the next run."
+        raise work.stopping(
+            BudgetExceeded(
+                f"This run is estimated at {estimate['cost_usd']:.2f} USD for {len(asked)} texts, above its budget of "
+                f"{run.budget_usd:.2f} USD. Nothing was asked. Raise budget_usd in the form (or "
+                "NIGHTSHIFT_BUDGET_USD), or set a limit: what is left waits for the next run."
+            )
         )
     if asked:
         await check_endpoint(endpoint, run.model)

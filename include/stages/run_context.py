@@ -12,7 +12,7 @@ from include.errors import ConfigurationError
 from include.lake.paths import DRY_RUN_SUFFIX, TRIAL_SUFFIX, manual_run_key, window_run_key
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
-from include.settings import number_setting, production_model
+from include.settings import max_error_share, number_setting, production_model
 
 REPROCESS = ("none", "quarantined", "older_prompt", "all")
 READ_FROM = ("source", "raw")
@@ -110,6 +110,8 @@ def settle_run(
         ConfigurationError: a value of the form or the environment makes no sense.
     """
     _check_fields(form)
+    # Only shards need it, but a wrong one is said before anything is pulled.
+    max_error_share(environ)
     model, prompt_version, differs = _model_and_prompt(pipeline, endpoint, form, environ)
     is_trial = differs and not form.get("promote")
     if trigger == "manual" or data_interval is None:

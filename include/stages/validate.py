@@ -18,6 +18,7 @@ from include.lake.write import write_bytes, write_table
 from include.llm.answers_file import read_answers
 from include.llm.build_chain import prompt_hash
 from include.llm.endpoint import Endpoint
+from include.llm.fuse import FROM_RECORDS
 from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, read_ledger
 from include.llm.planned_chain import planned_chain
 from include.llm.usage import USAGE_COLUMNS, Usage
@@ -38,7 +39,8 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
 
     Raises:
         StopRun: the answers cannot be read any more.
-        QualityGateFailed: a critical expectation about the whole batch failed; nothing is published.
+        QualityGateFailed: a critical expectation about the whole batch failed, or more than nine in ten records are
+            quarantined; nothing is published.
         RetryLater: answers are missing although the budget is not used up.
     """
     work = WorkFiles(lake, run)
@@ -64,10 +66,12 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
             "used up. Clear the run from `plan` on; what is in the ledger is not asked again."
         )
     if left and pipeline.over_budget == "hold":
-        raise BudgetExceeded(
-            f"The budget of {run.budget_usd:.2f} USD was used up with {left} of {questions.num_rows} "
-            "records left, and this pipeline publishes whole runs only. What was answered is kept: raise budget_usd "
-            "(or NIGHTSHIFT_BUDGET_USD) and trigger a run, which pays for the rest only."
+        raise work.stopping(
+            BudgetExceeded(
+                f"The budget of {run.budget_usd:.2f} USD was used up with {left} of {questions.num_rows} records left, "
+                "and this pipeline publishes whole runs only. What was answered is kept: raise budget_usd (or "
+                "NIGHTSHIFT_BUDGET_USD) and trigger a run, which pays for the rest only."
+            )
         )
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)
@@ -81,15 +85,20 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     for line in gate.suite_failures:
         log.error("suite-level expectation failed: %s", line)
     if gate.suite_failures:
-        raise QualityGateFailed(
-            f"{len(gate.suite_failures)} expectations about the whole batch failed, so nothing is published: "
-            f"{'; '.join(gate.suite_failures)}. The answers are kept; look at the Data Docs beside the report's "
-            "place, correct the prompt or the expectation, and clear this task."
+        raise work.stopping(
+            QualityGateFailed(
+                f"{len(gate.suite_failures)} expectations about the whole batch failed, so nothing is published: "
+                f"{'; '.join(gate.suite_failures)}. The answers are kept; look at the Data Docs beside the report's "
+                "place, correct the prompt or the expectation, and clear this task."
+            )
         )
     rejected = pc.is_in(candidates["record_id"], pa.array(list(gate.failing_records), pa.string()))
     for row in candidates.filter(rejected).to_pylist():
         rows.reject(row, gate.failing_records[row["record_id"]])
     accepted = candidates.filter(pc.invert(rejected))
+    held = len(rows.quarantined)
+    if not endpoint.is_demo and held + accepted.num_rows >= FROM_RECORDS and held > 9 * accepted.num_rows:
+        raise work.stopping(_nearly_all_quarantined(rows.quarantined, held + accepted.num_rows))
     quarantined = pa.concat_tables(
         [read_table(lake, work.quarantined), pa.Table.from_pylist(rows.quarantined, schema=QUARANTINE_SCHEMA)]
     ).sort_by([("record_id", "ascending"), ("record_version", "ascending")])
@@ -110,6 +119,17 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     work.write_manifest("validate", {**counts, "expectations": outcomes, "data_docs": sorted(gate.data_docs)})
     log.info("%(accepted)d accepted, quarantined by stage %(quarantined)s", counts)
     return counts
+
+
+def _nearly_all_quarantined(rows: list[dict[str, Any]], records: int) -> QualityGateFailed:
+    kinds = Counter(row["error_type"] for row in rows)
+    (kind, count), *_ = kinds.most_common(1)
+    said = next(row["error_message"] for row in rows if row["error_type"] == kind)
+    return QualityGateFailed(
+        f"{len(rows)} of {records} records would be quarantined, {count} of them as {kind} ({said}). More than nine in "
+        "ten are not to blame themselves, so nothing is published. The answers are kept: correct the prompt, the model "
+        "or the expectation, and trigger a run, which asks again for those without an answer."
+    )
 
 
 class _Rows:

@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from include.errors import StopRun
+from include.errors import FuseBlown, NightshiftError, StopRun
 from include.lake.paths import Lake
 from include.lake.write import write_bytes
 from include.stages.run_context import RunContext
+
+E = TypeVar("E", bound=NightshiftError)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,24 @@ class WorkFiles:
                 "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
             )
         return plan
+
+    def stopping(self, error: E) -> E:
+        """Keep what the end of a task makes of the records that it leaves, and how often it was the fuse."""
+        times = self.times_blown() + isinstance(error, FuseBlown)
+        self.write_manifest("stopped", {"leaves": error.leaves, "times_blown": times})
+        return error
+
+    def times_blown(self) -> int:
+        """How often the fuse has stopped the run."""
+        return int(self._stopped().get("times_blown", 0))
+
+    def leaves(self) -> str:
+        """The reason under which what a failed run has not answered counts as skipped."""
+        return str(self._stopped().get("leaves", NightshiftError.leaves))
+
+    def _stopped(self) -> dict[str, Any]:
+        path = self.path("stopped.json")
+        return self.read_manifest("stopped") if self.lake.fs.exists(path) else {}
 
     def remove(self) -> None:
         """Forget everything, after the publish."""
