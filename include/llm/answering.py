@@ -82,14 +82,14 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
         try:
             content = await _ask_once(caller, question, prepared, tokens, corrections, longer, effort)
             return parse_answer(question.answer, content, prepared.sentences)
-        except Refused as problem:
-            await caller.witness.stop_if_everybodys(problem, caller.now(), effort.waste)
+        except Refused:
+            await caller.stop_if_everybodys(caller.now(), effort.counts, effort.waste)
             raise
         except Unusable as problem:
             effort.waste(problem.usage)
             asked[problem.kind] += 1
             if asked[problem.kind] > MAX_REASKS:
-                await caller.witness.stop_if_everybodys(problem, begun_at, effort.waste)
+                await caller.stop_if_everybodys(begun_at, effort.counts, effort.waste)
                 raise Quarantine(problem.kind, problem.message, problem.raw_output) from problem
             is_repeat = problem.is_damage
             if is_repeat:

@@ -17,6 +17,7 @@ from include.llm.output_length import OutputLength
 from include.llm.places import Places
 from include.llm.provider_errors import PassingTrouble, RateLimited, Unusable
 from include.llm.request import Question
+from include.llm.usage import Usage
 from include.llm.witness import Witness
 
 # While others are answered, a record that fails this often is itself the trouble. Where one back end of several is at
@@ -83,7 +84,7 @@ class Caller:
         self._may_send.set()
         self.places = Places(sleep)
         self.meter = CallMeter(rate_limited=LastMinute(clock), failures=LastMinute(clock))
-        self.witness = Witness(self._ask_probe, client.endpoint, clock)
+        self.witness = Witness(client.endpoint, clock)
 
     def charge(self, question: Question, prompt_tokens: int) -> int:
         """Tokens that the limit is charged for one request, before its answer is there.
@@ -224,8 +225,13 @@ class Caller:
             await self._limiter.answered(permit, 0)
             self._last_answer = self._clock()
 
-    async def _ask_probe(self) -> Completion:
-        return await self.ask(self._probe, PROBE_TOKENS, CallCounts())
+    async def stop_if_everybodys(self, since: float, counts: CallCounts, waste: Callable[[Usage], None]) -> None:
+        """See `Witness`; `counts` gets what was asked for it."""
+        probing = CallCounts()
+        try:
+            await self.witness.stop_if_everybodys(since, lambda: self.ask(self._probe, PROBE_TOKENS, probing), waste)
+        finally:
+            counts.requests += probing.requests
 
     def now(self) -> float:
         """Seconds, by the clock that `witness` goes by."""

@@ -18,18 +18,12 @@ class Witness:
     """What a shard knows of whether its endpoint takes other requests than the one in trouble.
 
     Args:
-        ask_probe: asks a tiny question in the shape of the real ones; waits and retries as any other question does.
         endpoint: for what is said to people.
         clock: seconds, for tests.
     """
 
-    def __init__(
-        self,
-        ask_probe: Callable[[], Awaitable[Completion]],
-        endpoint: Endpoint,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._ask_probe, self._endpoint, self._clock = ask_probe, endpoint, clock
+    def __init__(self, endpoint: Endpoint, clock: Callable[[], float] = time.monotonic) -> None:
+        self._endpoint, self._clock = endpoint, clock
         # When the youngest question was asked that got a usable answer, and when the last probe came back without one.
         self._answered = self._unanswered = float("-inf")
         self._trouble: StopRun | RetryLater | None = None
@@ -40,13 +34,13 @@ class Witness:
         self._answered = max(self._answered, asked_at)
 
     async def stop_if_everybodys(
-        self, trouble: Refused | Unusable, since: float, waste: Callable[[Usage], None]
+        self, since: float, ask_probe: Callable[[], Awaitable[Completion]], waste: Callable[[Usage], None]
     ) -> None:
         """Return when others are answered, so that the trouble is this record's.
 
         Args:
-            trouble: what the record has met.
             since: only what was asked after this moment counts.
+            ask_probe: asks a tiny question in the shape of the real ones; waits and retries as any other question does.
             waste: gets what a probe has cost.
 
         Raises:
@@ -57,15 +51,15 @@ class Witness:
             if self._answered >= since:
                 return
             if self._unanswered < since:
-                await self._probe(waste)
+                await self._probe(ask_probe, waste)
             if self._trouble is not None and self._answered < since:
                 raise self._trouble
 
-    async def _probe(self, waste: Callable[[Usage], None]) -> None:
+    async def _probe(self, ask_probe: Callable[[], Awaitable[Completion]], waste: Callable[[Usage], None]) -> None:
         for _ in range(MOST_PROBES):
             asked_at = self._clock()
             try:
-                completion = await self._ask_probe()
+                completion = await ask_probe()
                 waste(completion.usage)
                 content_of(completion)
             except Refused as refused:
