@@ -119,8 +119,6 @@ def test_a_redirect_never_sees_the_key(fault_server: FaultServer, tmp_path: Path
         ("bad_enum", "schema_violation"),
         ("quote_out_of_range", "quote_out_of_range"),
         ("length", "truncated"),
-        ("empty_content", "empty_answer"),
-        ("null_content", "empty_answer"),
     ],
 )
 def test_an_answer_that_does_not_fit_is_asked_again_then_quarantined(
