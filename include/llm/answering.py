@@ -8,6 +8,7 @@ from typing import Any
 from include.errors import Quarantine
 from include.llm.client import content_of
 from include.llm.ledger import LedgerEntry
+from include.llm.prices import Price
 from include.llm.provider_errors import Refused, Unusable
 from include.llm.request import Prepared, Question
 from include.llm.retry import CallCounts, Caller
@@ -30,12 +31,15 @@ class Effort:
     """What a record has taken so far, over all its steps, attempts and re-asks; updated in place.
 
     Args:
+        price: of the model; None: unknown, and so is the cost.
         service_tier: of the last answer.
         last_step: of a text that takes several: what is in no entry of the ledger when the step fails.
         account: gets what was paid on the way for nothing; None: it counts as `usage`.
     """
 
+    price: Price | None = None
     usage: Usage = field(default_factory=Usage)
+    cost_usd: float = 0.0
     attempts: int = 0
     latency_ms: int = 0
     counts: CallCounts = field(default_factory=CallCounts)
@@ -46,13 +50,21 @@ class Effort:
     def waste(self, usage: Usage) -> None:
         """Count what was paid for nothing."""
         if self.account is None:
-            self.usage += usage
+            self.pay(usage, self.service_tier)
         else:
             self.account(usage)
 
-    def add(self, usage: Usage, attempts: int, latency_ms: int, counts: CallCounts) -> None:
+    def pay(self, usage: Usage, service_tier: str | None) -> None:
+        """Count one answer: its length and its tier decide the price of its tokens."""
+        self.usage += usage
+        self.service_tier = service_tier
+        if self.price is not None:
+            self.cost_usd += self.price.cost_usd(usage, service_tier)
+
+    def add(self, usage: Usage, cost_usd: float, attempts: int, latency_ms: int, counts: CallCounts) -> None:
         """Count what a step took."""
         self.usage += usage
+        self.cost_usd += cost_usd
         self.attempts += attempts
         self.latency_ms += latency_ms
         self.counts.requests += counts.requests
@@ -120,7 +132,6 @@ async def _ask_once(
         # The provider does not say; a budget that counted nothing would never be reached.
         usage = Usage(prepared.prompt_tokens, 0, token_counter(question.model).count(completion.content or ""))
     effort.latency_ms += completion.latency_ms
-    effort.service_tier = completion.service_tier
     caller.learn(question, usage.completion_tokens)
     try:
         return content_of(completion)
@@ -129,7 +140,7 @@ async def _ask_once(
         asked_at = float("-inf")
         raise
     finally:
-        effort.usage += usage
+        effort.pay(usage, completion.service_tier)
         caller.witness.answered(asked_at)
 
 
@@ -217,7 +228,7 @@ class Chain:
         entry = known.get(key)
         if entry is not None and entry.answer is not None:
             counts = CallCounts(entry.requests, entry.retries, entry.rate_limited)
-            effort.add(entry.usage, entry.attempts, entry.latency_ms, counts)
+            effort.add(entry.usage, entry.cost_usd or 0.0, entry.attempts, entry.latency_ms, counts)
             return entry.answer
         notes, spent = await _ask_step(caller, self.notes, chunk, effort)
         remember(key, notes, spent)
@@ -228,11 +239,11 @@ class Chain:
 
 
 async def _ask_step(caller: Caller, question: Question, text: str, effort: Effort) -> tuple[dict[str, Any], Effort]:
-    effort.last_step = spent = Effort(account=effort.account)
+    effort.last_step = spent = Effort(effort.price, account=effort.account)
     try:
         return await ask_question(caller, question, text, spent), spent
     finally:
-        effort.add(spent.usage, spent.attempts, spent.latency_ms, spent.counts)
+        effort.add(spent.usage, spent.cost_usd, spent.attempts, spent.latency_ms, spent.counts)
         effort.service_tier = spent.service_tier
 
 

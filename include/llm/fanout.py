@@ -14,9 +14,10 @@ from include.limits.purse import Purse
 from include.llm.answering import Chain, Effort
 from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, LedgerWriter, Service
+from include.llm.prices import Price, cost_usd
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
-from include.llm.usage import Price, Usage, cost_usd
+from include.llm.usage import Usage
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import redact_output
 
@@ -132,7 +133,7 @@ class FanOut:
             reserved = await self._reserve(text)
             if reserved is None:
                 break
-            effort = Effort(account=functools.partial(self._waste, text.key))
+            effort = Effort(self.price, account=functools.partial(self._waste, text.key))
             try:
                 if self._stopped:
                     raise self._stopped[0]
@@ -188,7 +189,9 @@ class FanOut:
 
     def _waste(self, key: str, usage: Usage) -> None:
         """Keep at once what was paid for an answer that is none: a kill must not hide it from the budget."""
-        entry = self._entry(key, Effort(usage=usage), None, None, is_unusable=True)
+        effort = Effort(self.price)
+        effort.pay(usage, None)
+        entry = self._entry(key, effort, None, None, is_unusable=True)
         if usage.total:
             self._append(entry)
             self.wasted.append(entry)
@@ -235,7 +238,7 @@ class FanOut:
             error_message=problem.message if problem else None,
             raw_output=redact_output(problem.raw_output, self.redaction) if problem and problem.raw_output else None,
             usage=effort.usage,
-            cost_usd=cost_usd(self.price, effort.usage),
+            cost_usd=None if self.price is None else effort.cost_usd,
             attempts=effort.attempts,
             latency_ms=effort.latency_ms,
             requests=effort.counts.requests,

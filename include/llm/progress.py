@@ -14,6 +14,7 @@ from include.lake.paths import Lake
 from include.lake.write import write_bytes
 from include.llm.call_meter import CallMeter
 from include.llm.ledger import LedgerEntry
+from include.llm.prices import usd
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +198,7 @@ class ProgressReporter:
             f"{p.rate_60s:g}/s",
             f"in the last minute {p.rate_limited_60s} x 429 and {p.failures_60s} failures",
             f"{p.prompt_tokens + p.completion_tokens:,} tokens",
-            "cost unknown" if p.cost_usd is None else f"{p.cost_usd:.4f} USD",
+            f"cost {usd(p.cost_usd)}",
             left if low is None or high is None else f"{low:.0f} to {high:.0f} s left",
             f"the provider lets nobody go until {p.paused_until[:19]}Z" if p.paused_until else "",
             f"waits for the ledger, {p.unwritten} outcomes are in memory only" if p.unwritten and p.last_error else "",

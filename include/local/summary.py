@@ -8,6 +8,7 @@ from typing import Any
 from include.errors import RetryLater
 from include.lake.paths import Lake, manual_run_key
 from include.lake.read import read_table
+from include.llm.prices import usd
 
 log = logging.getLogger(__name__)
 
@@ -49,10 +50,9 @@ def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) ->
         return line
     if progress is None:
         return f"{line} waits for its turn at the model"
-    cost = "cost unknown" if progress["cost_usd"] is None else f"{progress['cost_usd']:.4f} USD"
     line = (
         f"{line} {progress['done']} of {progress['total']} texts, {progress['rate_60s']:.1f}/s, "
-        f"{progress['failed']} failed, {progress['in_flight']} in flight, {cost}"
+        f"{progress['failed']} failed, {progress['in_flight']} in flight, cost {usd(progress['cost_usd'])}"
     )
     if not progress["rate_limited_60s"] and not progress["failures_60s"]:
         return line
@@ -110,6 +110,6 @@ def _cells(row: dict[str, Any]) -> list[str]:
         row["state"],
         *(f"{row[name] or 0:,}" for name in ("extracted", "published", "quarantined", "skipped", "reused")),
         f"{tokens:,}",
-        "unknown" if row["cost_usd"] is None else f"{row['cost_usd']:.4f} USD",
+        usd(row["cost_usd"]),
         f"{(ended - row['started_at']).total_seconds():.0f}" if ended else "",
     ]

@@ -22,9 +22,9 @@ from include.llm.endpoint import Endpoint, resolve_endpoint
 from include.llm.fanout import FanOut, Text
 from include.llm.ledger import LedgerWriter, read_ledger
 from include.llm.preflight import check_endpoint
+from include.llm.prices import check_budget, load_price
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
-from include.llm.usage import load_price
 from include.local.model_server import running_model
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
@@ -49,7 +49,10 @@ async def answer_all(
     lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
     progress = ShardProgress(shard=0, total=len(set(keys.values())))
-    store, price, budget_usd = open_store(), load_price(model), number_setting("NIGHTSHIFT_BUDGET_USD")
+    store, price = open_store(), load_price(model, endpoint.base_url)
+    budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD")
+    if budget_usd:
+        check_budget(price, model, budget_usd)
     limiter = Limiter(
         store,
         f"{endpoint.base_url} {model}",

@@ -6,6 +6,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from include.llm.prices import usd
+
 HERE = Path(__file__).parent
 
 
@@ -25,13 +27,6 @@ def render(template: str, **values: Any) -> str:
 def count(value: Any) -> str:
     """A whole number with its thousands apart."""
     return "–" if value is None else f"{value:,.0f}"
-
-
-def usd(value: float | None) -> str:
-    """US dollars: as many places as they need."""
-    if value is None:
-        return "unknown"
-    return f"{value:.2f} USD" if value == 0 or value >= 1 else f"{value:.4f} USD"
 
 
 def moment(value: datetime | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from include.llm.ledger import LedgerEntry
+from include.llm.prices import usd
 from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
 from include.quality.golden import FieldScore, score_answers
@@ -89,8 +90,8 @@ def score_table(variants: Sequence[Variant], labelled: int, night: int) -> str:
     rows.append(["prompt tokens", *(f"{variant.usage.prompt_tokens:,}" for variant in variants)])
     rows.append(["completion tokens", *(f"{variant.usage.completion_tokens:,}" for variant in variants)])
     rows.append(["seconds", *(f"{variant.seconds:.1f}" for variant in variants)])
-    rows.append(["cost", *(_usd(variant.cost_usd) for variant in variants)])
-    rows.append([f"a night of {night:,} records", *(_usd(_for_night(variant, night)) for variant in variants)])
+    rows.append(["cost", *(usd(variant.cost_usd) for variant in variants)])
+    rows.append([f"a night of {night:,} records", *(usd(_for_night(variant, night)) for variant in variants)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([f"{labelled} records have golden labels", *table])
@@ -104,10 +105,6 @@ def _score(score: FieldScore) -> str:
     if score.score is None:
         return "nothing to compare"
     return f"{score.score:.2f} ({score.right} / {score.predicted} / {score.golden})"
-
-
-def _usd(cost: float | None) -> str:
-    return "unknown" if cost is None else f"{cost:.4f} USD"
 
 
 def _short(value: Any, characters: int = 300) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.pages.render import usd
+from include.llm.prices import NIGHTS_A_MONTH, usd
 from include.report.figures import grouped, quarantine_reasons, requests, sentiment_counts, topic_rows
 from include.report.outcome import RunOutcome
 from include.report.purpose import mark_of
@@ -57,7 +57,13 @@ def _headline(outcome: RunOutcome) -> Headline:
         waiting, skipped = outcome.skipped.get("dry_run", 0), outcome.run["skipped"]
         known = f", {skipped - waiting} have an outcome already" if skipped > waiting else ""
         subject = f"{title}: dry run, {estimate} for {waiting} records"
-        return Headline(subject, [f"{waiting} records wait{known}; nothing was asked."])
+        lines = [f"{waiting} records wait{known}; nothing was asked."]
+        if cost:
+            lines.append(
+                f"They would cost {estimate}, and a month of such nights about {usd(NIGHTS_A_MONTH * cost)}, without "
+                "what the provider's prompt cache saves."
+            )
+        return Headline(subject, [*lines, *_cost_unknown(outcome, cost)])
     if not count:
         held = len(outcome.quarantined)
         problem = f", {held} could not be answered" if held else ""
@@ -102,8 +108,13 @@ def _negative(outcome: RunOutcome) -> str:
     return f"{100 * counts.get('negative', 0) / total:.0f} % negative of {total}"
 
 
+def _cost_unknown(outcome: RunOutcome, cost: float | None) -> list[str]:
+    said = f"The price of {outcome.run['model']} is unknown, so the cost is too, and no budget could be kept."
+    return [f"{said} NIGHTSHIFT_PRICES names a file with prices."] if cost is None else []
+
+
 def _problems(outcome: RunOutcome) -> list[str]:
-    lines = []
+    lines = _cost_unknown(outcome, outcome.run["cost_usd"])
     reasons = quarantine_reasons(outcome)
     if reasons:
         named = ", ".join(f"{count} {reason}" for _, reason, count, _ in reasons[:3])

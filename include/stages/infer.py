@@ -31,10 +31,10 @@ from include.llm.ledger import (
     total_spent,
 )
 from include.llm.planned_chain import planned_chain, planned_endpoint
+from include.llm.prices import planned_price
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.llm.retry import Caller
-from include.llm.usage import load_price
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting
 from include.stages.pool import POOL_SLOTS
@@ -73,7 +73,7 @@ async def infer_shard(
     plan = work.read_plan()
     endpoint = planned_endpoint(plan["planned"], endpoint)
     chain = planned_chain(plan["planned"], pipeline)
-    price = load_price(run.model)
+    price = planned_price(plan["price"])
     folder = work.shard_ledger(shard)
     # A storage that goes away in mid-shard must not hold up the calls that are on their way.
     source = lake.fs.open(work.shard(shard), "rb") if lake.is_local else io.BytesIO(lake.fs.cat_file(work.shard(shard)))

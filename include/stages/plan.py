@@ -22,8 +22,9 @@ from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, LedgerWriter, Servi
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.planned_chain import write_down
 from include.llm.preflight import check_endpoint
+from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
 from include.llm.token_count import token_counter
-from include.llm.usage import Usage, cost_usd, load_price
+from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
 from include.stages.audit import announce
 from include.stages.other_runs import RUN_ID, IsRunning, left_to_others, nothing_else_runs
@@ -50,7 +51,7 @@ async def plan_run(
     Raises:
         BudgetExceeded: the estimate is above the run's budget.
         EndpointUnusable: the endpoint did not answer one tiny question.
-        ConfigurationError: prompt or price table is wrong.
+        ConfigurationError: prompt or price table is wrong, or a person set a budget and the price is unknown.
         StopRun: the run is published already.
     """
     work = WorkFiles(lake, run)
@@ -69,16 +70,19 @@ async def plan_run(
         if reason is None and key not in paid and key not in failed_before
     }
     history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
-    estimate = _estimate(pipeline, run, chain, list(asked.values()), history)
-    _log_estimate(run, estimate, records.num_rows, len(asked))
+    price = load_price(run.model, endpoint.base_url)
+    estimate = _estimate(pipeline, run, chain, list(asked.values()), history, price)
+    _log_estimate(run, estimate, records.num_rows, len(asked), price)
     if run.dry_run:
         reasons, asked = ["dry_run"] * len(texts), {}
-    elif estimate["cost_usd"] is not None and estimate["cost_usd"] > run.budget_usd:
+    elif asked and run.has_own_budget:
+        check_budget(price, run.model, run.budget_usd)
+    if asked and (estimate["cost_usd"] or 0.0) > run.budget_usd:
         raise work.stopping(
             BudgetExceeded(
-                f"This run is estimated at {estimate['cost_usd']:.2f} USD for {len(asked)} texts, above its budget of "
-                f"{run.budget_usd:.2f} USD. Nothing was asked. Raise budget_usd in the form (or "
-                "NIGHTSHIFT_BUDGET_USD), or set a limit: what is left waits for the next run."
+                f"This run is estimated at {usd(estimate['cost_usd'])} for {len(asked)} texts, above its budget of "
+                f"{usd(run.budget_usd)}. Nothing was asked. Raise budget_usd in the form (or NIGHTSHIFT_BUDGET_USD), "
+                "or set a limit: what is left waits for the next run."
             )
         )
     if asked:
@@ -99,6 +103,7 @@ async def plan_run(
         "plan",
         {
             **estimate,
+            "price": None if price is None else asdict(price),
             "expected_output_tokens": history.p90 if history else None,
             "skipped": dict(skipped),
             "asked": len(asked),
@@ -195,40 +200,51 @@ def _why_not_asked(
 
 
 def _estimate(
-    pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[str], history: OutputHistory | None
+    pipeline: Pipeline,
+    run: RunContext,
+    chain: Chain,
+    texts: list[str],
+    history: OutputHistory | None,
+    price: Price | None,
 ) -> dict[str, Any]:
     each = history.mean if history else ASSUMED_SHARE_OF_CAP * pipeline.max_output_tokens
     # Until this prompt has a history, notes are taken to fill as much of their cap as answers of theirs.
     steps = sum(len(chain.step_keys(text)) for text in texts) if history is None else 0
     notes_cap = chain.notes.max_output_tokens if chain.notes else 0
     output = len(texts) * each + steps * ASSUMED_SHARE_OF_CAP * notes_cap
-    usage = Usage(sum(chain.estimate_prompt_tokens(text) for text in texts), 0, round(output))
+    prompts = [Usage(chain.estimate_prompt_tokens(text)) for text in texts]
+    # One by one, because long prompts may cost more a token.
+    costs = [cost_usd(price, usage) for usage in (*prompts, Usage(completion_tokens=round(output)))]
+    usage = sum(prompts, Usage(completion_tokens=round(output)))
     return {
         **asdict(usage),
-        "cost_usd": cost_usd(load_price(run.model), usage),
+        "cost_usd": sum(cost for cost in costs if cost is not None) if price or not texts else None,
         "counted_by": token_counter(run.model).name,
     }
 
 
-def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked: int) -> None:
+def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked: int, price: Price | None) -> None:
     cost = estimate["cost_usd"]
     log.info(
-        "%d of %d records are to be asked: about %s prompt and %s completion tokens (counted by %s), %s; the budget is "
-        "%.2f USD",
+        "%d of %d records are to be asked: about %s prompt and %s completion tokens (counted by %s), about %s this "
+        "night and %s for a month of such nights, without what a prompt cache saves; the budget is %s, %s costs %s",
         asked,
         records,
         f"{estimate['prompt_tokens']:,}",
         f"{estimate['completion_tokens']:,}",
         estimate["counted_by"],
-        "cost unknown" if cost is None else f"about {cost:.4f} USD",
-        run.budget_usd,
+        usd(cost),
+        usd(None if cost is None else NIGHTS_A_MONTH * cost),
+        usd(run.budget_usd),
+        run.model,
+        price or "nobody knows what",
     )
     if cost is None:
         log.warning(
-            "The price of %s is unknown, so costs are null and the budget of %.2f USD cannot be kept. Name a price "
-            "table with NIGHTSHIFT_PRICES.",
+            "The price of %s is unknown, so costs are null and the budget of %s cannot be kept. Name a price table "
+            "with NIGHTSHIFT_PRICES.",
             run.model,
-            run.budget_usd,
+            usd(run.budget_usd),
         )
 
 

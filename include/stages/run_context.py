@@ -37,6 +37,7 @@ class RunContext:
         is_promotion: another model or prompt is published, and with it what trials of it have answered.
         limit: most records to ask about; the rest is left for the next run.
         budget_usd: most that the run may cost.
+        has_own_budget: whether a person set it, in the form or the environment.
         requests_per_minute, tokens_per_minute: the provider's limit; None: not known.
         mode: how answers are asked for.
         endpoint: host[:port] of who answers.
@@ -64,6 +65,7 @@ class RunContext:
     is_promotion: bool = False
     mode: str = "online"
     endpoint: str | None = None
+    has_own_budget: bool = False
 
     @property
     def purpose(self) -> str:
@@ -130,6 +132,7 @@ def settle_run(
         raise ConfigurationError(
             f"The window is empty: since {start.isoformat()} is not before {window_end.isoformat()}."
         )
+    own_budget = form.get("budget_usd") or number_setting("NIGHTSHIFT_BUDGET_USD", environ)
     own_requests = None if endpoint.is_demo else pipeline.requests_per_minute
     own_tokens = None if endpoint.is_demo else pipeline.tokens_per_minute
     return RunContext(
@@ -145,7 +148,8 @@ def settle_run(
         prompt_version=prompt_version,
         is_trial=is_trial,
         limit=form.get("limit"),
-        budget_usd=form.get("budget_usd") or number_setting("NIGHTSHIFT_BUDGET_USD", environ) or pipeline.budget_usd,
+        budget_usd=own_budget or pipeline.budget_usd,
+        has_own_budget=own_budget is not None,
         requests_per_minute=number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE", environ) or own_requests,
         tokens_per_minute=number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE", environ) or own_tokens,
         read_from=_one_of(form, "read_from", READ_FROM),

@@ -21,6 +21,7 @@ from include.llm.endpoint import Endpoint
 from include.llm.fuse import FROM_RECORDS
 from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, read_ledger
 from include.llm.planned_chain import planned_chain
+from include.llm.prices import usd
 from include.llm.usage import USAGE_COLUMNS, Usage
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate
@@ -68,7 +69,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     if left and pipeline.over_budget == "hold":
         raise work.stopping(
             BudgetExceeded(
-                f"The budget of {run.budget_usd:.2f} USD was used up with {left} of {questions.num_rows} records left, "
+                f"The budget of {usd(run.budget_usd)} was used up with {left} of {questions.num_rows} records left, "
                 "and this pipeline publishes whole runs only. What was answered is kept: raise budget_usd (or "
                 "NIGHTSHIFT_BUDGET_USD) and trigger a run, which pays for the rest only."
             )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from tests.bench.question import FOLDER
 from tests.fault_server import FaultServer, Plan
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +85,6 @@ class Client:
                 env={
                     **os.environ,
                     "PYTHONPATH": str(ROOT),
-                    "NIGHTSHIFT_PRICES": str(FOLDER / "prices.csv"),
                     # The embedded store of the limiter is there: what an earlier case has learned does not count.
                     "TMPDIR": settings["folder"],
                     **(environ or {}),

@@ -1,5 +1,6 @@
 """`reuse`: what it costs to find the answers that are already paid for among a million published rows."""
 
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -15,6 +16,8 @@ import pyarrow as pa
 from include.lake.paths import Lake, open_lake
 from include.lake.schemas import results_schema
 from include.lake.write import write_table
+from include.llm.ledger import SERVICE_COLUMNS
+from include.llm.usage import Usage
 from tests.bench.measuring import ROOT, Line, Options, tell
 from tests.bench.question import MODEL, Form, texts
 
@@ -92,9 +95,7 @@ def _night(
         "prompt_version": "v1",
         "prompt_hash": "0" * 16,
         "reused": False,
-        "prompt_tokens": 200,
-        "cached_tokens": 0,
-        "completion_tokens": 40,
+        **dataclasses.asdict(Usage(200, 0, 40)),
         "cost_usd": 0.0001,
         "attempts": 1,
         "run_id": f"scheduled__{night}",
@@ -106,6 +107,7 @@ def _night(
         "text": some_texts.take(pa.array(chance.integers(0, len(some_texts), rows))),
         "answer_key": pa.array(keys),
         "latency_ms": pa.array(chance.integers(300, 3_000, rows)),
+        **{name: pa.nulls(rows, pa.string()) for name in SERVICE_COLUMNS},
     }
     for name, value in constant.items():
         columns[name] = pa.repeat(pa.scalar(value, schema.field(name).type), rows)

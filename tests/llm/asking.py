@@ -18,12 +18,12 @@ from include.llm.dialect import first_dialect
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, scan_ledger
+from include.llm.prices import Price
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.prompt import Prompt
 from include.llm.request import Question
 from include.llm.retry import Caller
 from include.llm.structured_output import QuotedSentence, StrictAnswer
-from include.llm.usage import Price
 from tests.fault_server.running import FaultServer
 
 PRICE = Price(input_usd=1.0, cached_input_usd=0.5, output_usd=2.0, as_of="2026-11-23")

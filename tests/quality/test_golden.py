@@ -95,5 +95,5 @@ def test_fields_that_differ_are_marked_and_a_nights_cost_is_told() -> None:
     assert "v2: no answer: truncated" in text
     assert score_variants(pipeline, [one, two], {}) == 0
     table = score_table([one, two], labelled=0, night=1_000)
-    assert "500.0000 USD" in table
+    assert "500.00 USD" in table
     assert "1 of 2" in table

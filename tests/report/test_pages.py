@@ -134,7 +134,7 @@ def test_a_failed_run_says_where_why_and_what_is_safe(found: list[Task], stage: 
     assert f"FAILED in {stage}" in page
     assert "What to do &lt;script&gt;" in page and SCRIPT not in page
     assert advice in page.replace("&#39;", "'")
-    assert "0.0100 USD" in page
+    assert "0.010 USD" in page
     assert f"task <code>{stage}</code>" in page
     assert 'http-equiv="refresh"' not in page
 

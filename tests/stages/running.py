@@ -66,7 +66,9 @@ class Deployment:
         lines = [record if isinstance(record, bytes) else json.dumps(record).encode() for record in records]
         (self.folder / "source.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
 
-    def settle(self, run_id: str = "manual__1", trigger: str = "manual", **form: Any) -> RunContext:
+    def settle(
+        self, run_id: str = "manual__1", trigger: str = "manual", environ: Mapping[str, str] | None = None, **form: Any
+    ) -> RunContext:
         """A run; a scheduled one has the night before `NOW` as its interval."""
         return settle_run(
             self.pipeline,
@@ -77,7 +79,7 @@ class Deployment:
             run_after=NOW,
             started_at=NOW,
             form=form,
-            environ={},
+            environ=environ or {},
         )
 
     def run(self, run_id: str = "manual__1", trigger: str = "manual", **form: Any) -> dict[str, Any]:
@@ -104,6 +106,11 @@ class Deployment:
         (row,) = read_table(self.lake, path).to_pylist()
         assert row["extracted"] == row["published"] + row["quarantined"] + row["skipped"]
         return row
+
+    def report(self) -> str:
+        """The newest report."""
+        pages = [page for page in (self.folder / "lake/reports").rglob("*.html") if "data_docs" not in str(page)]
+        return max(pages, key=lambda page: page.stat().st_mtime).read_text()
 
     def table(self, name: str) -> pd.DataFrame:
         """A whole table of the pipeline, empty when there is none."""

@@ -11,7 +11,7 @@ import pytest
 
 from include.errors import ConfigurationError, EndpointUnusable, FuseBlown, QualityGateFailed
 from include.llm.endpoint import Endpoint
-from include.llm.usage import load_price
+from include.llm.prices import load_price
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share
 from include.stages.extract import extract_records
@@ -197,7 +197,7 @@ def test_what_is_paid_for_nothing_stands_in_the_run_and_counts_against_its_budge
     run, shards = planned(d)
     fault_server.set_plan(Plan(rules=(reply(200, EMPTY, marker="Odd."),)))
     infer(d, run, shards)
-    price = load_price(run.model)
+    price = load_price(run.model, d.base_url)
     assert price is not None
     wasted = 3 * (USAGE["prompt_tokens"] * price.input_usd + USAGE["completion_tokens"] * price.output_usd) / 1_000_000
     row = d.finish(run)

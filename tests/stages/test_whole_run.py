@@ -249,13 +249,6 @@ def test_a_run_above_its_budget_stops_before_the_first_request(
     assert fault_server.counters().requests == 0
 
 
-def test_a_price_that_nobody_knows_is_null_and_not_zero(deployment: Deployment) -> None:
-    row = deployment.run(model="house-model", promote=True)
-    assert row["published"] == 10
-    assert pd.isna(row["cost_usd"])
-    assert deployment.table("results")["cost_usd"].isna().all()
-
-
 def test_an_endpoint_that_is_not_there_publishes_and_quarantines_nothing(
     deployment: Deployment, fault_server: FaultServer
 ) -> None:
