@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from include.limits.refusals import Refusals
 from include.limits.slots import Slots
 from include.limits.state import (
     CANARY_SECONDS,
@@ -19,10 +20,10 @@ from include.limits.state import (
     canary_lost,
     lease,
     pause,
-    reject,
     reopen,
+    suspect,
 )
-from include.limits.store import MemoryStore, Store, StoreAway
+from include.limits.store import Clock, MemoryStore, Store, StoreAway
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,6 @@ _WAKE_SECONDS = 0.0005
 # While no limit is known a worker begins with so many requests at once, and adds one for so many answers: when a limit
 # is met, few are on their way. Reno's slow start would double each round trip, and meet it with hundreds.
 FIRST_IN_FLIGHT, ANSWERS_PER_MORE = 8, 10
-# What the own rate is measured over.
-_MEASURED_SECONDS = 5
 
 Sleep = Callable[[float], Awaitable[None]]
 R = TypeVar("R")
@@ -50,12 +49,12 @@ class Permit:
 
     Args:
         tokens: what it was estimated at.
-        sent_at: by the store's clock.
+        number: of the call, among those of this worker.
         is_canary: the gate opens or stays closed by what becomes of it.
     """
 
     tokens: int
-    sent_at: float
+    number: int
     is_canary: bool = False
 
 
@@ -69,7 +68,7 @@ class Limiter:
         key: of the limit: endpoint and model.
         requests_per_minute, tokens_per_minute: of the whole cluster; None: not known.
         workers: at most so many share the limit; each takes its part of it while the store is away.
-        sleep: for tests.
+        sleep, clock: for tests.
     """
 
     def __init__(
@@ -80,15 +79,17 @@ class Limiter:
         tokens_per_minute: float | None,
         workers: int,
         sleep: Sleep = asyncio.sleep,
+        clock: Clock = time.monotonic,
     ) -> None:
-        self._store, self._key, self._workers, self._sleep = store, f"limit:{key}", workers, sleep
+        self._store, self._key, self._workers = store, f"pace:{key}", workers
+        self._sleep, self._clock = sleep, clock
         self._holder = uuid.uuid4().hex
         self._per_minute = {
             name: float(limit)
             for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute))
             if limit
         }
-        self._fallback = MemoryStore()
+        self._fallback = MemoryStore(clock)
         self._store_back_at = 0.0
         self._offset, self._offset_error = 0.0, float("inf")
         self._slots = Slots()
@@ -107,8 +108,7 @@ class Limiter:
         self._taken_since = 0.0
         # Tokens that were estimated beyond what was used, less those that later requests were charged less for.
         self._credit = 0.0
-        # (begin of a second, requests in it), of the last few.
-        self._sent_in: deque[tuple[float, int]] = deque()
+        self._refusals = Refusals()
 
     async def __aenter__(self) -> "Limiter":
         return self
@@ -146,6 +146,7 @@ class Limiter:
         self._in_flight -= 1
         self._answers += 1
         self._remaining = remaining
+        self._refusals.answered()
         if permit.is_canary:
             await self._update(lambda state, now: reopen(state, now))
         if wait_seconds is not None:
@@ -154,22 +155,32 @@ class Limiter:
         self._changed.set()
 
     async def rejected(self, permit: Permit, retry_after_seconds: float | None) -> None:
-        """A call came back with a 429: nobody goes until it is over."""
+        """A call came back with a 429. Its caller waits; everybody does when it shows that we are too fast."""
         self._in_flight -= 1
-        self._is_closed = True
-        per_second = self._per_second() * self._holders
-        self._close(
-            await self._update(
-                lambda state, now: reject(
+        self._refusals.refused += 1
+        if permit.is_canary:
+            self._close(await self._update(lambda state, now: pause(state, now, retry_after_seconds)))
+        elif not self._is_closed and (
+            verdict := self._refusals.judge(permit.number, self._now(), retry_after_seconds, self._holders)
+        ):
+            # Nobody goes until the store has answered.
+            self._is_closed = True
+            sent, refused = self._refusals.unreported()
+            wait = await self._update(
+                lambda state, now: suspect(
                     state,
                     now,
-                    sent_at=permit.sent_at,
-                    retry_after_seconds=retry_after_seconds,
-                    per_second=per_second,
+                    holder=self._holder,
+                    retry_after_seconds=verdict.retry_after_seconds,
+                    usual_share=verdict.usual_share,
+                    sent=sent,
+                    refused=refused,
                     configured=self._rates().get("requests"),
                 )
             )
-        )
+            self._is_closed = wait is not None
+            if wait is not None:
+                self._close(wait)
         self._changed.set()
 
     async def failed(self, permit: Permit) -> None:
@@ -224,13 +235,8 @@ class Limiter:
         self._in_flight += 1
         self._taken += 1
         self._taken_tokens += charge
-        if self._sent_in and now < self._sent_in[-1][0] + 1.0:
-            self._sent_in[-1] = (self._sent_in[-1][0], self._sent_in[-1][1] + 1)
-        else:
-            self._sent_in.append((now, 1))
-            while self._sent_in[0][0] < now - _MEASURED_SECONDS:
-                self._sent_in.popleft()
-        return Permit(tokens, now, is_canary)
+        self._refusals.sent += 1
+        return Permit(tokens, self._refusals.sent, is_canary)
 
     async def _let_in_turn(self) -> None:
         """Let those who wait go, one after the other; runs while anybody waits."""
@@ -245,7 +251,7 @@ class Limiter:
             elif not self._is_open(now):
                 await self._look(now)
             elif not self._may_go(now):
-                await self._until_changed(self._look_at - now)
+                await self._until_changed(self._look_at + LOOK_SECONDS - now)
             elif (at := self._slots_at(now)) <= now + _WAKE_SECONDS:
                 self._release(now)
             elif at < float("inf"):
@@ -290,9 +296,13 @@ class Limiter:
         tokens = max(float(sum(waiting for waiting, _ in self._waiting)), requests * each)
         self._taken, self._taken_tokens, self._taken_since = 0.0, 0.0, now
         wants, least = {"requests": requests, "tokens": tokens}, {"requests": 1.0, "tokens": first}
-        grant = await self._update(lambda state, now: lease(state, now, Ask(self._holder, self._rates(), wants, least)))
+        sent, refused = self._refusals.unreported()
+        ask = Ask(self._holder, self._rates(), wants, least, sent, refused)
+        grant = await self._update(lambda state, now: lease(state, now, ask))
         now = self._now()
         self._holders = grant.holders
+        if self._is_closed and not grant.is_closed:
+            self._refusals.begin_anew()
         self._is_closed, self._has_canary = grant.is_closed, grant.is_canary
         self._lease_at = now + grant.wait_seconds
         self._look_at = max(self._lease_at, now + LOOK_SECONDS)
@@ -317,7 +327,7 @@ class Limiter:
             result = step(state, now)
             return state.to_dict(), (result, now)
 
-        asked_at = time.monotonic()
+        asked_at = self._clock()
         if asked_at >= self._store_back_at:
             was_away, self._store_back_at = self._store_back_at > 0.0, 0.0
             try:
@@ -329,7 +339,7 @@ class Limiter:
                     )
                     self._change_clock(0.0)
             else:
-                back_at = time.monotonic()
+                back_at = self._clock()
                 offset = now - (asked_at + back_at) / 2 if self._store.has_own_clock else 0.0
                 if was_away:
                     log.info("The limiter's store is back")
@@ -339,7 +349,7 @@ class Limiter:
                 if back_at - asked_at <= self._offset_error:
                     self._offset, self._offset_error = offset, back_at - asked_at
                 return result
-            self._store_back_at = time.monotonic() + STORE_RETRY_SECONDS
+            self._store_back_at = self._clock() + STORE_RETRY_SECONDS
         result, _ = await self._fallback.update(self._key, on_object)
         return result
 
@@ -351,14 +361,8 @@ class Limiter:
         self._slots.clear()
 
     def _now(self) -> float:
-        return time.monotonic() + self._offset
+        return self._clock() + self._offset
 
     def _close(self, seconds: float) -> None:
         self._is_closed = True
         self._lease_at = max(self._lease_at, self._now() + seconds)
-
-    def _per_second(self) -> float:
-        """How many requests a second this worker has let go lately."""
-        if not self._sent_in:
-            return 0.0
-        return sum(count for _, count in self._sent_in) / max(self._now() - self._sent_in[0][0], 0.2)

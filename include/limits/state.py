@@ -6,8 +6,9 @@ evenly however many workers there are, and a limit that the provider enforces pe
 minute. A slot that nobody uses at its time is lost, not saved up; so a dead worker's lease comes back by itself, as its
 time passes.
 
-A 429 closes the gate for everybody. When the pause is over one worker sends one canary; its answer opens the gate
-again, at half the rate that led to the 429, which from there grows to just below it and then slowly on.
+When 429s show that we are too fast (see `refusals.py`) the gate closes for everybody. When the pause is over one worker
+sends one canary; its answer opens the gate again, at the rate that was accepted, which grows slowly around it and fast
+beyond. Where more is refused at that pace than was usual, the pace goes down to what is accepted.
 
 Every function here is a pure step on a state that the caller loaded and will store, with `now` by the store's clock.
 """
@@ -30,10 +31,13 @@ CANARY_POLL_SECONDS = 0.05
 DEFAULT_PAUSE_SECONDS = 5.0
 # The clusters of two companies must not come back in the same instant; ours has one canary anyway.
 JITTER = 0.005
-# One cut for each episode of 429s, as TCP does for each loss (RFC 5681, section 3.1). At a configured limit that has
-# held for a while the first 429 is taken for requests that bunched on their way, not for another limit.
-CUT, FIRST_CUT = 0.5, 0.9
-HELD_SECONDS = 30.0
+# A worker that has not said again for so long that its calls are refused no longer thinks so.
+SUSPECT_SECONDS = 1.0
+# What was accepted is measured over this: longer than a pause, which is a part of it.
+MEASURED_SECONDS = 10.0
+# At a learned pace: so much more refused than was usual is more than chance, looked at over about so many calls. One
+# worker's report, and a second, change no more than so much.
+MORE_THAN_USUAL, SHARE_OF_CALLS, HEAVIEST, FASTEST_FALL, NO_HELP = 0.1, 50, 0.2, 0.5, 0.5
 # Growth a second: slow around the rate that led to the last 429, fast below it and again well beyond it.
 FAST_GROWTH, SLOW_GROWTH = 1.12, 1.01
 NEAR_CEILING, BEYOND_CEILING = 0.9, 1.1
@@ -50,11 +54,12 @@ class LimitState:
         closed_until: no call goes before.
         half_open: the pause is over or will be, and no canary has been answered yet.
         canary, canary_until: whose it is, and when it is taken for lost.
-        opened_at: a 429 to a call that was sent before belongs to the last episode.
+        suspects: workers whose calls are refused, by when they said so.
+        accepted: begins of seconds, and the calls sent in them that were not refused; of the last few.
         learned: requests per second that 429s have taught; None: none yet.
-        ceiling: requests per second at the last 429.
+        ceiling: requests per second that were accepted when the gate closed.
         raised_at: when `learned` last grew.
-        rejected_at: when the last episode of 429s began.
+        usual_share, refused_share: of calls that were refused before the gate closed, and lately.
     """
 
     due: dict[str, float] = field(default_factory=dict)
@@ -63,11 +68,13 @@ class LimitState:
     half_open: bool = False
     canary: str | None = None
     canary_until: float = 0.0
-    opened_at: float = 0.0
+    suspects: dict[str, float] = field(default_factory=dict)
+    accepted: list[tuple[float, int]] = field(default_factory=list)
     learned: float | None = None
     ceiling: float = 0.0
     raised_at: float = 0.0
-    rejected_at: float | None = None
+    usual_share: float = 0.0
+    refused_share: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -83,12 +90,15 @@ class Ask:
         rates: configured limits per second, by dimension; those without one are not in it.
         wants: amounts that it can use within a slice, by dimension.
         least: amounts that it needs to send one request.
+        sent, refused: calls since it last said so, and 429s.
     """
 
     holder: str
     rates: dict[str, float]
     wants: dict[str, float]
     least: dict[str, float]
+    sent: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,7 @@ def lease(state: LimitState, now: float, ask: Ask) -> Grant:
     """Lease the next stretch of every limited dimension, or of none."""
     state.holders = {name: seen for name, seen in state.holders.items() if now - seen < HOLDER_SECONDS}
     state.holders[ask.holder] = now
+    _take_in(state, now, ask.sent, ask.refused)
     holders = len(state.holders)
     if now < state.closed_until:
         return Grant(now, {}, wait_seconds=state.closed_until - now, is_closed=True, holders=holders)
@@ -160,9 +171,18 @@ def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
         return rates
     # Only time in which somebody asks counts, so that an idle hour proves nothing.
     elapsed = min(max(now - state.raised_at, 0.0), 1.0)
-    is_near = NEAR_CEILING * state.ceiling <= state.learned <= BEYOND_CEILING * state.ceiling
-    growth = SLOW_GROWTH if is_near else FAST_GROWTH
-    state.learned *= growth**elapsed
+    if state.refused_share < state.usual_share:
+        state.usual_share += (state.refused_share - state.usual_share) * elapsed / MEASURED_SECONDS
+    growth = FAST_GROWTH
+    if state.refused_share > state.usual_share + MORE_THAN_USUAL:
+        if state.learned < NO_HELP * state.ceiling:
+            # Fewer calls were not refused less: it is not the pace.
+            state.usual_share = state.refused_share
+        else:
+            growth = max((1 - state.refused_share) / (1 - state.usual_share), FASTEST_FALL)
+    elif NEAR_CEILING * state.ceiling <= state.learned <= BEYOND_CEILING * state.ceiling:
+        growth = SLOW_GROWTH
+    state.learned = max(state.learned * growth**elapsed, SLOWEST_PER_SECOND)
     state.raised_at = now
     if state.learned >= rates.get("requests", float("inf")):
         state.learned = None
@@ -171,34 +191,61 @@ def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
     return {name: rate for name, rate in rates.items() if name in ask.wants}
 
 
-def reject(
+def _take_in(state: LimitState, now: float, sent: int, refused: int) -> None:
+    """Count calls of one worker."""
+    if not sent and not refused:
+        return
+    state.accepted = [(begin, count) for begin, count in state.accepted if now - begin < MEASURED_SECONDS]
+    if state.accepted and now - state.accepted[-1][0] < 1.0:
+        begin, count = state.accepted.pop()
+        state.accepted.append((begin, count + sent - refused))
+    else:
+        state.accepted.append((now, sent - refused))
+    # What comes back from before the gate closed says nothing of the pace after it.
+    if not state.half_open:
+        weight = min(max(sent, refused) / SHARE_OF_CALLS, HEAVIEST)
+        state.refused_share += (refused / max(sent, refused) - state.refused_share) * weight
+
+
+def suspect(
     state: LimitState,
     now: float,
     *,
-    sent_at: float,
+    holder: str,
     retry_after_seconds: float | None,
-    per_second: float,
+    usual_share: float,
+    sent: int = 0,
+    refused: int = 0,
     configured: float | None = None,
-) -> float:
-    """Take in a 429.
+) -> float | None:
+    """A worker takes its 429s for a sign that we are too fast; when half of the workers do, the gate closes.
 
     Args:
-        sent_at: when the call was sent, by the store's clock.
+        holder: its name.
         retry_after_seconds: what the server asks for.
-        per_second: at how many requests a second all workers together were going.
-        configured: requests per second that they may go at; None: not known.
+        usual_share: of calls that were refused before.
+        sent, refused: see `Ask`.
+        configured: requests per second that all may go at; None: not known.
 
     Returns:
-        Seconds until the gate may open.
+        Seconds until the gate may open; None when it is open.
     """
-    if not state.half_open and sent_at >= state.opened_at:
-        # Paced workers were going at their pace, whatever the last seconds of one of them looked like.
-        pace = state.learned or configured
-        rate = pace if pace is not None and per_second > pace / 4 else per_second
-        held = state.rejected_at is None or now - state.rejected_at > HELD_SECONDS
-        cut = FIRST_CUT if held and configured is not None else CUT
-        state.ceiling, state.learned, state.raised_at = rate, max(rate * cut, SLOWEST_PER_SECOND), now
-        state.rejected_at = now
+    _take_in(state, now, sent, refused)
+    if state.half_open:
+        return max(state.closed_until - now, 0.0)
+    state.suspects = {name: at for name, at in state.suspects.items() if now - at < SUSPECT_SECONDS}
+    state.suspects[holder] = now
+    if 2 * len(state.suspects) < len(state.holders):
+        return None
+    if state.learned is None:
+        # At a later closing the refusals of the earlier ones would pass for usual.
+        state.usual_share = usual_share
+    state.refused_share = state.usual_share
+    accepted = sum(count for _, count in state.accepted)
+    if accepted > 0:
+        per_second = max(accepted / max(now - state.accepted[0][0], 0.2), SLOWEST_PER_SECOND)
+        state.learned = state.ceiling = min(per_second, state.learned or configured or per_second)
+    state.suspects = {}
     return pause(state, now, retry_after_seconds)
 
 
@@ -213,7 +260,7 @@ def pause(state: LimitState, now: float, seconds: float | None) -> float:
 def reopen(state: LimitState, now: float) -> None:
     """The canary was answered: let everybody through."""
     if now >= state.closed_until:
-        state.half_open, state.canary, state.opened_at, state.raised_at = False, None, now, now
+        state.half_open, state.canary, state.raised_at = False, None, now
 
 
 def canary_lost(state: LimitState, now: float) -> None:

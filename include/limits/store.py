@@ -10,6 +10,8 @@ T = TypeVar("T")
 # called several times, when somebody else was faster; only the last call counts.
 Step = Callable[[dict[str, Any], float], tuple[dict[str, Any], T]]
 
+Clock = Callable[[], float]
+
 
 class StoreAway(Exception):
     """The store does not answer. Workers go on with a fixed share of the limit each."""
@@ -41,12 +43,13 @@ class MemoryStore:
 
     has_own_clock = False
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = time.monotonic) -> None:
         self._objects: dict[str, str] = {}
+        self._clock = clock
 
     async def update(self, key: str, step: Step[T]) -> T:
         """See `Store`."""
-        changed, result = step(json.loads(self._objects.get(key, "{}")), time.monotonic())
+        changed, result = step(json.loads(self._objects.get(key, "{}")), self._clock())
         self._objects[key] = json.dumps(changed)
         return result
 

@@ -12,8 +12,8 @@ from include.limits.state import (
     canary_lost,
     lease,
     pause,
-    reject,
     reopen,
+    suspect,
 )
 
 
@@ -73,9 +73,17 @@ def test_a_worker_that_is_not_heard_of_is_gone() -> None:
     assert lease(state, HOLDER_SECONDS + 0.5, ask("b")).holders == 1
 
 
-def test_after_a_429_nobody_goes_until_the_retry_after_is_over() -> None:
+def close(state: LimitState, now: float, seconds: float | None = 1.0, accepted: int = 0, usual: float = 0.0) -> float:
+    """One worker, of whose calls so many were accepted in the second before, says that we are too fast."""
+    lease(state, now - 1.0, Ask("a", {}, {}, {}, sent=accepted))
+    wait = suspect(state, now, holder="a", retry_after_seconds=seconds, usual_share=usual, refused=8, sent=8)
+    assert wait is not None
+    return wait
+
+
+def test_when_the_gate_closes_nobody_goes_until_the_retry_after_is_over() -> None:
     state = LimitState()
-    wait = reject(state, 10.0, sent_at=9.9, retry_after_seconds=5.0, per_second=50.0)
+    wait = close(state, 10.0, 5.0)
     assert 5.0 <= wait <= 5.2
     grant = lease(state, 12.0, ask())
     assert grant.is_closed
@@ -84,7 +92,7 @@ def test_after_a_429_nobody_goes_until_the_retry_after_is_over() -> None:
 
 def test_one_canary_goes_first_and_its_answer_opens_the_gate() -> None:
     state = LimitState()
-    reject(state, 0.0, sent_at=0.0, retry_after_seconds=1.0, per_second=50.0)
+    close(state, 0.0)
     assert lease(state, 2.0, ask("a")).is_canary
     assert not lease(state, 2.0, ask("b")).is_canary
     assert lease(state, 2.0, ask("b")).is_closed
@@ -95,7 +103,7 @@ def test_one_canary_goes_first_and_its_answer_opens_the_gate() -> None:
 @pytest.mark.parametrize("how", ["it failed", "its worker died"])
 def test_a_lost_canary_is_followed_by_another(how: str) -> None:
     state = LimitState()
-    reject(state, 0.0, sent_at=0.0, retry_after_seconds=1.0, per_second=50.0)
+    close(state, 0.0)
     lease(state, 2.0, ask("a"))
     if how == "it failed":
         canary_lost(state, 2.5)
@@ -105,36 +113,78 @@ def test_a_lost_canary_is_followed_by_another(how: str) -> None:
         assert lease(state, 2.1 + CANARY_SECONDS, ask("b")).is_canary
 
 
-def test_the_rate_is_cut_once_an_episode_however_many_429s_it_has() -> None:
+def test_half_of_the_workers_have_to_say_so() -> None:
     state = LimitState()
-    for late in range(20):
-        reject(state, 1.0 + late / 100, sent_at=0.9, retry_after_seconds=1.0, per_second=100.0)
-    assert state.learned == 50.0
-    lease(state, 3.0, ask())
-    reopen(state, 3.1)
-    # Sent before the gate opened: the last episode's.
-    reject(state, 3.2, sent_at=2.9, retry_after_seconds=1.0, per_second=100.0)
-    assert state.learned == pytest.approx(50.0)
+    for name in "abcd":
+        lease(state, 0.0, ask(name))
+    said = {"retry_after_seconds": 1.0, "usual_share": 0.0, "sent": 8, "refused": 8}
+    assert suspect(state, 0.1, holder="a", **said) is None
+    assert suspect(state, 0.2, holder="a", **said) is None
+    # So long ago that it no longer counts.
+    assert suspect(state, 1.5, holder="b", **said) is None
+    assert suspect(state, 1.6, holder="c", **said) is not None
 
 
-def test_the_cut_rate_grows_fast_to_just_below_the_ceiling_and_then_slowly() -> None:
+def test_the_pace_is_what_was_accepted_however_many_say_that_it_was_too_fast() -> None:
     state = LimitState()
-    reject(state, 0.0, sent_at=0.0, retry_after_seconds=0.0, per_second=100.0)
-    reopen(state, 1.0)
+    wait = close(state, 1.0, accepted=100)
+    assert state.learned == pytest.approx(100.0)
+    again = suspect(state, 1.5, holder="b", retry_after_seconds=60.0, usual_share=0.0, sent=8, refused=8)
+    assert state.learned == pytest.approx(100.0)
+    assert again == pytest.approx(wait - 0.5)
+
+
+def test_where_nothing_was_accepted_no_pace_is_learned() -> None:
+    state = LimitState()
+    close(state, 1.0)
+    assert state.learned is None
+
+
+def test_the_pace_grows_slowly_around_what_was_accepted_and_fast_beyond() -> None:
+    state = LimitState()
+    close(state, 1.0, accepted=100)
+    reopen(state, 2.1)
     rates = []
-    for second in range(1, 16):
-        lease(state, float(second), ask())
+    for second in range(2, 20):
+        lease(state, second + 0.1, ask())
         rates.append(state.learned)
-    assert rates[5] == pytest.approx(50.0 * 1.12**5)
-    assert rates[-1] == pytest.approx(50.0 * 1.12**6 * 1.01**8)
+    assert rates[5] == pytest.approx(100.0 * 1.01**5)
+    assert rates[-1] == pytest.approx(100.0 * 1.01**10 * 1.12**7)
+
+
+def refuse_for(state: LimitState, seconds: float, share: float) -> float | None:
+    """Ten leases a second, and so large a share of the calls at the learned pace refused."""
+    for tenth in range(round(seconds * 10)):
+        sent = round((state.learned or 0) / 10)
+        lease(state, 2.1 + tenth / 10, Ask("a", {}, {"requests": 9.0}, {"requests": 1.0}, sent, round(sent * share)))
+    return state.learned
+
+
+def test_the_pace_follows_what_is_accepted_where_more_is_refused_than_was_usual() -> None:
+    state = LimitState()
+    close(state, 1.0, accepted=1000, usual=0.05)
+    reopen(state, 2.1)
+    learned = refuse_for(state, 2.0, share=0.3)
+    assert learned is not None
+    assert 500 < learned < 850
+
+
+@pytest.mark.parametrize(("usual", "share"), [(0.2, 0.2), (0.0, 0.4)], ids=["as before", "whatever the pace"])
+def test_where_fewer_calls_are_not_refused_less_the_pace_comes_back(usual: float, share: float) -> None:
+    state = LimitState()
+    close(state, 1.0, accepted=1000, usual=usual)
+    reopen(state, 2.1)
+    learned = refuse_for(state, 30.0, share)
+    assert learned is not None
+    assert learned > 1000
 
 
 def test_the_configured_limit_is_never_exceeded_by_what_is_learned() -> None:
     state = LimitState()
-    reject(state, 0.0, sent_at=0.0, retry_after_seconds=0.0, per_second=20.0)
-    reopen(state, 1.0)
-    for second in range(1, 60):
-        stretches = lease(state, float(second), ask(requests_per_second=15.0)).stretches
+    close(state, 1.0, accepted=10)
+    reopen(state, 2.1)
+    for second in range(2, 60):
+        stretches = lease(state, second + 0.1, ask(requests_per_second=15.0)).stretches
         assert stretches["requests"].per_second <= 15.0 + 1e-9
     assert state.learned is None
 

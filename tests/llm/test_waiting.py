@@ -15,8 +15,11 @@ SLOW = "Slow text. It waits."
 OTHERS = [f"Review number {number}. It works." for number in range(20)]
 
 
-def test_others_are_asked_in_the_place_of_a_call_that_waits(fault_server: FaultServer, tmp_path: Path) -> None:
-    busy = Rule(fault="503_retry_after", settings={"seconds": 60}, marker="Slow", times=1)
+@pytest.mark.parametrize("fault", ["429_retry_after", "503_retry_after"])
+def test_others_are_asked_in_the_place_of_a_call_that_waits(
+    fault: str, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    busy = Rule(fault=fault, settings={"seconds": 60}, marker="Slow", times=1)
     fault_server.set_plan(Plan(rules=(busy,)))
     entries = answer_texts(fault_server, tmp_path, [SLOW, *OTHERS], in_flight=1)
     asked = [entry.text_key for entry in fault_server.log().requests]
