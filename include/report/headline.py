@@ -33,8 +33,11 @@ def failure_headline(title: str, row: Mapping[str, Any]) -> Headline:
     """
     mark = f" ({mark_of(row)})" if mark_of(row) else ""
     subject = f"FAILED {title}{mark}: {row['reason']}"
-    counts = f"{row['published']} published, {row['skipped']} left for the next run, cost {usd(row['cost_usd'])}"
-    return Headline(_one_line(subject), [row["reason"], counts, f"Run {row['run_id']}: its tab Report says what to do"])
+    lines = [row["reason"], f"Run {row['run_id']}: its tab Report says what to do"]
+    if row["published"] is not None:
+        left = f"{row['published']} published, {row['skipped']} left for the next run"
+        lines.insert(1, f"{left}, cost {usd(row['cost_usd'])}")
+    return Headline(_one_line(subject), lines)
 
 
 def headline(outcome: RunOutcome) -> Headline:

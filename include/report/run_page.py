@@ -10,6 +10,7 @@ from include.report.purpose import mark_of
 
 STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
 UNFINISHED = ("queued", "running")
+NOT_BEGUN = "not begun"
 _FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
 # The runbook's column, for a run whose files are still there.
 SAFE = {
@@ -134,7 +135,7 @@ class RunView:
             found.append(
                 Stage(
                     name,
-                    ranked[0] if ranked else "waiting",
+                    ranked[0] if ranked else NOT_BEGUN,
                     len(tasks),
                     min((task.began for task in tasks if task.began), default=None),
                     None if open_ else max((task.ended for task in tasks if task.ended), default=None),

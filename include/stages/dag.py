@@ -160,7 +160,7 @@ def _lake() -> Any:
 def _on_failure(context: Any) -> None:
     from include.stages.ending import end_task
 
-    end_task(_lake(), context)
+    end_task(_lake, context)
 
 
 def _on_retry(context: Any) -> None:
@@ -172,5 +172,4 @@ def _on_retry(context: Any) -> None:
 def _on_run_failure(context: Any) -> None:
     from include.stages.ending import end_run
 
-    # The DAG processor ends a callback that takes long.
     end_run(_lake().hurried, context, RUN_TIMEOUT.total_seconds() / 3600)

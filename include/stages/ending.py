@@ -1,19 +1,21 @@
 """How a run ends that does not succeed: its row in `runs/`, the last line of its task's log, a message to people."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from include.errors import NightshiftError
 from include.lake.paths import Lake
+from include.lake.schemas import RUNS_SCHEMA
 from include.pipelines.registry import load_pipeline
 from include.report.headline import failure_headline
 from include.report.notify import send
-from include.report.run_page import RunView, Task, run_page
+from include.report.run_page import STAGES, RunView, Task, run_page
 from include.stages.airflow_run import least_known
 from include.stages.failure import record_failure, row_of_run
+from include.stages.publish import run_identity
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
@@ -42,11 +44,11 @@ def sentence(error: BaseException | None, task_id: str) -> str:
     )
 
 
-def end_task(lake: Lake, context: Mapping[str, Any]) -> None:
+def end_task(open_lake: Callable[[], Lake], context: Mapping[str, Any]) -> None:
     """A task has failed for good: leave its run's row, and end its log with the sentence."""
     reason = sentence(context.get("exception"), context["ti"].task_id)
     try:
-        record_failure(lake, run_of(context), reason)
+        record_failure(open_lake(), run_of(context), reason)
     except Exception as error:
         # The lake may be what has failed. The end of the whole run writes the row once more.
         log.warning("The row in runs/ could not be written (%s).", type(error).__name__)
@@ -60,16 +62,18 @@ def say_last(reason: str) -> None:
 
 
 def end_run(lake: Lake, context: Mapping[str, Any], timeout_hours: float) -> None:
-    """A run has failed, whatever ended it: leave its row if no task did, and tell people. Once a run.
+    """A run has failed, whatever ended it: tell people, once, and leave its row as it is now that all tasks are done.
 
-    Airflow calls it in the DAG processor.
+    Airflow calls it in the DAG processor, which ends a callback that takes longer than a DAG file may.
 
     Args:
         timeout_hours: the DAG's `dagrun_timeout`.
     """
     pipeline, run = load_pipeline(context["dag"].dag_id), run_of(context)
     task_id, row = context["ti"].task_id, row_of_run(lake, run)
-    if row is not None and row.get("reason") and row["finished_at"] >= context["dag_run"].start_date:
+    is_published = row is not None and row["state"] == "success"
+    is_told = row is not None and bool(row.get("reason")) and row["finished_at"] >= context["dag_run"].start_date
+    if row is not None and is_told:
         reason = row["reason"]
     elif context["reason"] == "timed_out":
         reason = (
@@ -78,12 +82,15 @@ def end_run(lake: Lake, context: Mapping[str, Any], timeout_hours: float) -> Non
         )
     else:
         reason = sentence(None, task_id)
-    # Other tasks may have gone on after the one that failed: what they did counts too.
-    row = record_failure(lake, run, reason)
-    is_published = row["state"] == "success"
-    tasks = [Task(task_id, "failed", None, None)]
-    view = RunView(pipeline.title, run.run_id, "failed", row, is_published, tasks)
-    send(failure_headline(pipeline.title, row), run_page(view))
+    # The message does not wait for the counts: a large ledger takes a while to read.
+    counted = row if row is not None and (is_told or is_published) else run_identity(run)
+    known = {**dict.fromkeys(RUNS_SCHEMA.names), **counted, "reason": reason}
+    tasks = [Task(name, "success", None, None) for name in STAGES[: STAGES.index(task_id)]]
+    view = RunView(
+        pipeline.title, run.run_id, "failed", known, is_published, [*tasks, Task(task_id, "failed", None, None)]
+    )
+    send(failure_headline(pipeline.title, known), run_page(view))
+    record_failure(lake, run, reason)
 
 
 def end_by_hand(lake: Lake, run: RunContext, state: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from include.lake.paths import Lake
 from include.pipelines.registry import load_pipeline
-from include.report.run_page import RunView, Task, run_page
+from include.report.run_page import NOT_BEGUN, RunView, Task, run_page
 from include.report.runs_page import SHOWN_RUNS, AirflowStates
 from include.stages.airflow_run import least_known
 from include.stages.failure import row_of_run
@@ -61,7 +61,7 @@ def tasks_of(session: Any, dag_run: Any) -> list[Task]:
 
     columns = (Instance.task_id, Instance.state, Instance.start_date, Instance.end_date)
     query = select(*columns).where(Instance.dag_id == dag_run.dag_id, Instance.run_id == dag_run.run_id)
-    return [Task(stage, str(state or "waiting"), began, ended) for stage, state, began, ended in session.execute(query)]
+    return [Task(stage, str(state or NOT_BEGUN), began, ended) for stage, state, began, ended in session.execute(query)]
 
 
 def page_of(lake: Lake, session: Any, dag_run: Any) -> str | bytes:

@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
 from include.errors import ConfigurationError, EndpointUnusable, RetryLater, StopRun
+from include.lake.paths import open_lake
 from include.stages.airflow_run import failing_fast, least_known
 from include.stages.dag import build_dag
 from include.stages.ending import end_by_hand, end_run, end_task, sentence
@@ -104,7 +105,7 @@ def test_a_setting_that_cannot_be_settled_has_a_row_where_the_run_would_have_its
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     error = ConfigurationError("A setting is wrong. Correct it.")
-    end_task(deployment.lake, Callback(form=form, run_type=run_type, exception=error).context())
+    end_task(lambda: deployment.lake, Callback(form=form, run_type=run_type, exception=error).context())
     (row,) = deployment.table("runs").to_dict("records")
     assert (row["run_id"], row["state"], row["reason"]) == ("manual__1", "failed", str(error))
     assert row["extracted"] == row["skipped"] == 0
@@ -122,7 +123,7 @@ def test_the_sentence_is_the_last_line_of_the_log_and_no_traceback_is_below_it(
     # What Airflow prints of it is one exception, not a chain of three.
     assert raised.value.__suppress_context__ and raised.value.__cause__ is None
     assert any(record.levelname == "DEBUG" and record.exc_info for record in caplog.records)
-    end_task(deployment.lake, Callback(exception=raised.value).context())
+    end_task(lambda: deployment.lake, Callback(exception=raised.value).context())
     assert caplog.messages[-1] == "The endpoint is away. Check OPENAI_BASE_URL."
     assert caplog.messages[-2] == "::endgroup::"
 
@@ -159,12 +160,19 @@ def test_every_error_has_a_sentence_and_only_our_own_are_quoted(error: BaseExcep
     assert "\n" not in said
 
 
+def test_a_lake_that_cannot_be_opened_costs_the_row_and_not_the_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    end_task(
+        lambda: open_lake("nowhere://lake"), Callback(exception=ConfigurationError("The lake is wrong.")).context()
+    )
+    assert caplog.messages[-1] == "The lake is wrong."
+
+
 def test_a_lake_that_is_away_costs_the_row_and_not_the_sentence(
     deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
     (deployment.folder / "lake").mkdir()
     (deployment.folder / "lake" / "runs").write_text("no folder")
-    end_task(deployment.lake, Callback(settled=deployment.settle(), exception=StopRun("Stopped.")).context())
+    end_task(lambda: deployment.lake, Callback(settled=deployment.settle(), exception=StopRun("Stopped.")).context())
     assert caplog.messages[-1] == "Stopped."
     assert any("could not be written" in message for message in caplog.messages)
 
@@ -215,7 +223,7 @@ def test_the_end_of_a_run_keeps_its_tasks_sentence_of_this_try_and_forgets_one_o
     deployment: Deployment,
 ) -> None:
     run = deployment.settle()
-    end_task(deployment.lake, Callback("plan", run, exception=StopRun("The key is refused.")).context())
+    end_task(lambda: deployment.lake, Callback("plan", run, exception=StopRun("The key is refused.")).context())
     end_run(deployment.lake, Callback("plan", run).context(), timeout_hours=10)
     assert deployment.row(run)["reason"] == "The key is refused."
     later = Callback("infer", run, reason="timed_out", began=datetime.now(UTC) + timedelta(seconds=1))
