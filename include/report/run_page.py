@@ -24,14 +24,16 @@ SAFE = {
 PUBLISHED_BEFORE = "This run was published before, so its files are gone: clear it from `extract` on, not a task alone."
 
 
-# What is shown of a shard, and under which names its progress file has it; the last minute's before the whole run's.
-_PROGRESS = {
-    **{name: (name,) for name in ("phase", "done", "failed", "in_flight", "waiting_for_permit", "last_error")},
-    **{name: (name,) for name in ("seconds_left_low", "seconds_left_high")},
-    "total": ("total", "records"),
-    "rate": ("rate_60s", "records_per_second"),
-    "rate_limited": ("rate_limited_60s", "rate_limited"),
-}
+# What is shown of a shard's progress file: of the last minute what changes, so that trouble is seen when it is there.
+SHARD_COLUMNS = (
+    ("failed", "set aside"),
+    ("in_flight", "in flight"),
+    ("waiting_for_permit", "wait for a permit"),
+    ("waiting_to_retry", "wait to retry"),
+    ("rate_60s", "a second"),
+    ("rate_limited_60s", "429s a minute"),
+    ("failures_60s", "failures a minute"),
+)
 
 
 @dataclass(frozen=True)
@@ -149,14 +151,6 @@ class RunView:
         return None if self.is_running else self.row
 
     @property
-    def progress(self) -> dict[int, dict[str, Any]]:
-        """What is shown of each shard."""
-        return {
-            number: {name: next((shard[key] for key in keys if key in shard), None) for name, keys in _PROGRESS.items()}
-            for number, shard in self.shards.items()
-        }
-
-    @property
     def done(self) -> int:
         """Texts with an outcome."""
         return int(self.sum("done") or 0)
@@ -176,4 +170,4 @@ class RunView:
 
 def run_page(view: RunView) -> str:
     """The page."""
-    return render("run.html.j2", view=view)
+    return render("run.html.j2", view=view, shard_columns=SHARD_COLUMNS)

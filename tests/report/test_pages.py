@@ -139,34 +139,32 @@ def test_a_failed_run_says_where_why_and_what_is_safe(found: list[Task], stage: 
     assert 'http-equiv="refresh"' not in page
 
 
-OLD_SHARD = {
-    "shard": 0, "records": 20, "done": 5, "failed": 1, "in_flight": 4, "rate_limited": 2, "records_per_second": 1.5,
-    "cost_usd": 0.5,
-}  # fmt: skip
-NEW_SHARD = {
+SHARD = {
     "phase": "asking", "total": 20, "done": 6, "failed": 0, "in_flight": 4, "waiting_for_permit": 3, "rate_60s": 2.0,
-    "rate_limited_60s": 1, "last_error": f"503 {SCRIPT}", "cost_usd": 0.25, "seconds_left_low": 5,
-    "seconds_left_high": 9,
+    "waiting_to_retry": 2, "rate_limited_60s": 17, "failures_60s": 1, "last_error": f"503 {SCRIPT}", "cost_usd": 0.25,
+    "seconds_left_low": 5, "seconds_left_high": 9,
 }  # fmt: skip
+WAITS = {"phase": "waiting", "total": 20, "done": 5, "seconds_left_low": None, "seconds_left_high": None}
 
 
-def test_a_running_run_shows_its_shards_whoever_wrote_their_progress() -> None:
+def test_a_running_run_shows_its_shards_and_what_they_have_not_said_yet() -> None:
     view = RunView(
         "Support tickets", "r1", "running", tasks=tasks(extract="success", plan="success", infer="running running"),
-        shards={0: OLD_SHARD, 1: NEW_SHARD, 2: {}}, texts=40,
+        shards={0: WAITS, 1: SHARD, 2: {}}, texts=40,
     )  # fmt: skip
     page = run_page(view)
     assert "running in infer" in page
     assert "11 of 40 texts" in page
     assert "503 &lt;script&gt;" in page
+    assert '<td class="number">17</td>' in page
     assert "5 to 9 s" in page
     assert 'http-equiv="refresh"' in page
 
 
 def test_what_a_running_run_has_cost_is_the_sum_of_its_shards_and_unknown_where_one_is() -> None:
-    known = RunView("T", "r1", "running", shards={0: OLD_SHARD, 1: NEW_SHARD})
-    assert known.cost_usd == pytest.approx(0.75)
-    assert RunView("T", "r1", "running", shards={0: OLD_SHARD, 1: {**NEW_SHARD, "cost_usd": None}}).cost_usd is None
+    known = RunView("T", "r1", "running", shards={0: WAITS, 1: SHARD})
+    assert known.cost_usd == pytest.approx(0.25)
+    assert RunView("T", "r1", "running", shards={0: WAITS, 1: {**SHARD, "cost_usd": None}}).cost_usd is None
 
 
 def test_a_run_that_waits_says_so() -> None:

@@ -60,6 +60,7 @@ class Callback:
             "dag_run": SimpleNamespace(
                 run_id="manual__1",
                 run_type=self.run_type,
+                logical_date=night[0],
                 data_interval_start=night[0],
                 data_interval_end=night[1],
                 run_after=NOW,
