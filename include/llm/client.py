@@ -5,6 +5,7 @@ times the call itself (the SDK serves the first question of a run, see `prefligh
 """
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -215,13 +216,12 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
 
 
 def _object_in(raw: bytes) -> dict[str, Any]:
-    """The response as far as it can be read; of one that is cut off or damaged, its usage."""
+    """The response as far as it can be read; of one that is cut off or damaged, what it has cost."""
     text = raw.decode("utf-8", "replace")
-    for start in (0, text.find("{", text.rfind('"usage"'))):
-        try:
-            found, _ = json.JSONDecoder().raw_decode(text[start:])
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(found, dict):
-            return found if start == 0 else {"usage": found}
-    return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        usage = text[text.rfind('"usage"') :]
+        counts = re.findall(r'"(prompt_tokens|completion_tokens)"\s*:\s*(\d{1,9})', usage)
+        return {"usage": {name: int(count) for name, count in counts}}
+    return found if isinstance(found, dict) else {}

@@ -173,7 +173,8 @@ class FanOut:
 
     async def _answer(self, text: Text, effort: Effort) -> LedgerEntry:
         try:
-            answer = await self.chain.answer(self.caller, text.text, effort, self._remember, self.notes)
+            remember = functools.partial(self._remember, text.key)
+            answer = await self.chain.answer(self.caller, text.text, effort, remember, self.notes)
         except Quarantine as problem:
             return self._entry(text.key, effort, None, problem)
         return self._entry(text.key, effort, answer, None)
@@ -212,8 +213,8 @@ class FanOut:
             except FuseBlown as error:
                 self._stop(error)
 
-    def _remember(self, key: str, notes: dict[str, Any], effort: Effort) -> None:
-        self._append(self._entry(key, effort, notes, None, is_notes=True))
+    def _remember(self, step_of: str, key: str, notes: dict[str, Any], effort: Effort) -> None:
+        self._append(replace(self._entry(key, effort, notes, None, is_notes=True), step_of=step_of))
 
     def _append(self, entry: LedgerEntry) -> None:
         self.ledger.append(entry)

@@ -71,6 +71,7 @@ class LedgerEntry:
         processed_at: ISO time, UTC.
         reused: whether an earlier run paid for it.
         is_notes: whether it is a step on the way to an answer, whose entry counts the effort too.
+        step_of: key of that answer.
         service: of the last request.
         is_unusable: whether it is no outcome, only what was paid for a text before the shard had to stop.
     """
@@ -92,6 +93,7 @@ class LedgerEntry:
     is_notes: bool = False
     service: Service = Service()
     is_unusable: bool = False
+    step_of: str | None = None
 
 
 def total_spent(entries: Iterable[LedgerEntry]) -> dict[str, Any]:

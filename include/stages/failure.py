@@ -43,7 +43,8 @@ def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) ->
     has_counts = lake.fs.exists(work.path("extract.json"))
     extract = work.read_manifest("extract") if has_counts else {"extracted": 0, "skipped": {}}
     extracted = extract["extracted"]
-    entries = [entry for entry in ledger.values() if not entry.reused]
+    # The effort of a step stands in the entry of its answer too.
+    entries = [entry for entry in ledger.values() if not (entry.reused or entry.step_of in ledger)]
     spent = total_spent([*entries, *(entry for entry in scan_ledger(lake, work.ledger) if entry.is_unusable)])
     tiers = Counter(entry.service.service_tier for entry in entries if entry.service.service_tier)
     row = {

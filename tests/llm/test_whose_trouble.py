@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from include.errors import EndpointUnusable, RetryLater
+from include.lake.paths import open_lake
+from include.llm.ledger import scan_ledger
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
 from tests.llm.asking import answer_texts, ledger_by_text
@@ -116,6 +118,10 @@ def test_an_unusable_200_is_asked_three_times_and_quarantined_under_its_name(
     odd = entries.pop(ODD)
     assert (odd.answer, odd.error_type, odd.requests) == (None, reason, 3)
     assert all(entry.answer is not None for entry in entries.values())
+    # What it has cost is written down at once, where the provider says what that is.
+    paid = sum(entry.usage.prompt_tokens for entry in scan_ledger(open_lake(str(tmp_path)), f"{tmp_path}/ledger"))
+    paid -= sum(entry.usage.prompt_tokens for entry in entries.values())
+    assert paid == (3 * USAGE["prompt_tokens"] if "usage" in body else 0)
 
 
 @pytest.mark.parametrize(("body", "reason"), UNUSABLE)

@@ -207,3 +207,33 @@ def test_what_is_paid_for_nothing_stands_in_the_run_and_counts_against_its_budge
     rows = d.table("results")["cost_usd"].sum() + held["cost_usd"].sum()
     assert row["cost_usd"] == pytest.approx(rows + row["unusable_cost_usd"])
     assert row["requests"] == 11 + 3 + 1
+
+
+def test_money_that_an_attempt_has_wasted_is_missing_in_the_budget_of_the_next_one(
+    deploy: Deploy, fault_server: FaultServer
+) -> None:
+    d = deploy(tickets(12))
+    run, shards = planned(d)
+    fault_server.set_plan(Plan(rules=(reply(200, EMPTY),)))
+    with pytest.raises(EndpointUnusable, match="nobody a usable answer"):
+        infer(d, run, shards)
+    row = row_after(d, run)
+    assert row["skipped_by_reason"] == {"provider_stopped": 12}
+    assert row["unusable_cost_usd"] == row["cost_usd"] > 0
+    assert row["prompt_tokens"] == USAGE["prompt_tokens"] * fault_server.counters().requests
+    fault_server.set_plan(Plan())
+    infer(d, dataclasses.replace(run, budget_usd=row["cost_usd"]), shards)
+    assert fault_server.counters().requests == 0
+
+
+def test_the_steps_of_a_long_text_are_counted_once(deploy: Deploy, fault_server: FaultServer) -> None:
+    d = Sharded(deploy([]).folder, fault_server.base_url, "call_transcripts")
+    long = "\n".join(f"Agent: this is sentence {n} of a call that goes on and on." for n in range(150))
+    d.write_source([{"id": "C-1", "text": long, "created_at": "2026-11-01T00:00:00Z"}])
+    run, shards = planned(d)
+    infer(d, run, shards)
+    asked = fault_server.counters()
+    row = row_after(d, run)
+    assert row["skipped_by_reason"] == {"answered_unpublished": 1}
+    # All but the first question of the run.
+    assert row["requests"] == asked.requests - 1 > 2
