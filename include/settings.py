@@ -75,6 +75,21 @@ def max_error_share(environ: Mapping[str, str] = os.environ) -> float:
     return share_setting("NIGHTSHIFT_MAX_ERROR_SHARE", MAX_ERROR_SHARE, environ)
 
 
+def rate_limits(
+    pipeline: Pipeline, is_demo: bool, environ: Mapping[str, str] = os.environ
+) -> tuple[float | None, float | None]:
+    """Requests and tokens per minute that the provider allows: the environment's, else the pipeline's; None: not known.
+
+    Raises:
+        ConfigurationError: see `number_setting`.
+    """
+    own = (None, None) if is_demo else (pipeline.requests_per_minute, pipeline.tokens_per_minute)
+    return (
+        number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE", environ) or own[0],
+        number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE", environ) or own[1],
+    )
+
+
 def number_setting(name: str, environ: Mapping[str, str] = os.environ) -> float | None:
     """A positive number from the environment; None when it is not set.
 

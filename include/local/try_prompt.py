@@ -8,32 +8,32 @@ import asyncio
 import sys
 import time
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import open_lake
 from include.lake.read import read_tables
-from include.limits.limiter import Limiter
 from include.limits.open_store import open_store
 from include.limits.purse import Purse
 from include.llm.build_chain import build_chain
-from include.llm.client import ChatClient
-from include.llm.endpoint import Endpoint, resolve_endpoint
+from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
 from include.llm.ledger import LedgerWriter, read_ledger
+from include.llm.open_caller import open_caller
 from include.llm.preflight import check_endpoint
 from include.llm.prices import check_budget, load_price
 from include.llm.progress import ProgressReporter, ShardProgress
-from include.llm.retry import Caller
 from include.local.model_server import running_model
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import load_golden
-from include.settings import lake_uri, live_source, number_setting, production_model, source_location
+from include.settings import lake_uri, live_source, number_setting, production_model, rate_limits, source_location
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record
 from include.sources.source import Source, SourceRow, Window
+from include.stages.airflow_run import endpoint_of_deployment
 from include.stages.pool import POOL_SLOTS
 
 # What a night is taken to be until the lake knows better.
@@ -50,23 +50,17 @@ async def answer_all(
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
     progress = ShardProgress(shard=0, total=len(set(keys.values())))
     store, price = open_store(), load_price(model, endpoint.base_url)
-    budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD")
-    if budget_usd:
-        check_budget(price, model, budget_usd)
-    limiter = Limiter(
-        store,
-        f"{endpoint.base_url} {model}",
-        number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE"),
-        number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE"),
-        workers=POOL_SLOTS,
-    )
+    own_budget = number_setting("NIGHTSHIFT_BUDGET_USD")
+    if own_budget:
+        check_budget(price, model, own_budget)
+    budget_usd = own_budget or pipeline.budget_usd
+    limits = rate_limits(pipeline, endpoint.is_demo)
     started = time.monotonic()
     with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
-        async with limiter, ChatClient(endpoint, endpoint.in_flight) as client:
-            probe = chain.question.body(chain.question.prepare("OK"))
+        async with open_caller(chain, endpoint, store, limits, POOL_SLOTS) as caller:
             fan_out = FanOut(
                 chain=chain,
-                caller=Caller(client, limiter, probe, settles=not endpoint.is_openai),
+                caller=caller,
                 ledger=ledger,
                 done=(),
                 notes={},
@@ -74,7 +68,7 @@ async def answer_all(
                 reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
                 price=price,
                 in_flight=endpoint.in_flight,
-                purse=Purse(store, lake.root, 0, budget_usd, share=1.0) if price and budget_usd else None,
+                purse=Purse(store, lake.root, 0, budget_usd, share=1.0) if price else None,
             )
             by_key = {key: texts[record_id] for record_id, key in keys.items()}
             await fan_out.run(Text(key, text) for key, text in by_key.items())
@@ -138,9 +132,9 @@ def main(arguments: list[str]) -> int:
     if options.count < 1:
         parser.error("--count (N) is a number of records from 1 on")
     try:
-        pipeline, endpoint = load_pipeline(options.pipeline), resolve_endpoint()
+        pipeline, endpoint = load_pipeline(options.pipeline), endpoint_of_deployment()
         with running_model() if endpoint.is_demo else nullcontext(endpoint.base_url) as base_url:
-            endpoint = Endpoint(base_url, endpoint.api_key, endpoint.is_demo)
+            endpoint = replace(endpoint, base_url=base_url)
             print(asyncio.run(compare(pipeline, endpoint, options.prompt, options.model, options.count)))
     except NightshiftError as error:
         print(f"make try: {error}", file=sys.stderr)

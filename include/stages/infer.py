@@ -11,12 +11,10 @@ import pyarrow.parquet as pq
 
 from include.errors import StopRun
 from include.lake.paths import Lake
-from include.limits.limiter import Limiter
 from include.limits.open_store import open_store
 from include.limits.purse import Purse
 from include.llm.answering import Chain
 from include.llm.answers_file import write_answers
-from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
 from include.llm.fuse import Fuse
@@ -30,11 +28,11 @@ from include.llm.ledger import (
     scan_ledger,
     total_spent,
 )
+from include.llm.open_caller import open_caller
 from include.llm.planned_chain import planned_chain, planned_endpoint
 from include.llm.prices import planned_price
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.provider_errors import COUNTED_BY_FUSE
-from include.llm.retry import Caller
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting
 from include.stages.pool import POOL_SLOTS
@@ -102,27 +100,13 @@ async def infer_shard(
                 spent_usd=progress.cost_usd or 0.0,
             )
         )
-        async with (
-            Limiter(
-                store,
-                f"{endpoint.base_url} {run.model}",
-                run.requests_per_minute,
-                run.tokens_per_minute,
-                workers=POOL_SLOTS,
-            ) as limiter,
-            ChatClient(endpoint, endpoint.in_flight) as client,
-        ):
+        limits = (run.requests_per_minute, run.tokens_per_minute)
+        async with open_caller(chain, endpoint, store, limits, POOL_SLOTS, expected) as caller:
             flush_seconds = number_setting("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", environ) or FLUSH_SECONDS
             with LedgerWriter(lake, folder, flush_seconds) as ledger:
                 fan_out = FanOut(
                     chain=chain,
-                    caller=Caller(
-                        client,
-                        limiter,
-                        probe=chain.question.body(chain.question.prepare("OK")),
-                        settles=not endpoint.is_openai,
-                        expected_output_tokens={chain.question.identity: expected} if expected else None,
-                    ),
+                    caller=caller,
                     ledger=ledger,
                     done=done,
                     notes=notes,

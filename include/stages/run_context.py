@@ -12,7 +12,7 @@ from include.errors import ConfigurationError
 from include.lake.paths import DRY_RUN_SUFFIX, TRIAL_SUFFIX, manual_run_key, window_run_key
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
-from include.settings import max_error_share, number_setting, production_model
+from include.settings import max_error_share, number_setting, production_model, rate_limits
 
 REPROCESS = ("none", "quarantined", "older_prompt", "all")
 READ_FROM = ("source", "raw")
@@ -133,8 +133,7 @@ def settle_run(
             f"The window is empty: since {start.isoformat()} is not before {window_end.isoformat()}."
         )
     own_budget = form.get("budget_usd") or number_setting("NIGHTSHIFT_BUDGET_USD", environ)
-    own_requests = None if endpoint.is_demo else pipeline.requests_per_minute
-    own_tokens = None if endpoint.is_demo else pipeline.tokens_per_minute
+    requests_per_minute, tokens_per_minute = rate_limits(pipeline, endpoint.is_demo, environ)
     return RunContext(
         pipeline=pipeline.name,
         run_id=run_id,
@@ -150,8 +149,8 @@ def settle_run(
         limit=form.get("limit"),
         budget_usd=own_budget or pipeline.budget_usd,
         has_own_budget=own_budget is not None,
-        requests_per_minute=number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE", environ) or own_requests,
-        tokens_per_minute=number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE", environ) or own_tokens,
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
         read_from=_one_of(form, "read_from", READ_FROM),
         reprocess=_one_of(form, "reprocess", REPROCESS),
         dry_run=bool(form.get("dry_run")),

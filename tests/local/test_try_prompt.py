@@ -31,6 +31,21 @@ def test_two_prompts_stand_side_by_side_with_scores_tokens_and_cost(
     assert not (tmp_path / "lake").exists()
 
 
+def test_it_asks_as_a_night_would(
+    tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = {"conn_type": "openai", "password": "key-of-the-connection", "host": fault_server.base_url}
+    monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", json.dumps(connection))
+    monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-environment")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("NIGHTSHIFT_IN_FLIGHT", "2")
+    monkeypatch.setenv("NIGHTSHIFT_LAKE", str(tmp_path / "lake"))
+    fault_server.set_plan(Plan(api_key="key-of-the-connection", latency_seconds=0.05))
+    assert main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "6"]) == 0
+    counters = fault_server.counters()
+    assert (counters.answered_ok, counters.max_in_flight) == (13, 2)
+
+
 def test_a_prompt_that_does_not_exist_is_named(
     fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

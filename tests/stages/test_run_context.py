@@ -1,5 +1,6 @@
 """How the form, the environment and the pipeline settle a run."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from include.errors import ConfigurationError
 from include.llm.endpoint import LOCAL_MODEL, Endpoint, resolve_endpoint
 from include.pipelines.registry import load_pipeline
+from include.settings import rate_limits
 from include.stages.run_context import RunContext, settle_run
 
 PIPELINE = load_pipeline("support_tickets")
@@ -117,6 +119,14 @@ def test_the_form_goes_before_the_environment_and_that_before_the_pipeline() -> 
     assert settle({"model": "from-form"}, environ=environ).model == "from-form"
     assert settle(environ=environ).budget_usd == 5
     assert settle({"budget_usd": 1}, environ=environ).budget_usd == 1
+
+
+def test_a_limit_is_the_environments_else_the_pipelines_and_the_bundled_model_has_none() -> None:
+    limited = replace(PIPELINE, requests_per_minute=30, tokens_per_minute=9_000)
+    environ = {"NIGHTSHIFT_REQUESTS_PER_MINUTE": "7"}
+    assert rate_limits(limited, is_demo=False, environ={}) == (30, 9_000)
+    assert rate_limits(limited, is_demo=False, environ=environ) == (7, 9_000)
+    assert rate_limits(limited, is_demo=True, environ=environ) == (7, None)
 
 
 def test_a_setting_that_is_no_number_is_named() -> None:

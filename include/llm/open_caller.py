@@ -1,0 +1,42 @@
+"""What stands between a question and the provider, opened in one way wherever texts are answered."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from include.limits.limiter import Limiter
+from include.limits.store import Store
+from include.llm.answering import Chain
+from include.llm.client import ChatClient
+from include.llm.endpoint import Endpoint
+from include.llm.retry import Caller
+
+
+@asynccontextmanager
+async def open_caller(
+    chain: Chain,
+    endpoint: Endpoint,
+    store: Store,
+    limits: tuple[float | None, float | None],
+    workers: int,
+    expected_output_tokens: int | None = None,
+) -> AsyncIterator[Caller]:
+    """A caller at the provider's pace, with a client of its own.
+
+    Args:
+        store: what all workers share.
+        limits: requests and tokens per minute; None: not known.
+        workers: how many ask at the same time, at most.
+        expected_output_tokens: of an answer, from earlier runs.
+    """
+    question = chain.question
+    async with (
+        Limiter(store, f"{endpoint.base_url} {question.model}", *limits, workers=workers) as limiter,
+        ChatClient(endpoint, endpoint.in_flight) as client,
+    ):
+        yield Caller(
+            client,
+            limiter,
+            probe=question.body(question.prepare("OK")),
+            settles=not endpoint.is_openai,
+            expected_output_tokens={question.identity: expected_output_tokens} if expected_output_tokens else None,
+        )
