@@ -43,8 +43,11 @@ def failure_headline(title: str, row: Mapping[str, Any]) -> Headline:
 def headline(outcome: RunOutcome) -> Headline:
     """The news of a run: what grew, what customers talk about, what broke; then what could not be read."""
     found = _headline(outcome)
-    mark = mark_of(outcome.run)
-    return Headline(_one_line(f"{mark}. {found.subject}" if mark else found.subject), found.lines)
+    mark, waiting = mark_of(outcome.run), outcome.skipped.get("over_budget", 0)
+    stopped = f"budget used up, {waiting} records wait for the next run"
+    subject = f"{found.subject}; {stopped}" if waiting else found.subject
+    lines = [f"{stopped[0].upper()}{stopped[1:]}", *found.lines] if waiting else found.lines
+    return Headline(_one_line(f"{mark}. {subject}" if mark else subject), lines)
 
 
 def _one_line(subject: str) -> str:

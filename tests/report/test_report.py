@@ -230,6 +230,14 @@ def test_a_trial_is_marked_in_title_subject_and_page(told: dict[str, Any]) -> No
     assert f'<div class="banner mark">{TRIAL_MARK}</div>' in page
 
 
+@pytest.mark.parametrize("published", [reviews("login"), reviews()])
+def test_a_run_that_its_budget_stopped_says_so_in_its_subject(published: pd.DataFrame) -> None:
+    found = headline(outcome(published, skipped={"over_budget": 7, "has_outcome": 2}))
+    assert "budget used up, 7 records wait" in found.subject
+    assert "Budget used up, 7 records wait for the next run" in found.lines
+    assert "budget" not in headline(outcome(published)).subject
+
+
 def test_a_night_has_no_mark() -> None:
     assert 'class="banner mark"' not in render_page(outcome(reviews("login"), run={"purpose": "night"}))
 
