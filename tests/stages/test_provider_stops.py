@@ -12,6 +12,7 @@ import pytest
 from include.errors import ConfigurationError, EndpointUnusable, FuseBlown, QualityGateFailed
 from include.llm.endpoint import Endpoint
 from include.llm.prices import load_price
+from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share
 from include.stages.extract import extract_records
@@ -199,7 +200,7 @@ def test_what_is_paid_for_nothing_stands_in_the_run_and_counts_against_its_budge
     infer(d, run, shards)
     price = load_price(run.model, d.base_url)
     assert price is not None
-    wasted = 3 * (USAGE["prompt_tokens"] * price.input_usd + USAGE["completion_tokens"] * price.output_usd) / 1_000_000
+    wasted = 3 * price.cost_usd(Usage(USAGE["prompt_tokens"], 0, USAGE["completion_tokens"]))
     row = d.finish(run)
     held = d.table("quarantine")
     assert held["error_type"].tolist() == ["empty_answer"]
