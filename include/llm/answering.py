@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from include.errors import Quarantine
 from include.llm.client import content_of
+from include.llm.dialect import Dialect
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import Price
 from include.llm.provider_errors import Refused, Unusable
@@ -173,6 +174,11 @@ class Chain:
     question: Question
     notes: Question | None = None
     chunk_characters: int = 0
+
+    def in_dialect(self, dialect: Dialect) -> "Chain":
+        """The same chain, asked as its model wants to be."""
+        notes = self.notes and replace(self.notes, dialect=dialect)
+        return replace(self, question=replace(self.question, dialect=dialect), notes=notes)
 
     def key(self, text: str) -> str:
         """Answer key of a whole text; for a cut one it covers the notes' question too."""

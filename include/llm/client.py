@@ -1,7 +1,7 @@
 """One HTTP call to `POST /chat/completions`, and what each way it can end means.
 
 The body is encoded beforehand and the answer is parsed once: the SDK's walk through its response types costs five
-times the call itself (the SDK serves the first question of a run, see `preflight.py`).
+times the call itself.
 """
 
 import json

@@ -112,7 +112,9 @@ class Dialect:
         name = refusal.parameter
         if name in _CAPS:
             other = _CAPS[name == _CAPS[0]]
-            return None if other in self.refused else replace(self, cap_name=other, refused=(*self.refused, name))
+            if name != self.cap_name or other in self.refused:
+                return None
+            return replace(self, cap_name=other, refused=(*self.refused, name))
         if name == "temperature" and self.temperature:
             # Who refuses a temperature usually thinks, and by default at a medium effort.
             is_guess = not spelling_only and self.effort is None and not self.thinking_tokens

@@ -1,76 +1,108 @@
-"""One tiny question before a run: is the endpoint there, is the key accepted, is the model known?"""
+"""The first question of a run, in the shape of all others: is the endpoint there, and does it take all that is sent?
+
+What it refuses by name is spelt otherwise or left out, and asked again, before a record is paid for.
+"""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
-
-import httpx2
-import openai
+from dataclasses import dataclass, replace
 
 from include.errors import EndpointUnusable
 from include.limits.limiter import Sleep
+from include.llm.client import ChatClient
+from include.llm.dialect import Dialect, has_no_chat, refusal_of
 from include.llm.endpoint import Endpoint
+from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.request import Question
+
+log = logging.getLogger(__name__)
 
 # A run that cannot succeed says so within two minutes; a server that is just starting gets half of one.
 PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
-CALL_TIMEOUT_SECONDS = 60.0
+# Answers that are none are paid for too.
+MOST_DAMAGED = 3
+TEXT = "OK"
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What the first question found out.
+
+    Args:
+        dialect: how the model wants to be asked.
+        requests: calls that reached the provider.
+    """
+
+    dialect: Dialect
+    requests: int
 
 
 async def check_endpoint(
     endpoint: Endpoint,
-    model: str,
+    question: Question,
     patience_seconds: float = PATIENCE_SECONDS,
     clock: Callable[[], float] = time.monotonic,
     sleep: Sleep = asyncio.sleep,
-) -> None:
-    """Ask the model for one word.
+) -> Preflight:
+    """Ask the question of the run about a text of one word, until it is answered.
 
     A 429 passes: the endpoint is there and knows the key, and the fan-out knows how to wait.
+
+    Args:
+        question: the first of the run's; the others have the same parameters.
 
     Raises:
         EndpointUnusable: with what to check.
     """
     give_up_at = clock() + patience_seconds
-    http_client = httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=CALL_TIMEOUT_SECONDS)
-    async with openai.AsyncOpenAI(
-        api_key=endpoint.api_key, base_url=endpoint.base_url, max_retries=0, http_client=http_client
-    ) as client:
+    requests = damaged = 0
+    async with ChatClient(endpoint, 1) as client:
         while True:
             try:
-                await _ask_one_word(client, endpoint, model)
-                return
-            except openai.RateLimitError as error:
-                if "insufficient_quota" in (error.code, error.type):
+                requests += 1
+                await client.complete(question.body(question.prepare(TEXT)))
+                return Preflight(question.dialect, requests)
+            except RateLimited:
+                return Preflight(question.dialect, requests)
+            except Refused as error:
+                question = _spelt_otherwise(endpoint, question, error)
+            except EndpointUnusable as error:
+                raise _without_chat(question, str(error)) or error from None
+            except Unusable as error:
+                damaged += 1
+                if not error.is_damage:
+                    return Preflight(question.dialect, requests)
+                if damaged == MOST_DAMAGED:
                     raise EndpointUnusable(
-                        f"{endpoint.base_url} says that the quota is used up. Check the plan and the billing."
-                    ) from error
-                return
-            except (openai.APIConnectionError, openai.InternalServerError) as error:
-                if clock() >= give_up_at:
-                    raise _unusable(endpoint, model, error) from error
+                        f"{endpoint.base_url} gives no usable answer: {error}. Check that OPENAI_BASE_URL ends in /v1."
+                    ) from None
                 await sleep(PAUSE_SECONDS)
-            except openai.APIError as error:
-                raise _unusable(endpoint, model, error) from error
+            except PassingTrouble as error:
+                requests -= not error.reached_provider
+                if clock() >= give_up_at:
+                    raise EndpointUnusable(
+                        f"The endpoint {endpoint.base_url} cannot be used: {error}. Check OPENAI_BASE_URL, that the "
+                        "server runs, its own log, and the network."
+                    ) from None
+                await sleep(PAUSE_SECONDS)
 
 
-async def _ask_one_word(client: openai.AsyncOpenAI, endpoint: Endpoint, model: str) -> None:
-    messages: list[openai.types.chat.ChatCompletionMessageParam] = [{"role": "user", "content": "Say yes."}]
-    # Reasoning models count their thinking and refuse caps below 16.
-    if endpoint.is_openai:
-        await client.chat.completions.create(model=model, messages=messages, max_completion_tokens=16)
-    else:
-        await client.chat.completions.create(model=model, messages=messages, max_tokens=16)
+def _spelt_otherwise(endpoint: Endpoint, question: Question, error: Refused) -> Question:
+    refusal = refusal_of(error.raw)
+    dialect = question.dialect.learn(refusal) if refusal else None
+    if refusal is None or dialect is None:
+        raise _without_chat(question, str(error)) or error.for_all(endpoint) from None
+    log.info("%s does not take %s as it was sent; asked with: %s", question.model, refusal.parameter, dialect)
+    return replace(question, dialect=dialect)
 
 
-def _unusable(endpoint: Endpoint, model: str, error: openai.APIError) -> EndpointUnusable:
-    if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        check = "The key is refused. Check OPENAI_API_KEY or the password of the Airflow connection openai_default."
-    elif isinstance(error, openai.NotFoundError):
-        check = f"Check that the model {model!r} (NIGHTSHIFT_MODEL) exists there and that the base URL ends in /v1."
-    elif isinstance(error, openai.APIConnectionError):
-        check = "Nothing answers there. Check OPENAI_BASE_URL, that the server runs, and the network."
-    else:
-        check = "Check the server's own log."
-    said = " ".join(str(part) for part in (type(error).__name__, getattr(error, "status_code", "")) if part)
-    return EndpointUnusable(f"The endpoint {endpoint.base_url} cannot be used ({said}). {check}")
+def _without_chat(question: Question, said: str) -> EndpointUnusable | None:
+    if not has_no_chat(said):
+        return None
+    return EndpointUnusable(
+        f"The model {question.model!r} does not answer chat completions, which is how Nightshift asks: {said} Choose "
+        "another one in NIGHTSHIFT_MODEL or the form."
+    )

@@ -17,6 +17,7 @@ from include.lake.read import read_tables
 from include.limits.open_store import open_store
 from include.limits.purse import Purse
 from include.llm.build_chain import build_chain
+from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.fanout import FanOut, Text
 from include.llm.ledger import LedgerWriter, read_ledger
@@ -41,10 +42,10 @@ ASSUMED_NIGHT_RECORDS = 1_000
 
 
 async def answer_all(
-    pipeline: Pipeline, endpoint: Endpoint, model: str, prompt_version: str, texts: dict[str, str]
+    pipeline: Pipeline, endpoint: Endpoint, model: str, prompt_version: str, dialect: Dialect, texts: dict[str, str]
 ) -> Variant:
     """Answer texts (record id to text) with one model and prompt; ledger and progress stay in memory."""
-    chain = build_chain(pipeline, endpoint, model, prompt_version)
+    chain = build_chain(pipeline, endpoint, model, prompt_version, dialect)
     label = f"{prompt_version} on {model}"
     lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
@@ -109,12 +110,14 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     if not texts:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")
     ways = [(own_model, pipeline.prompt_version), (model or own_model, prompt)]
-    for way_model in dict.fromkeys(way[0] for way in ways):
-        await check_endpoint(endpoint, way_model)
+    dialects = {}
+    for way_model, version in dict(ways).items():
+        chain = build_chain(pipeline, endpoint, way_model, version)
+        dialects[way_model] = (await check_endpoint(endpoint, chain.question)).dialect
     variants = []
     for way_model, version in ways:
         print(f"asking {version} on {way_model} about {len(texts)} records ...", flush=True)
-        variants.append(await answer_all(pipeline, endpoint, way_model, version, texts))
+        variants.append(await answer_all(pipeline, endpoint, way_model, version, dialects[way_model], texts))
     labelled = score_variants(pipeline, variants, load_golden(pipeline))
     table = score_table(variants, labelled, records_of_a_night(pipeline))
     note = "\nThe bundled demo model proves the machinery, not the quality." if endpoint.is_demo else ""

@@ -21,7 +21,7 @@ from include.llm.endpoint import Endpoint
 from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, LedgerWriter, Service
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.planned_chain import write_down
-from include.llm.preflight import check_endpoint
+from include.llm.preflight import Preflight, check_endpoint
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage
@@ -42,6 +42,9 @@ async def plan_run(
 ) -> list[int]:
     """Settle what is asked, estimate it, check the endpoint and write the shards.
 
+    Where the endpoint takes the question in another meaning only, such as with another effort, its answers have other
+    keys, and the plan is made once more.
+
     Args:
         is_running: whether another run of the pipeline is under way, by its id.
 
@@ -50,13 +53,25 @@ async def plan_run(
 
     Raises:
         BudgetExceeded: the estimate is above the run's budget.
-        EndpointUnusable: the endpoint did not answer one tiny question.
+        EndpointUnusable: the endpoint did not answer the first question.
         ConfigurationError: prompt or price table is wrong, or a person set a budget and the price is unknown.
         StopRun: the run is published already.
     """
+    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
+    return await _plan(lake, pipeline, run, endpoint, is_running, chain, None)
+
+
+async def _plan(
+    lake: Lake,
+    pipeline: Pipeline,
+    run: RunContext,
+    endpoint: Endpoint,
+    is_running: IsRunning,
+    chain: Chain,
+    checked: Preflight | None,
+) -> list[int]:
     work = WorkFiles(lake, run)
     work.read_manifest("extract")
-    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
     records = read_table(lake, work.records)
     texts: list[str] = records["text"].to_pylist()
     keys = [chain.key(text) for text in texts]
@@ -85,8 +100,11 @@ async def plan_run(
                 "or set a limit: what is left waits for the next run."
             )
         )
-    if asked:
-        await check_endpoint(endpoint, run.model)
+    if asked and checked is None:
+        checked = await check_endpoint(endpoint, chain.question)
+        guessed, chain = chain.question.identity, chain.in_dialect(checked.dialect)
+        if chain.question.identity != guessed:
+            return await _plan(lake, pipeline, run, endpoint, is_running, chain, checked)
     questions = _with_questions(records, keys, reasons)
     write_table(lake, work.questions, questions.replace_schema_metadata({RUN_ID: run.run_id.encode()}))
     to_send = questions.select(["record_id", "record_version", "text", "answer_key"]).filter(
@@ -108,7 +126,7 @@ async def plan_run(
             "skipped": dict(skipped),
             "asked": len(asked),
             "shards": shards,
-            "preflight": bool(asked),
+            "preflight": checked.requests if checked else 0,
             "before": _before(lake, run),
             "planned": write_down(chain, endpoint),
             # Gone with the run's work files: the same window again has the whole budget.
