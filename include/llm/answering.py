@@ -84,6 +84,7 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
             `Refused` and `Unusable` where others are answered.
         RetryLater, StopRun: see `Caller.ask`, and `Refused` and `Unusable` where nobody is answered.
     """
+    question = caller.spelt(question)
     prepared = question.prepare(text)
     tokens = caller.charge(question, prepared.prompt_tokens)
     begun_at = caller.now()
@@ -95,7 +96,11 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
         try:
             content = await _ask_once(caller, question, prepared, tokens, corrections, longer, effort)
             return parse_answer(question.answer, content, prepared.sentences)
-        except Refused:
+        except Refused as problem:
+            respelt = caller.respell(question, problem)
+            if respelt is not None:
+                question, is_repeat = respelt, True
+                continue
             await caller.stop_if_everybodys(caller.now(), effort.counts, effort.waste)
             raise
         except Unusable as problem:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import orjson
+from include.llm.provider_errors import INVALID_REQUEST, Refused, error_in
 
 # On top of the answer, for a model that thinks: tokens of thinking count into the cap. At the lowest effort an
 # extraction takes up to 2,000.
@@ -30,9 +30,11 @@ _NAMES = re.compile(
 )
 _REFUSES = re.compile(
     r"support|unrecogni[sz]ed|unknown|permitted|not allowed|extra_forbidden|extraneous|deprecated|unexpected|should be"
-    r"|must be|invalid",
+    r"|must be",
     re.IGNORECASE,
 )
+# What is wrong with them is no parameter's fault.
+_OTHER_FIELDS = re.compile(r"(body\.)?(messages|input|prompt|model)\b")
 # The cap is known; its value does not fit.
 _CAP_VALUE = re.compile(
     r"too (large|high|small|low)|at (least|most)|(less|greater) than|m(ax|in)imum|exceed|context", re.IGNORECASE
@@ -171,16 +173,18 @@ def takes_temperature(model: str) -> bool:
     return lowest_effort(model) is None and not _FIXED_TEMPERATURE.match(model)
 
 
-def refusal_of(raw: bytes) -> Refusal | None:
-    """The parameter that a 400 or 422 names: in `param`, in FastAPI's `loc`, or only in its message.
+def refusal_of(refused: Refused) -> Refusal | None:
+    """The parameter that an endpoint names when it refuses a request: in `param`, or only in its message.
 
     Args:
-        raw: body of the response.
+        refused: with the body of the response, and its words without what they repeat of the text.
 
     Returns:
         None when the request was refused for something else.
     """
-    param, words = _param_and_words(raw)
+    param, words = str(error_in(refused.raw).get("param") or ""), refused.message
+    if refused.error_type != INVALID_REQUEST or _OTHER_FIELDS.match(param):
+        return None
     named = _NAMES.search(param) or (_NAMES.search(words) if _REFUSES.search(words) else None)
     if named is None:
         return None
@@ -202,18 +206,3 @@ def has_no_chat(words: str) -> bool:
         words: the endpoint's own.
     """
     return _NO_CHAT.search(words) is not None
-
-
-def _param_and_words(raw: bytes) -> tuple[str, str]:
-    try:
-        body = orjson.loads(raw)
-    except ValueError:
-        return "", raw.decode("utf-8", "replace")
-    body = body[0] if isinstance(body, list) and body else body
-    error = body.get("error", body) if isinstance(body, dict) else body
-    if not isinstance(error, dict):
-        return "", str(error)
-    detail = error.get("detail")
-    if isinstance(detail, list) and detail and isinstance(detail[0], dict):
-        return ".".join(str(part) for part in detail[0].get("loc", ())), str(detail[0].get("msg"))
-    return str(error.get("param") or ""), str(error.get("message") or detail or error)

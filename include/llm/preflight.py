@@ -15,7 +15,7 @@ from include.llm.client import ChatClient
 from include.llm.dialect import Dialect, has_no_chat, refusal_of
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
-from include.llm.request import Question
+from include.llm.request import TINY_TEXT, Question
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,6 @@ PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
 # Answers that are none are paid for too.
 MOST_DAMAGED = 3
-TEXT = "OK"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ async def check_endpoint(
         while True:
             try:
                 requests += 1
-                await client.complete(question.body(question.prepare(TEXT)))
+                await client.complete(question.body(question.prepare(TINY_TEXT)))
                 return Preflight(question.dialect, requests)
             except RateLimited:
                 return Preflight(question.dialect, requests)
@@ -91,7 +90,7 @@ async def check_endpoint(
 
 
 def _spelt_otherwise(endpoint: Endpoint, question: Question, error: Refused) -> Question:
-    refusal = refusal_of(error.raw)
+    refusal = refusal_of(error)
     dialect = question.dialect.learn(refusal) if refusal else None
     if refusal is None or dialect is None:
         raise _without_chat(question, str(error)) or error.for_all(endpoint) from None

@@ -18,6 +18,8 @@ from include.llm.usage import TOKENS_PER_MESSAGE
 
 # How much longer an answer may be when the first one was cut off.
 LONGER = 2
+# What a question is about that only finds out whether it is answered.
+TINY_TEXT = "OK"
 
 
 @dataclass(frozen=True, slots=True)

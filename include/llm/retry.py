@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -13,10 +13,11 @@ from include.errors import Quarantine, RetryLater
 from include.limits.limiter import Limiter, Permit, Sleep
 from include.llm.call_meter import CallMeter, LastMinute
 from include.llm.client import ChatClient, Completion
+from include.llm.dialect import refusal_of
 from include.llm.output_length import OutputLength
 from include.llm.places import Places
-from include.llm.provider_errors import PassingTrouble, RateLimited, Unusable
-from include.llm.request import Question
+from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.request import TINY_TEXT, Question
 from include.llm.usage import Usage
 from include.llm.witness import Witness
 
@@ -77,6 +78,7 @@ class Caller:
         self._clock, self._sleep = clock, sleep
         self._expected = expected_output_tokens or {}
         self._lengths: dict[str, OutputLength] = {}
+        self._spelt: dict[str, Question] = {}
         self._last_answer = clock()
         self._failing = 0.0
         self._ended = False
@@ -107,6 +109,27 @@ class Caller:
     def learn(self, question: Question, completion_tokens: int) -> None:
         """Take in how long an answer was."""
         self._length(question).learn(completion_tokens)
+
+    def spelt(self, question: Question) -> Question:
+        """A question as the endpoint has been found to take it; its meaning and its key are the same."""
+        return self._spelt.get(question.identity, question)
+
+    def respell(self, question: Question, refused: Refused) -> Question | None:
+        """The question in another spelling, because the endpoint refuses this one since the run was planned.
+
+        Returns:
+            None where no spelling is left: what else is refused would change what is asked.
+        """
+        if self.spelt(question).dialect != question.dialect:
+            # Another call was refused before.
+            return self.spelt(question)
+        refusal = refusal_of(refused)
+        dialect = question.dialect.learn(refusal, spelling_only=True) if refusal else None
+        if dialect is None:
+            return None
+        respelt = self._spelt[question.identity] = replace(question, dialect=dialect)
+        self._probe = respelt.body(respelt.prepare(TINY_TEXT))
+        return respelt
 
     def _length(self, question: Question) -> OutputLength:
         length = self._lengths.get(question.identity)

@@ -25,6 +25,7 @@ from include.llm.request import Question
 from include.llm.retry import Caller
 from include.llm.structured_output import QuotedSentence, StrictAnswer
 from tests.fault_server.running import FaultServer
+from tests.llm.speaking import Speaker
 
 PRICE = Price(input_usd=1.0, cached_input_usd=0.5, output_usd=2.0, as_of="2026-11-23")
 
@@ -47,13 +48,13 @@ PROMPT = Prompt(version="v1", system="Say how the customer feels.", examples=(),
 NOTES_PROMPT = Prompt(version="v1", system="Take notes.", examples=(), numbered=False)
 
 
-def question_for(server: FaultServer, max_output_tokens: int = 100) -> Question:
+def question_for(server: FaultServer | Speaker, max_output_tokens: int = 100) -> Question:
     """The question, asked at a test server."""
     return Question(first_dialect("test-model", is_openai=False), "test-model", PROMPT, Answer, max_output_tokens)
 
 
 def answer_texts(
-    server: FaultServer,
+    server: FaultServer | Speaker,
     folder: Path,
     texts: Sequence[str],
     *,
@@ -103,7 +104,7 @@ def answer_texts(
     return ledger_by_text(server, folder, texts)
 
 
-def ledger_by_text(server: FaultServer, folder: Path, texts: Sequence[str]) -> dict[str, LedgerEntry]:
+def ledger_by_text(server: FaultServer | Speaker, folder: Path, texts: Sequence[str]) -> dict[str, LedgerEntry]:
     """The ledger below a folder, by text."""
     lake, question = open_lake(str(folder)), question_for(server)
     entries = read_ledger(lake, f"{lake.root}/ledger")

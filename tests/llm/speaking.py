@@ -1,11 +1,11 @@
 """Models that refuse parameters in OpenAI's documented words, behind a server of the test's own."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.servers.provider import Answer, Asked
+from tests.servers.provider import Answer, Asked, Provider
 
 
 @dataclass
@@ -70,3 +70,11 @@ def completion(content: str, finish_reason: str = "stop", thinking: int = 0) -> 
             },
         }
     )
+
+
+class Speaker(Provider):
+    """A server whose API lies below `/v1`."""
+
+    def __init__(self, answer: Callable[[Asked], Answer]) -> None:
+        super().__init__(answer)
+        self.base_url += "/v1"

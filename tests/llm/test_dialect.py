@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from include.llm.dialect import THINKING_TOKENS, Dialect, Refusal, first_dialect, has_no_chat, refusal_of
+from include.llm.endpoint import Endpoint
+from include.llm.provider_errors import Refused, failure_of
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
 
@@ -94,6 +96,13 @@ def _openai(message: str, param: str | None = None, code: str | None = None) -> 
     return {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
 
 
+def refused(raw: bytes) -> Refused:
+    """What a 400 with this body is to the fan-out."""
+    failure = failure_of(400, {}, raw, Endpoint("https://gateway.test/v1", None, is_demo=False))
+    assert isinstance(failure, Refused)
+    return failure
+
+
 REFUSALS: list[tuple[str, Any]] = [
     (
         "max_tokens",
@@ -162,7 +171,7 @@ REFUSALS: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("parameter", "said"), REFUSALS)
 def test_a_refusal_names_its_parameter_in_every_gateways_way(parameter: str, said: Any) -> None:
-    refusal = refusal_of(json.dumps(said).encode())
+    refusal = refusal_of(refused(json.dumps(said).encode()))
     assert refusal is not None
     assert refusal.parameter == parameter
 
@@ -176,11 +185,12 @@ def test_a_refusal_names_its_parameter_in_every_gateways_way(parameter: str, sai
         b'{"error": {"message": "Invalid prompt: it was flagged.", "param": "messages", "code": "invalid_prompt"}}',
         b'{"error": {"message": "max_tokens is too large: 4100. At most 4096.", "param": "max_tokens"}}',
         b'{"error": {"message": "\'max_tokens\' is too large: the context length is 512 tokens.", "code": 400}}',
-        b'{"error": {"message": "The room temperature is high today"}}',
+        b'{"error": {"message": "The room temperature is high today", "type": "invalid_request_error"}}',
+        b'{"error": {"message": "Unsupported text: max_tokens", "param": "messages[0].content"}}',
     ],
 )
 def test_what_names_no_parameter_teaches_nothing(said: bytes) -> None:
-    assert refusal_of(said) is None
+    assert refusal_of(refused(said)) is None
 
 
 def learned(dialect: Dialect, *refusals: tuple[str, str]) -> Dialect | None:

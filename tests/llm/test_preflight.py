@@ -13,9 +13,8 @@ from include.llm.endpoint import Endpoint
 from include.llm.preflight import MOST_DAMAGED, Preflight, check_endpoint
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
-from tests.llm.speaking import Model, completion
+from tests.llm.speaking import Model, Speaker, completion
 from tests.servers.provider import Answer as Reply
-from tests.servers.provider import Provider
 
 KEY = "sk-proj-MySecret0123456789"
 OPENAI_MINI = Model("max_completion_tokens", False, ("minimal", "low", "medium", "high"), thinking=1_300)
@@ -41,15 +40,15 @@ def question(model: str, is_openai: bool = False) -> Question:
     return Question(first_dialect(model, is_openai=is_openai), model, PROMPT, Answer, 100)
 
 
-def check(provider: Provider, asked: Question, key: str | None = KEY) -> Preflight:
+def check(provider: Speaker, asked: Question, key: str | None = KEY) -> Preflight:
     """Ask the first question; no time passes."""
     clock = Clock()
-    endpoint = Endpoint(f"{provider.base_url}/v1", key, is_demo=False)
+    endpoint = Endpoint(provider.base_url, key, is_demo=False)
     return asyncio.run(check_endpoint(endpoint, asked, clock=clock, sleep=clock.sleep))
 
 
 def test_the_first_question_has_schema_cap_temperature_and_effort_of_the_others() -> None:
-    with Provider(OPENAI_LUNA) as provider:
+    with Speaker(OPENAI_LUNA) as provider:
         asked = question("gpt-6-luna", is_openai=True)
         assert check(provider, asked) == Preflight(asked.dialect, 1)
     assert provider.asked[0].body == asked.body(asked.prepare("OK"))
@@ -76,7 +75,7 @@ def test_what_is_refused_is_learned_whatever_the_model_is_called(
     name: str, model: Model, taught: Dialect, calls: int, tells_param: bool
 ) -> None:
     model = Model(**{**vars(model), "tells_param": tells_param})
-    with Provider(model) as provider:
+    with Speaker(model) as provider:
         found = check(provider, question(name))
         assert found.requests == calls == len(provider.asked)
         assert Dialect(**{**vars(found.dialect), "refused": ()}) == taught
@@ -96,7 +95,7 @@ def test_what_is_refused_is_learned_whatever_the_model_is_called(
 )
 def test_a_model_without_chat_completions_is_named_in_the_providers_words(status: int, message: str) -> None:
     refused = Reply(status, {"error": {"message": message, "code": None, "param": "model"}})
-    with Provider(lambda _: refused) as provider, pytest.raises(EndpointUnusable) as caught:
+    with Speaker(lambda _: refused) as provider, pytest.raises(EndpointUnusable) as caught:
         check(provider, question("gpt-5-codex"))
     assert "'gpt-5-codex' does not answer chat completions" in str(caught.value)
     assert message in str(caught.value)
@@ -113,7 +112,7 @@ def test_a_model_without_chat_completions_is_named_in_the_providers_words(status
 )
 def test_structure_that_is_refused_stops_the_run_in_the_providers_words(message: str) -> None:
     refused = Reply(400, {"error": {"message": message, "code": None, "param": None}})
-    with Provider(lambda _: refused) as provider, pytest.raises(EndpointUnusable) as caught:
+    with Speaker(lambda _: refused) as provider, pytest.raises(EndpointUnusable) as caught:
         check(provider, question("prod-fast"))
     assert message in str(caught.value)
     assert len(provider.asked) == 1
@@ -123,13 +122,13 @@ def test_an_endpoint_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> No
     def refuses_all(asked: object) -> Reply:
         return Reply(400, {"error": {"message": "Unsupported parameter: 'max_tokens', use 'max_completion_tokens'."}})
 
-    with Provider(refuses_all) as provider, pytest.raises(EndpointUnusable, match="max_tokens"):
+    with Speaker(refuses_all) as provider, pytest.raises(EndpointUnusable, match="max_tokens"):
         check(provider, question("prod-fast"))
     assert len(provider.asked) <= 3
 
 
 def test_a_server_that_is_starting_is_waited_for_and_one_that_stays_away_is_not() -> None:
-    with Provider(lambda _: completion("yes")) as provider:
+    with Speaker(lambda _: completion("yes")) as provider:
         provider.fail(Reply(503, b"loading"), times=3)
         assert check(provider, question("qwen3")).requests == 4
         provider.fail(Reply(503, b"loading"), times=99)
@@ -138,14 +137,14 @@ def test_a_server_that_is_starting_is_waited_for_and_one_that_stays_away_is_not(
 
 
 def test_answers_that_are_none_are_paid_for_three_times_at_most() -> None:
-    with Provider(lambda _: Reply(200, b"<html>Welcome</html>")) as provider:
+    with Speaker(lambda _: Reply(200, b"<html>Welcome</html>")) as provider:
         with pytest.raises(EndpointUnusable, match="/v1"):
             check(provider, question("qwen3"))
         assert len(provider.asked) == MOST_DAMAGED
 
 
 def test_a_rate_limit_passes() -> None:
-    with Provider(lambda _: Reply(429, {"error": {"code": "rate_limit_exceeded"}})) as provider:
+    with Speaker(lambda _: Reply(429, {"error": {"code": "rate_limit_exceeded"}})) as provider:
         assert check(provider, question("qwen3")).requests == 1
 
 
@@ -155,14 +154,14 @@ def test_no_message_traceback_or_log_shows_the_key_that_an_endpoint_repeats(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     said = {"error": {"message": f"Incorrect API key provided: {KEY}.", "code": "invalid_api_key"}}
-    with Provider(lambda _: Reply(status, said)) as provider, pytest.raises(EndpointUnusable) as caught:
+    with Speaker(lambda _: Reply(status, said)) as provider, pytest.raises(EndpointUnusable) as caught:
         check(provider, question("qwen3"))
     assert KEY not in "".join(traceback.format_exception(caught.value))
     assert KEY not in caplog.text
 
 
 def test_without_a_key_no_authorization_is_sent() -> None:
-    with Provider(lambda _: completion("yes")) as provider:
+    with Speaker(lambda _: completion("yes")) as provider:
         check(provider, question("qwen3"), key=None)
         check(provider, question("qwen3"))
     assert [asked.headers.get("Authorization") for asked in provider.asked] == [None, f"Bearer {KEY}"]
