@@ -3,6 +3,7 @@
 python -m tests.bench                              all of them
 python -m tests.bench fanout gauntlet --peers      these, beside other people's libraries
 python -m tests.bench limiter --cases 30000-4      those cases of the limiter whose name has this in it
+python -m tests.bench storm --cases=-              all cases of the storm
 """
 
 import argparse
@@ -10,7 +11,7 @@ import json
 import os
 import sys
 
-from tests.bench import fanout, gauntlet, limiter, memory, reuse, sources, tokens
+from tests.bench import fanout, gauntlet, limiter, memory, reuse, sources, storm, tokens
 from tests.bench.measuring import Options, tell
 
 BENCHES = {
@@ -18,6 +19,7 @@ BENCHES = {
     "memory": memory.run,
     "limiter": limiter.run,
     "gauntlet": gauntlet.run,
+    "storm": storm.run,
     "reuse": reuse.run,
     "sources": sources.run,
     "tokens": tokens.run,
@@ -30,7 +32,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}; none: all")
     parser.add_argument("--peers", action="store_true", help="other libraries too, in environments below .bench/")
     parser.add_argument("--profile", action="store_true", help="where the CPU time of `fanout` goes")
-    parser.add_argument("--cases", help="cases of `limiter` whose names have this in them")
+    parser.add_argument("--cases", help="cases of `limiter` and `storm` whose names have this in them")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that all works, and measures nothing")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in BENCHES]

@@ -75,13 +75,18 @@ def openai_httpx_loop(settings: Settings) -> Run:
 
 
 def _openai_loop(settings: Settings, http_client: Callable[[], Any]) -> Run:
-    from openai import APIError, AsyncOpenAI
+    from openai import DEFAULT_MAX_RETRIES, APIError, AsyncOpenAI
 
     form: Any = response_format()
     asked = _texts(settings)
 
     async def ask(settings: Settings) -> int:
-        async with AsyncOpenAI(base_url=settings["base_url"], api_key="key", http_client=http_client()) as client:
+        async with AsyncOpenAI(
+            base_url=settings["base_url"],
+            api_key="key",
+            max_retries=settings.get("max_retries", DEFAULT_MAX_RETRIES),
+            http_client=http_client(),
+        ) as client:
 
             async def answer(text: str) -> Form | None:
                 conversation: Any = messages(text)

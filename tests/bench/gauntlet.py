@@ -31,7 +31,9 @@ def run(options: Options) -> Iterator[Line]:
         alone = alone or figures
         yield from _lines(figures, {**setting, **{metric: value for metric, (value, _) in figures.items()}})
     environments = peers.environments(options)
-    for name in ("openai_aiohttp_loop", "openai_httpx_loop", *environments):
+    for name in (
+        ("openai_aiohttp_loop",) if options.quick else ("openai_aiohttp_loop", "openai_httpx_loop", *environments)
+    ):
         theirs, setting = _measure(name, None, 1, options, environments.get(name))
         yield from _lines(alone, {**setting, "peer": name}, theirs)
 

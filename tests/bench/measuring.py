@@ -30,7 +30,7 @@ class Options:
         quick: sizes at which each benchmark takes seconds and its figures mean nothing.
         peers: other people's libraries too.
         profile: where the client's CPU time goes.
-        cases: part of the names of the limiter's cases; None: those that say the most.
+        cases: part of the names of cases of `limiter` and `storm`; None: those that say the most.
     """
 
     quick: bool = False
@@ -64,7 +64,8 @@ class Client:
     Args:
         name: in `CLIENTS`.
         settings: for it: `base_url`, `in_flight`, `rows` (of each shard), `folder` (of the lake, and for its temporary
-            files), `shard`, `core`, `requests_per_minute`, `tokens_per_minute`, `profile`.
+            files), `shard`, `core`, `requests_per_minute`, `tokens_per_minute`, `max_retries`,
+            `profile`.
         environ: more variables.
         python: interpreter; None: this one.
     """

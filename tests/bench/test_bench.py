@@ -11,6 +11,8 @@ import pytest
 from include.pipelines.registry import pipeline_names
 from tests.bench.__main__ import BENCHES
 from tests.bench.limiter import ALL, USUAL
+from tests.bench.storm import ALL as STORMS
+from tests.bench.storm import USUAL as USUAL_STORMS
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +21,7 @@ METRICS = {
     "memory": {"peak_mb", "peak_ratio"},
     "limiter": {"utilisation", "rejected"},
     "gauntlet": {"delivered", "rejected", "seconds"},
+    "storm": {"seconds", "of_faultless", "ratio"},
     "reuse": {"lookup_seconds", "first_lookup_seconds", "lookup_bytes"},
     "sources": {"records_per_second", "peak_mb", "peak_ratio"},
     "tokens": {"tokens_per_record", "cacheable_share", "openai_cacheable_share"},
@@ -63,7 +66,7 @@ def test_the_value_of_a_line_is_always_ours_and_a_peer_s_stands_beside_it(lines:
     delivered = [line for line in of(lines, "gauntlet") if line["metric"] == "delivered"]
     (alone,) = [line for line in delivered if line["processes"] == 1 and "peer" not in line]
     beside = [line for line in delivered if "peer" in line]
-    assert {line["peer"] for line in beside} == {"openai_aiohttp_loop", "openai_httpx_loop"}
+    assert {line["peer"] for line in beside} == {"openai_aiohttp_loop"}
     assert {line["value"] for line in beside} == {alone["value"]}
 
 
@@ -77,6 +80,11 @@ def test_the_gauntlet_delivers_every_row_however_many_processes_run_it(lines: Li
     configured = [(line["processes"], line["configured_per_minute"]) for line in cases]
     assert configured == [(1, "not configured"), (4, 1200)]
     assert [line["value"] for line in cases] == [line["rows"] for line in cases]
+
+
+def test_a_storm_loses_no_row(lines: Lines) -> None:
+    assert {(line["rows"], line["case"]) for line in of(lines, "storm")} == {(40, "8-10-10")}
+    assert {case.name for case in STORMS} >= USUAL_STORMS
 
 
 def test_the_limiter_is_measured_with_both_stores(lines: Lines) -> None:
