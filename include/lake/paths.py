@@ -15,7 +15,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from include.errors import ConfigurationError
-from include.lake.storage import Storage
+from include.lake.storage import Storage, never_list_from_cache
 from include.pipelines.definition import NAME
 
 TABLES = ("raw", "results", "quarantine", "runs", "audit")
@@ -149,9 +149,7 @@ def open_lake(uri: str) -> Lake:
         ) from error
     if isinstance(fs, LocalFileSystem):
         return Lake(fs, root.rstrip("/"))
-    # Other processes write to the lake too: what was listed a while ago is neither complete nor true.
-    fs.dircache.use_listings_cache = False
-    fs.dircache.clear()
+    never_list_from_cache(fs)
     return Lake(Storage(fs), root.rstrip("/"))
 
 

@@ -7,10 +7,12 @@ its own. Here a storage that is away is `RetryLater` after a stated patience, an
 
 import io
 import logging
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
+import fsspec.asyn
 from fsspec.asyn import AsyncFileSystem
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
@@ -56,6 +58,7 @@ _REFUSALS = frozenset(
         *("DefaultCredentialsError", "ClientAuthenticationError", "401", "403"),
     )
 )
+_INHERITED: list[Any] = []
 _ABSENT = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
 
 
@@ -98,6 +101,12 @@ def _is_forbidden(error: Exception) -> bool:
     return is_final or str(error).startswith("Forbidden: ")
 
 
+def never_list_from_cache(plain: Any) -> None:
+    """Other processes write to the lake too: what was listed a while ago is neither complete nor true."""
+    plain.dircache.use_listings_cache = False
+    plain.dircache.clear()
+
+
 class FileReplaced(RetryLater):
     """Somebody has replaced a file while it was read; opened again it is whole."""
 
@@ -129,6 +138,7 @@ class Storage:
         return Storage(self.plain, 0.0, HURRIED_SECONDS, self._sleep)
 
     def __getattr__(self, name: str) -> Any:
+        self._revive()
         member = getattr(self.plain, name)
         if name not in _CALLS:
             return member
@@ -147,8 +157,26 @@ class Storage:
         if not self._patience_seconds:
             # Nothing bounds how long the parts of an open file may take.
             return io.BytesIO(self.cat_file(path))
+        self._revive()
         opened = self.patiently(lambda: self.plain.open(path, mode), path)
         return io.BufferedReader(_PatientFile(self, path, opened))
+
+    def _revive(self) -> None:
+        """Open the file system anew where a fork has left its loop behind, or the loop's thread has ended."""
+        if not isinstance(self.plain, AsyncFileSystem) or self.plain.asynchronous:
+            return
+        loop, thread = fsspec.asyn.loop[0], fsspec.asyn.iothread[0]
+        has_ended = thread is not None and not thread.is_alive()
+        if self.plain._pid == os.getpid() and self.plain._loop is loop and not has_ended:
+            return
+        if has_ended:
+            fsspec.asyn.reset_lock()
+        kind = type(self.plain)
+        # What is forgotten closes its connections, and after a fork those are the parent's.
+        _INHERITED.extend((self.plain, *kind._cache.values()))
+        kind.clear_instance_cache()
+        self.plain = kind(*self.plain.storage_args, **self.plain.storage_options)
+        never_list_from_cache(self.plain)
 
     def patiently(self, call: Callable[[], Any], path: str, is_write: bool = False) -> Any:
         """Make one call until it succeeds.

@@ -305,7 +305,6 @@ class FanOut:
             await asyncio.sleep(self.ledger.look_seconds)
 
     def _take_stock(self) -> None:
-        trouble = None if self._ledger_trouble is None else str(self._ledger_trouble)
-        self.progress.show(
-            self.caller.meter, self.caller.pause_seconds, self.ledger.waiting, trouble, self.caller.is_held
-        )
+        meter, trouble = self.caller.meter, None if self._ledger_trouble is None else str(self._ledger_trouble)
+        is_held = self.caller.is_held or (trouble is not None and not meter.in_flight)
+        self.progress.show(meter, self.caller.pause_seconds, self.ledger.waiting, trouble, is_held)

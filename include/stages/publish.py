@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.code_version import code_version
-from include.errors import CountsDoNotAddUp
+from include.errors import CountsDoNotAddUp, RetryLater
 from include.lake.answer_index import write_index
 from include.lake.current import update_current
 from include.lake.paths import Lake
@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     """Commit a run: quarantine, then `results/` in one step, then `current/`, then its row in `runs/`.
 
-    Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake.
+    Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake. The row in
+    `runs/` comes last: a run that has it is whole. Whoever reads in between, or while a storage that is away is waited
+    for, finds rows in `results/` whose run has no row yet, until this try ends or the next one does.
 
     Returns:
         The run's row, its skipped records by reason, its expectations, and where its Data Docs are.
@@ -49,7 +51,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
             f"{lake.uri(work.path())}."
         )
     results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
-    replaced = _run_ids_of(lake, results_path)
+    replaced = _replaced_runs(lake, work, results_path)
     write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
     commit_audit(lake, run, read_table(lake, work.path("audit.parquet")))
     write_table(lake, results_path, accepted)
@@ -59,7 +61,11 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     row = _run_row(run, accepted, quarantined, extract, plan, validate, skipped)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
-    work.remove()
+    try:
+        work.remove()
+    except RetryLater as error:
+        # The run is published; a retry would look for files that are partly gone.
+        log.warning("What the run kept in %s is left there: %s", lake.uri(work.path()), error)
     _log_estimate_and_actual(plan, row)
     log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract["extracted"])
     return {
@@ -72,8 +78,13 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     }
 
 
-def _run_ids_of(lake: Lake, path: str) -> set[str]:
-    return set(read_table(lake, path, ["run_id"])["run_id"].to_pylist()) if lake.fs.exists(path) else set()
+def _replaced_runs(lake: Lake, work: WorkFiles, results_path: str) -> set[str]:
+    """Ids of the runs whose rows this one replaces, also of those that an earlier try has replaced already."""
+    known = set(work.read_manifest("replaced")["run_ids"]) if lake.fs.exists(work.path("replaced.json")) else set()
+    if lake.fs.exists(results_path):
+        known |= set(read_table(lake, results_path, ["run_id"])["run_id"].to_pylist())
+    work.write_manifest("replaced", {"run_ids": sorted(known)})
+    return known
 
 
 def _run_row(

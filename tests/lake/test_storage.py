@@ -1,6 +1,7 @@
 """What a lake does while its storage is away, refuses, or is written to by others."""
 
 import errno
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -9,6 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import aiohttp
+import fsspec.asyn
 import pyarrow as pa
 import pytest
 import requests
@@ -241,3 +243,30 @@ def test_a_path_with_signs_of_a_pattern_is_a_path_like_any_other(
     assert not lake.fs.exists(work)
     assert beside.fs.exists(beside.work("support_tickets", "one", "plan.json"))
     assert lake.files("results", "support_tickets") == [path]
+
+
+def read_in_a_fork(lake: Lake, path: str) -> None:
+    """What a process does that was forked with an open lake; then its loop ends, as at a fork in a thread."""
+    assert read_table(lake, path).equals(TABLE)
+    loop = fsspec.asyn.get_loop()
+    loop.call_soon_threadsafe(loop.stop)
+    fsspec.asyn.iothread[0].join()
+    assert lake.files("results", "support_tickets") == [path]
+    assert open_lake(f"s3://{lake.root}").files("results", "support_tickets") == [path]
+
+
+def test_a_lake_outlives_a_fork_expired_connections_and_the_end_of_its_loop(proxy: OutageProxy) -> None:
+    lake = open_lake("s3://outages/forked").hurried
+    path = results_path(lake, "one")
+    write_table(lake, path, TABLE)
+    with proxy.away("reset"):
+        # Every connection that was kept open is dead now.
+        pass
+    assert read_table(lake, path).equals(TABLE)
+    child = multiprocessing.get_context("fork").Process(target=read_in_a_fork, args=(lake, path))
+    child.start()
+    child.join(60)
+    if child.is_alive():
+        child.kill()
+    assert child.exitcode == 0
+    assert read_table(lake, path).equals(TABLE)
