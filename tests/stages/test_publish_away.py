@@ -112,16 +112,16 @@ def test_a_publish_that_is_cut_off_anywhere_ends_in_the_same_lake(deployment: De
     undisturbed, changes = rows(lake), bucket.changes
     assert len(undisturbed["results"]) == len(undisturbed["current"]) == accepted.num_rows - 1
     assert [row["run_id"] for row in undisturbed["runs"]] == ["backfill__1"]
+    cut_off = 0
     for cut in range(changes):
         bucket, lake = bucket_like(deployment)
         bucket.away_from = cut
-        is_published = cut == changes - 1
         try:
             publish_run(lake, deployment.pipeline, again)
-            assert is_published
         except RetryLater:
-            assert not is_published
-        if not is_published:
+            cut_off += 1
             bucket.away_from = float("inf")
             publish_run(lake, deployment.pipeline, again)
         assert rows(lake) == undisturbed, f"cut off before change {cut}"
+    # Before the list of what it replaces, quarantine, audit, results, index, current and runs; the rest only tidies up.
+    assert cut_off == 7
