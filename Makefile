@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
 	--no-emit-find-links --no-annotate
 
-.PHONY: run test bench setup lock try new-pipeline format clean
+.PHONY: run env test test-long bench setup lock try new-pipeline format clean
 
 # The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
 run: setup
@@ -20,12 +20,20 @@ try: setup
 new-pipeline: setup
 	@exec env PYTHONPATH=. $(BIN)/python -m include.local.new_pipeline "$(NAME)" $(if $(SQL),--sql)
 
+# Writes what docker-compose.yaml needs into .env: what must be secret is made up, what stands there already stays.
+env:
+	@$(PYTHON) -m include.local.write_env
+
 # Linters, types and all tests, slow ones included.
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/python -m pytest $(PYTEST)
+
+# The topology of docker-compose.yaml as processes, from the Dockerfile's environment on. Some ten minutes.
+test-long: setup
+	PYTHONPATH=. $(BIN)/python -m pytest -m long $(PYTEST)
 
 # How fast, how lean, how true to a limit: one JSON object a line. BENCH="fanout gauntlet" runs some, PEERS=1 runs other
 # libraries beside ours (each in an environment of its own below .bench/), PROFILE=1 says where the time goes.

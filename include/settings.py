@@ -106,3 +106,16 @@ def number_setting(name: str, environ: Mapping[str, str] = os.environ) -> float 
     if not 0 < number < float("inf"):
         raise ConfigurationError(f"{name}={value!r} is not a positive number. Correct it or unset it.")
     return number
+
+
+def shard_records(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> int:
+    """Records in one mapped task: `NIGHTSHIFT_SHARD_RECORDS`, else the pipeline's own number.
+
+    Raises:
+        ConfigurationError: it is set to something that is no whole number.
+    """
+    name = "NIGHTSHIFT_SHARD_RECORDS"
+    number = number_setting(name, environ) or pipeline.shard_size
+    if number != int(number):
+        raise ConfigurationError(f"{name}={environ.get(name)!r} is not a whole number. Correct it or unset it.")
+    return int(number)

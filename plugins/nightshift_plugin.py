@@ -7,9 +7,10 @@ because reports quote what customers and models wrote. Errors are pages too.
 import re
 from typing import Annotated, Any
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag, requires_authenticated
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, Path, Request
@@ -38,13 +39,21 @@ Name = Annotated[str, Path()]
 
 
 @app.get("/runs", dependencies=[Depends(requires_authenticated())])
-def runs(session: SessionDep) -> HTMLResponse:
-    """All runs of all pipelines, newest first."""
+def runs(session: SessionDep, user: GetUserDep) -> HTMLResponse:
+    """The runs of all pipelines whose runs the user may read, newest first."""
     from include.pipelines.registry import pipeline_names
     from include.report.runs_page import runs_page
     from include.stages.run_view import states_in_airflow
 
-    return _page(runs_page(_lake(), states_in_airflow(session, pipeline_names())))
+    def may_read(dag_id: str) -> bool:
+        return get_auth_manager().is_authorized_dag(
+            method="GET", access_entity=DagAccessEntity.RUN, details=DagDetails(id=dag_id), user=user
+        )
+
+    readable = [name for name in pipeline_names() if may_read(name)]
+    if not readable:
+        raise HTTPException(403)
+    return _page(runs_page(_lake(), states_in_airflow(session, readable), readable))
 
 
 @app.get("/reports/{dag_id}/{run_id}", dependencies=[MayRead])

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from include.errors import RetryLater
 from include.limits.refusals import Refusals
 from include.limits.slots import Slots
 from include.limits.state import (
@@ -34,6 +35,8 @@ MARGIN = 0.98
 LOOK_SECONDS = 0.5
 # While the store is away.
 STORE_RETRY_SECONDS = 1.0
+# By then all others have counted a worker that begins while the store is away: they try it once a second, for as long.
+COUNTED_SECONDS = 3.0
 _WAKE_SECONDS = 0.0005
 # While no limit is known a worker begins with so many requests at once, and adds one for so many answers: when a limit
 # is met, few are on their way. Reno's slow start would double each round trip, and meet it with hundreds.
@@ -67,8 +70,9 @@ class Limiter:
         store: what all workers share.
         key: of the limit: endpoint and model.
         requests_per_minute, tokens_per_minute: of the whole cluster; None: not known.
-        workers: at most so many share the limit; each takes its part of it while the store is away.
+        workers: so many share the limit; each takes its part of it while the store is away.
         sleep, clock: for tests.
+        count_workers: counts them anew then.
     """
 
     def __init__(
@@ -80,9 +84,10 @@ class Limiter:
         workers: int,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
+        count_workers: Callable[[], int] | None = None,
     ) -> None:
         self._store, self._key, self._workers = store, f"pace:{key}", workers
-        self._sleep, self._clock = sleep, clock
+        self._sleep, self._clock, self._count_workers = sleep, clock, count_workers
         self._holder = uuid.uuid4().hex
         self._per_minute = {
             name: float(limit)
@@ -130,6 +135,12 @@ class Limiter:
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._let_in_turn())
         return await turn
+
+    def give_up(self) -> None:
+        """Nobody who waits gets leave any more."""
+        for _, turn in self._waiting:
+            if not turn.done():
+                turn.set_exception(RetryLater("The shard has ended before this text was answered."))
 
     async def answered(
         self, permit: Permit, used_tokens: int, remaining: int | None = None, wait_seconds: float | None = None
@@ -333,10 +344,14 @@ class Limiter:
             try:
                 result, now = await self._store.update(self._key, on_object)
             except StoreAway as error:
+                if self._count_workers is not None:
+                    self._workers = await asyncio.to_thread(self._count_workers)
                 if not was_away:
                     log.warning(
                         "The limiter's store is away (%s); going on with 1/%d of the limit", error, self._workers
                     )
+                    if self._count_workers is not None:
+                        await self._sleep(COUNTED_SECONDS)
                     self._change_clock(0.0)
             else:
                 back_at = self._clock()

@@ -114,7 +114,8 @@ class FanOut:
         if self._stopped:
             raise self._stopped[0]
 
-    def _stop(self, error: NightshiftError) -> None:
+    def stop(self, error: NightshiftError) -> None:
+        """End the shard with this: no text is begun, what is in flight is finished and kept."""
         self._stopped.append(error)
         self.caller.end()
 
@@ -122,7 +123,7 @@ class FanOut:
         try:
             return None if self._stopped else next(texts, None)
         except NightshiftError as error:
-            self._stop(error)
+            self.stop(error)
             return None
 
     async def _work(self, texts: Iterator[Text]) -> None:
@@ -139,7 +140,7 @@ class FanOut:
                     raise self._stopped[0]
                 entry = await self._answer(text, effort)
             except (StopRun, RetryLater, ConfigurationError) as error:
-                self._stop(error)
+                self.stop(error)
                 self._write_off(text, effort, reserved)
                 break
             self._append(entry)
@@ -211,7 +212,7 @@ class FanOut:
             try:
                 await fuse.check()
             except FuseBlown as error:
-                self._stop(error)
+                self.stop(error)
 
     def _remember(self, step_of: str, key: str, notes: dict[str, Any], effort: Effort) -> None:
         self._append(replace(self._entry(key, effort, notes, None, is_notes=True), step_of=step_of))
@@ -259,7 +260,8 @@ class FanOut:
     async def _keep(self) -> None:
         """Write the ledger whenever it is due."""
         while True:
-            if self.ledger.is_due:
+            # A task that is to end may have a few seconds only.
+            if self.ledger.is_due or self._stopped:
                 await self._flush()
             if not self.ledger.is_full:
                 self.caller.go_on()
@@ -285,7 +287,7 @@ class FanOut:
                 log.warning("%s It is tried again.", error)
             self._ledger_trouble = error
             if self.ledger.has_failed or isinstance(error, ConfigurationError):
-                self._stop(error)
+                self.stop(error)
         else:
             if self._ledger_trouble is not None:
                 log.info("the ledger is written again")

@@ -1,6 +1,6 @@
 """What stands between a question and the provider, opened in one way wherever texts are answered."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from include.limits.limiter import Limiter
@@ -17,7 +17,7 @@ async def open_caller(
     endpoint: Endpoint,
     store: Store,
     limits: tuple[float | None, float | None],
-    workers: int,
+    count_workers: Callable[[], int],
     expected_output_tokens: int | None = None,
 ) -> AsyncIterator[Caller]:
     """A caller at the provider's pace, with a client of its own.
@@ -25,12 +25,13 @@ async def open_caller(
     Args:
         store: what all workers share.
         limits: requests and tokens per minute; None: not known.
-        workers: how many ask at the same time, at most.
+        count_workers: how many ask at this moment.
         expected_output_tokens: of an answer, from earlier runs.
     """
     question = chain.question
+    key = f"{endpoint.base_url} {question.model}"
     async with (
-        Limiter(store, f"{endpoint.base_url} {question.model}", *limits, workers=workers) as limiter,
+        Limiter(store, key, *limits, workers=count_workers(), count_workers=count_workers) as limiter,
         ChatClient(endpoint, endpoint.in_flight) as client,
     ):
         yield Caller(

@@ -143,6 +143,7 @@ class Caller:
         self._ended = True
         self.places.close()
         self._may_send.set()
+        self._limiter.give_up()
 
     def hold(self) -> None:
         """No call is sent until `go_on`; those on their way are finished."""

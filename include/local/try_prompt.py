@@ -58,7 +58,7 @@ async def answer_all(
     limits = rate_limits(pipeline, endpoint.is_demo)
     started = time.monotonic()
     with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
-        async with open_caller(chain, endpoint, store, limits, POOL_SLOTS) as caller:
+        async with open_caller(chain, endpoint, store, limits, lambda: POOL_SLOTS) as caller:
             fan_out = FanOut(
                 chain=chain,
                 caller=caller,

@@ -92,7 +92,7 @@ class Pipeline:
         budget_usd: most that one run may cost.
         over_budget: what becomes of the answers of a run whose budget was used up on the way: `publish` them and leave
             the rest to the next run, or `hold` them, so that analysts see the whole night or nothing.
-        shard_size: records in one mapped task.
+        shard_size: records in one mapped task, unless the deployment says it (`NIGHTSHIFT_SHARD_RECORDS`).
     """
 
     name: str

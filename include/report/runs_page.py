@@ -1,6 +1,6 @@
 """The page of all runs in Airflow's UI."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -19,15 +19,18 @@ NO_ROW = "It has left no row in runs/: its page says what Airflow knows."
 AirflowStates = Mapping[tuple[str, str], tuple[str, datetime]]
 
 
-def runs_page(lake: Lake, in_airflow: AirflowStates | None = None) -> str:
-    """HTML table of the newest runs of all pipelines: what they left in the lake, and how Airflow has them now.
+def runs_page(lake: Lake, in_airflow: AirflowStates | None = None, pipelines: Sequence[str] | None = None) -> str:
+    """HTML table of the newest runs of some pipelines: what they left in the lake, and how Airflow has them now.
 
     A run that Airflow has as failed never stands there as a success, and none that it knows is missing.
+
+    Args:
+        pipelines: whose runs; None: of all.
     """
     states = dict(in_airflow or {})
     empty: dict[str, Any] = dict.fromkeys(RUNS_SCHEMA.names)
     rows = []
-    for row in _all_runs(lake):
+    for row in _all_runs(lake, pipeline_names() if pipelines is None else pipelines):
         state, _ = states.pop((row["pipeline"], row["run_id"]), (row["state"], None))
         rows.append({**empty, **row, "state": "failed" if row["state"] == "failed" and state == "success" else state})
     for (pipeline, run_id), (state, due) in states.items():
@@ -43,7 +46,7 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None) -> str:
     return render("runs.html.j2", rows=shown, lake=lake.uri(lake.root))
 
 
-def _all_runs(lake: Lake) -> list[dict[str, Any]]:
-    paths = [path for name in pipeline_names() for path in lake.files("runs", name)]
+def _all_runs(lake: Lake, pipelines: Sequence[str]) -> list[dict[str, Any]]:
+    paths = [path for name in pipelines for path in lake.files("runs", name)]
     runs = read_tables(lake, paths)
     return [] if runs is None else runs.to_pylist()

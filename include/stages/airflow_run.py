@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 from airflow.sdk.log import mask_secret
 
 from include.errors import ConfigurationError, NightshiftError, StopRun
 from include.llm.endpoint import OPENAI_BASE_URL, SHORTEST_SECRET, Endpoint, resolve_endpoint
 from include.pipelines.definition import Pipeline
+from include.pipelines.registry import pipeline_names
 from include.stages.endpoint_connection import connection_key_and_url
 from include.stages.picked_interval import picked_interval
 from include.stages.run_context import TRIGGERS, RunContext, settle_run
@@ -55,6 +56,30 @@ def running_runs(context: Mapping[str, Any]) -> Callable[[str], bool]:
     """
     task, dag_id = context["ti"], context["dag_run"].dag_id
     return lambda run_id: task.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["running"]) > 0
+
+
+def running_shards(context: Mapping[str, Any]) -> Callable[[], int]:
+    """Counts the `infer` tasks that run now, of all pipelines and runs; while Airflow does not answer, as it did last.
+
+    A count, because tasks cannot ask for the pool's slots, which anybody may change in the UI.
+
+    Args:
+        context: of the running task.
+    """
+    known = 1
+
+    def count() -> int:
+        nonlocal known
+        try:
+            known = sum(
+                context["ti"].get_ti_count(dag_id=name, task_ids=["infer"], states=["running"])
+                for name in pipeline_names()
+            )
+        except AirflowRuntimeError as error:
+            log.warning("Airflow cannot say how many shards run (%s); taken to be %d as before", error, known)
+        return max(known, 1)
+
+    return count
 
 
 def run_of_task(pipeline: Pipeline, context: Mapping[str, Any]) -> RunContext:

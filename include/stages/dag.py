@@ -12,14 +12,16 @@ from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_conte
 
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task, running_runs
+from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task, running_runs, running_shards
 from include.stages.form import trigger_form
 from include.stages.pool import POOL
 from include.stages.run_context import RunContext
 
-# A provider's bad quarter of an hour passes between two tries.
-RETRIES = 3
-RETRY_DELAY = timedelta(minutes=2)
+# A killed worker's task goes on soon, and a provider's bad quarter of an hour passes all the same: each of the waits is
+# at most twice as long as the one before, beginning with 10 to 20 seconds.
+RETRIES = 6
+RETRY_DELAY = timedelta(seconds=10)
+RETRY_BACKOFF = 2.0
 STAGE_TIMEOUT = timedelta(hours=2)
 INFER_TIMEOUT = timedelta(hours=6)
 # A night: what is not done in the morning is kept and goes on in the next one.
@@ -58,7 +60,7 @@ def build_dag(pipeline_name: str) -> DAG:
             "owner": pipeline.owner,
             "retries": RETRIES,
             "retry_delay": RETRY_DELAY,
-            "retry_exponential_backoff": True,
+            "retry_exponential_backoff": RETRY_BACKOFF,
             "execution_timeout": STAGE_TIMEOUT,
             "on_failure_callback": _on_failure,
             "on_retry_callback": _on_retry,
@@ -112,7 +114,14 @@ async def infer(run: dict[str, Any], shard: int) -> dict[str, int]:
 
     context = RunContext.from_dict(run)
     with failing_fast():
-        return await infer_shard(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(), shard)
+        return await infer_shard(
+            _lake(),
+            load_pipeline(context.pipeline),
+            context,
+            endpoint_of_deployment(),
+            shard,
+            count_shards=running_shards(get_current_context()),
+        )
 
 
 @task(trigger_rule="none_failed")

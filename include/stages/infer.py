@@ -1,15 +1,17 @@
 """Infer: answer the texts of one shard, every outcome in the ledger before it counts."""
 
+import asyncio
 import gc
 import io
 import logging
 import os
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from include.errors import StopRun
+from include.errors import RetryLater, StopRun
 from include.lake.paths import Lake
 from include.limits.open_store import open_store
 from include.limits.purse import Purse
@@ -35,13 +37,13 @@ from include.llm.progress import ProgressReporter, ShardProgress, earlier_attemp
 from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting
-from include.stages.pool import POOL_SLOTS
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
 
 ROWS_PER_READ = 1_000
+STOPPED = "The task was told to stop. What was answered is kept, and the task's retry goes on from there."
 
 
 async def infer_shard(
@@ -51,8 +53,12 @@ async def infer_shard(
     endpoint: Endpoint,
     shard: int,
     environ: Mapping[str, str] = os.environ,
+    count_shards: Callable[[], int] = lambda: 1,
 ) -> dict[str, int]:
-    """Answer one shard; what an earlier attempt answered is not asked again.
+    """Answer one shard; what an earlier attempt answered is not asked again. SIGTERM ends it early.
+
+    Args:
+        count_shards: how many shards run now, this one among them.
 
     Returns:
         Counts: `done`, and of these `failed`.
@@ -60,7 +66,7 @@ async def infer_shard(
     Raises:
         StopRun: what was planned cannot be asked, or its answers not be read, any more.
         EndpointUnusable: the endpoint refuses everything.
-        RetryLater: the endpoint was away for too long; what was answered is in the ledger.
+        RetryLater: the endpoint was away for too long, or the worker stops; what was answered is in the ledger.
     """
     # Arrow's own allocator keeps the pages that it has used once; a shard runs for hours beside others.
     pa.set_memory_pool(pa.system_memory_pool())
@@ -101,7 +107,7 @@ async def infer_shard(
             )
         )
         limits = (run.requests_per_minute, run.tokens_per_minute)
-        async with open_caller(chain, endpoint, store, limits, POOL_SLOTS, expected) as caller:
+        async with open_caller(chain, endpoint, store, limits, count_shards, expected) as caller:
             flush_seconds = number_setting("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", environ) or FLUSH_SECONDS
             with LedgerWriter(lake, folder, flush_seconds) as ledger:
                 fan_out = FanOut(
@@ -119,6 +125,7 @@ async def infer_shard(
                     fuse=fuse,
                     service=Service(run.mode, None, endpoint.address, str(chain.question.dialect)),
                 )
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, fan_out.stop, RetryLater(STOPPED))
                 try:
                     await fan_out.run(_texts(texts))
                 except StopRun as error:

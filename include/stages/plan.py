@@ -26,6 +26,7 @@ from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, lo
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
+from include.settings import shard_records
 from include.stages.audit import announce
 from include.stages.other_runs import RUN_ID, IsRunning, left_to_others, nothing_else_runs
 from include.stages.run_context import RunContext
@@ -54,7 +55,7 @@ async def plan_run(
     Raises:
         BudgetExceeded: the estimate is above the run's budget.
         EndpointUnusable: the endpoint did not answer the first question.
-        ConfigurationError: prompt or price table is wrong, or a person set a budget and the price is unknown.
+        ConfigurationError: prompt, price table or a setting is wrong, or a budget was set and the price is unknown.
         StopRun: the run is published already.
     """
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
@@ -70,6 +71,7 @@ async def _plan(
     chain: Chain,
     checked: Preflight | None,
 ) -> list[int]:
+    size = shard_records(pipeline)
     work = WorkFiles(lake, run)
     work.read_manifest("extract")
     records = read_table(lake, work.records)
@@ -115,7 +117,7 @@ async def _plan(
         for entry in [*paid.values(), *failed_before.values()]:
             ledger.append(entry)
     earlier = work.read_manifest("plan") if lake.fs.exists(work.path("plan.json")) else {}
-    shards = _write_shards(lake, pipeline, work, asked)
+    shards = _write_shards(lake, work, asked, size)
     skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
     work.write_manifest(
         "plan",
@@ -272,9 +274,9 @@ def _with_questions(records: pa.Table, keys: list[str], reasons: list[str | None
     )
 
 
-def _write_shards(lake: Lake, pipeline: Pipeline, work: WorkFiles, asked: dict[str, str]) -> int:
+def _write_shards(lake: Lake, work: WorkFiles, asked: dict[str, str], size: int) -> int:
     items = sorted(asked.items())
-    size = max(pipeline.shard_size, -(-len(items) // MAX_SHARDS))
+    size = max(size, -(-len(items) // MAX_SHARDS))
     shards = [items[start : start + size] for start in range(0, len(items), size)]
     for number, shard in enumerate(shards):
         keys, texts = zip(*shard, strict=True)

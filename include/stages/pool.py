@@ -1,6 +1,5 @@
 """The Airflow pool that all `infer` tasks share."""
 
 POOL = "llm"
-# How many shards run at once, over all runs and DAGs. Each keeps to its share of the provider's limit, so that all
-# together never go over it.
+# How many shards run at once, over all runs and DAGs, until somebody changes the pool in the UI.
 POOL_SLOTS = 4

@@ -7,11 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from include.errors import RetryLater
 from include.limits.limiter import MARGIN, Limiter
 from include.limits.redis_store import RedisStore
 from include.limits.sqlite_store import SqliteStore
-from include.limits.store import MemoryStore, Store
+from include.limits.store import MemoryStore, Step, Store, StoreAway, T
 from tests.servers.valkey import running_valkey, url_of
+
+
+class AwayStore(MemoryStore):
+    """A store that nobody reaches."""
+
+    async def update(self, key: str, step: Step[T]) -> T:
+        raise StoreAway("gone")
 
 
 async def send_for(seconds: float, limiter: Limiter, tokens: int = 100, workers: int = 20) -> list[float]:
@@ -36,9 +44,13 @@ def with_limiters(
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
     workers: int = 4,
+    count_workers: Callable[[], int] | None = None,
 ) -> list[list[float]]:
     async def main() -> list[list[float]]:
-        limiters = [Limiter(make(), "k", requests_per_minute, tokens_per_minute, workers) for make in stores]
+        limiters = [
+            Limiter(make(), "k", requests_per_minute, tokens_per_minute, workers, count_workers=count_workers)
+            for make in stores
+        ]
         try:
             return await run(limiters)
         finally:
@@ -160,3 +172,36 @@ def test_while_the_store_is_away_each_worker_keeps_to_its_share_and_nothing_fail
     assert 0 < len(away) <= limit / 60 * 5 / 4 + limit / 60
     assert len(back) >= 200
     assert most_within(before + away + back, 1.0) <= limit / 60 * 1.25
+
+
+def test_who_waits_is_given_up_when_the_shard_ends() -> None:
+    async def run(limiters: list[Limiter]) -> list[list[float]]:
+        (limiter,) = limiters
+        await limiter.acquire(1)
+        waiting = [asyncio.create_task(limiter.acquire(1)) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        limiter.give_up()
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(end) for end in ends] == [RetryLater] * 3
+        return []
+
+    with_limiters([MemoryStore], run, 1)
+
+
+@pytest.mark.slow
+def test_a_shard_that_begins_while_the_store_is_away_is_counted_before_it_asks() -> None:
+    limit, begun = 6_000, [0]
+
+    async def run(limiters: list[Limiter]) -> list[list[float]]:
+        async def begin(limiter: Limiter, after_seconds: float) -> list[float]:
+            await asyncio.sleep(after_seconds)
+            begun[0] += 1
+            return await send_for(8 - after_seconds, limiter)
+
+        return await asyncio.gather(begin(limiters[0], 0.0), begin(limiters[1], 4.0))
+
+    first, second = with_limiters([AwayStore, AwayStore], run, limit, count_workers=lambda: begun[0])
+    # Alone it has the whole limit, and then each has half.
+    assert sum(moment < second[0] for moment in first) > 0
+    assert second and most_within(first + second, 1.0) <= limit / 60 * 1.25
+    assert most_within([moment for moment in first if moment >= second[0]], 1.0) <= limit / 60 / 2 * 1.25

@@ -119,6 +119,23 @@ def test_a_shard_killed_while_its_parquet_is_written_is_resumed(seed: int, tmp_p
     check_promises(lake, before, server, kills=0)
 
 
+def test_a_shard_that_is_told_to_stop_ends_what_is_on_its_way_keeps_it_and_is_resumed(
+    tmp_path: Path, server: FaultServer
+) -> None:
+    lake = write_shards(tmp_path, server.base_url, ROWS)
+    process = start(tmp_path, server)
+    wait_until(partial(has_asked, server, ROWS // 3), process)
+    process.terminate()
+    process.join()
+    # An error that Airflow retries, not a death by the signal.
+    assert process.exitcode == 1
+    before = kept(lake)
+    assert ROWS // 3 <= len(before) < ROWS
+    assert server.counters().answered_ok == len(before)
+    run_shard(str(tmp_path), server.base_url)
+    check_promises(lake, before, server, kills=0)
+
+
 def test_a_line_that_was_torn_by_the_kill_is_asked_again(tmp_path: Path, server: FaultServer) -> None:
     lake = write_shards(tmp_path, server.base_url, ROWS)
     run_shard(str(tmp_path), server.base_url)

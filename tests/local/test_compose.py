@@ -1,17 +1,24 @@
 """`docker-compose.yaml` and `.env.example` have what Airflow's own have, and nothing that is open or guessable."""
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from include.llm.endpoint import REMOTE_TIMEOUT_SECONDS
 from include.pipelines.registry import pipeline_names
 from include.settings import source_setting
+from include.stages.dag import INFER_TIMEOUT, RETRY_DELAY, RUN_TIMEOUT
+from include.stages.pool import POOL, POOL_SLOTS
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
 AIRFLOW = {name: service for name, service in SERVICES.items() if name.startswith("airflow-")}
@@ -73,11 +80,72 @@ def test_every_setting_that_the_code_reads_is_in_the_readme_and_reaches_the_cont
     assert {name for name in environment if not name.startswith(("AIRFLOW__", "PYTHONPATH"))} == settings
 
 
-def test_init_migrates_makes_the_pool_and_gives_the_volumes_to_airflows_user() -> None:
-    (script,) = SERVICES["airflow-init"]["command"][1:]
-    assert SERVICES["airflow-init"]["environment"]["_AIRFLOW_DB_MIGRATE"] == "true"
-    assert "pools set llm" in script
+def test_compose_is_what_the_specification_says() -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [program, "--builtin-schema", "vendor.compose-spec", ROOT / "docker-compose.yaml"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_init_stops_at_the_first_failure_and_never_resets_the_pool() -> None:
+    init = SERVICES["airflow-init"]
+    (_, script) = init["command"]
+    first, *steps = script.splitlines()
+    assert init["entrypoint"] == "/bin/bash"
+    assert first == "set -euo pipefail"
+    assert init["restart"] == "no"
+    assert f"airflow pools get {POOL} > /dev/null || airflow pools set {POOL} {POOL_SLOTS} " in steps[-1]
+    assert all("airflow " in step or step.startswith("  --") for step in steps)
+
+
+def test_the_image_is_plain_python_with_the_lock_and_owns_what_volumes_take_over() -> None:
+    assert DOCKERFILE.count("FROM ") == 1
+    assert "FROM python:3.11-slim" in DOCKERFILE
+    assert "pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt" in DOCKERFILE
     # A named volume on a folder that the image lacks belongs to root; the workers could not write the lake.
-    (owned,) = re.findall(r"chown -R \S+ (.*)", script)
-    volumes = {volume.partition(":")[2] for volume in SERVICES["airflow-worker"]["volumes"] if volume[0] not in "./"}
-    assert volumes == set(owned.split())
+    (made,) = re.findall(r"^RUN mkdir -p (.*?) &&", DOCKERFILE, re.MULTILINE)
+    named = {volume.partition(":")[2] for volume in SERVICES["airflow-worker"]["volumes"] if volume[0] not in "./"}
+    assert named == {f"/opt/airflow/{folder}" for folder in made.split()}
+
+
+def test_what_a_service_may_take_is_bounded() -> None:
+    for name, service in SERVICES.items():
+        assert service["mem_limit"], name
+        assert service["logging"]["options"]["max-size"], name
+        assert service["logging"]["options"]["max-file"], name
+
+
+def test_a_restart_loses_nothing_that_waits() -> None:
+    broker, worker = SERVICES["redis"], SERVICES["airflow-worker"]
+    assert "--appendonly yes" in broker["command"]
+    assert [volume for volume in broker["volumes"] if volume.endswith(":/data")]
+    assert worker["init"] is True
+    assert int(worker["stop_grace_period"].removesuffix("m")) * 60 > REMOTE_TIMEOUT_SECONDS
+    assert (
+        "include.stages.worker" in json.loads(worker["environment"]["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"])["imports"]
+    )
+    visible = int(worker["environment"]["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"])
+    assert visible > INFER_TIMEOUT.total_seconds()
+
+
+def test_a_killed_worker_s_shard_goes_on_within_two_minutes() -> None:
+    environment = SERVICES["airflow-scheduler"]["environment"]
+    found = int(environment["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"])
+    # Airflow looks every ten seconds, and waits for up to twice the delay.
+    assert found + 10 + 2 * RETRY_DELAY.total_seconds() < 120 - 15
+    lost = int(environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"])
+    assert lost + int(environment["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL"]) < 120 - 15
+    # What only waits for a free worker is not given up before the night is over.
+    assert lost * int(environment["AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES"]) >= RUN_TIMEOUT.total_seconds()
+
+
+def test_no_health_check_starts_airflow() -> None:
+    for name, service in SERVICES.items():
+        for word in service.get("healthcheck", {}).get("test", []):
+            assert "airflow jobs" not in word and "airflow.providers" not in word, name
+
+
+def test_texts_of_the_host_can_be_read() -> None:
+    assert "./data:/opt/airflow/data:ro" in SERVICES["airflow-worker"]["volumes"]
+    assert {"/data/", "/secrets/", ".env"} <= set((ROOT / ".gitignore").read_text(encoding="utf-8").split())
+    assert {"data", "secrets", ".env"} <= set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())

@@ -6,6 +6,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.security import get_user
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
@@ -79,3 +82,11 @@ def test_every_route_is_guarded(plugin: ModuleType) -> None:
     assert plugin.app.routes
     for route in plugin.app.routes:
         assert route.dependencies
+
+
+def test_who_may_read_no_pipeline_s_runs_does_not_see_even_where_the_lake_is(plugin: ModuleType) -> None:
+    create_auth_manager()
+    plugin.app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="guest", role=None)
+    response = TestClient(plugin.app).get("/runs")
+    assert response.status_code == 403
+    assert "may not read" in response.text and "lake" not in response.text
