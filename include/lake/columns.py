@@ -3,6 +3,8 @@
 Apart from `schemas.py` so that a DAG file can check a pipeline's names without importing pyarrow.
 """
 
+from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS
+
 RECORD_COLUMNS = ("record_id", "record_version", "source", "source_url", "occurred_at", "text")
 PROVENANCE_COLUMNS = (
     "model",
@@ -10,15 +12,8 @@ PROVENANCE_COLUMNS = (
     "prompt_hash",
     "answer_key",
     "reused",
-    "mode",
-    "service_tier",
-    "endpoint",
-    "dialect",
-    "prompt_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "completion_tokens",
-    "reasoning_tokens",
+    *SERVICE_COLUMNS,
+    *USAGE_COLUMNS,
     "cost_usd",
     "attempts",
     "latency_ms",

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from include.lake.answer_index import find_answers
 from include.lake.paths import Lake
 from include.lake.schemas import PROVENANCE_FIELDS, answer_fields
-from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, Service, read_ledger
-from include.llm.usage import USAGE_COLUMNS, Usage
+from include.llm.ledger import LedgerEntry, read_ledger
+from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Service, Usage
 
 
 def paid_answers(

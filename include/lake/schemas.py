@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from include.llm.structured_output import is_quote
+from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 
@@ -20,21 +21,8 @@ RAW_FIELDS: list[pa.Field] = [
     pa.field("text", pa.string(), nullable=False),
 ]
 
-# How an answer was asked for and billed; null where nobody knows.
-SERVICE_FIELDS: list[pa.Field] = [
-    pa.field("mode", pa.string()),
-    pa.field("service_tier", pa.string()),
-    pa.field("endpoint", pa.string()),
-    pa.field("dialect", pa.string()),
-]
-
-USAGE_FIELDS: list[pa.Field] = [
-    pa.field("prompt_tokens", pa.int64()),
-    pa.field("cached_tokens", pa.int64()),
-    pa.field("cache_write_tokens", pa.int64()),
-    pa.field("completion_tokens", pa.int64()),
-    pa.field("reasoning_tokens", pa.int64()),
-]
+SERVICE_FIELDS = [pa.field(name, pa.string()) for name in SERVICE_COLUMNS]
+USAGE_FIELDS = [pa.field(name, pa.int64()) for name in USAGE_COLUMNS]
 
 PROVENANCE_FIELDS: list[pa.Field] = [
     pa.field("model", pa.string()),

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from include.lake.paths import Lake
 from include.lake.schemas import answer_fields
 from include.lake.write import open_table_writer
-from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, Service, ledger_files, scan_ledger
-from include.llm.usage import USAGE_COLUMNS, Usage
+from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
+from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Service, Usage
 
 ROWS_AT_ONCE = 200
 # Of a ledger that are turned into columns at once.

@@ -13,11 +13,11 @@ from include.errors import ConfigurationError, FuseBlown, NightshiftError, Quara
 from include.limits.purse import Purse
 from include.llm.answering import Chain, Effort
 from include.llm.fuse import Fuse
-from include.llm.ledger import LedgerEntry, LedgerWriter, Service
+from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.prices import Price, cost_usd
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
-from include.llm.usage import Usage
+from include.llm.usage import Service, Usage
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import redact_output
 

@@ -17,7 +17,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import orjson
@@ -25,7 +25,7 @@ import orjson
 from include.errors import NightshiftError, RetryLater
 from include.lake.paths import Lake
 from include.lake.storage import PATIENCE_SECONDS, storage_error
-from include.llm.usage import USAGE_COLUMNS, Usage
+from include.llm.usage import USAGE_COLUMNS, Service, Usage
 
 log = logging.getLogger(__name__)
 
@@ -35,25 +35,7 @@ FLUSH_SECONDS = 5.0
 MAX_AHEAD = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Who answered, and on which terms; null where it is not known.
-
-    Args:
-        mode: `online`.
-        service_tier: as the response says that it is billed.
-        endpoint: host[:port].
-        dialect: how the endpoint is spoken to, in short.
-    """
-
-    mode: str | None = None
-    service_tier: str | None = None
-    endpoint: str | None = None
-    dialect: str | None = None
-
-
-# As columns of the lake, too.
-SERVICE_COLUMNS = tuple(field.name for field in fields(Service))
+# Sums of them stand in `runs/`.
 SPENT_COLUMNS = (*USAGE_COLUMNS, "requests", "retries", "rate_limited", "cost_usd")
 
 
@@ -91,7 +73,7 @@ class LedgerEntry:
     processed_at: str
     reused: bool = False
     is_notes: bool = False
-    service: Service = Service()
+    service: Service = field(default_factory=Service)
     is_unusable: bool = False
     step_of: str | None = None
 

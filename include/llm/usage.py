@@ -38,8 +38,26 @@ class Usage:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who answered, and on which terms; null where it is not known.
+
+    Args:
+        mode: `online`.
+        service_tier: as the response says that it is billed.
+        endpoint: host[:port].
+        dialect: how the endpoint is spoken to, in short.
+    """
+
+    mode: str | None = None
+    service_tier: str | None = None
+    endpoint: str | None = None
+    dialect: str | None = None
+
+
 # As columns of the lake, too.
 USAGE_COLUMNS = tuple(field.name for field in fields(Usage))
+SERVICE_COLUMNS = tuple(field.name for field in fields(Service))
 
 
 def usage_of(response: Mapping[str, Any]) -> Usage:
@@ -51,6 +69,9 @@ def usage_of(response: Mapping[str, Any]) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
     prompt, completion = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    if prompt:
+        # Gemini and xAI leave their thinking out of it, but not out of the total nor of the bill.
+        completion = max(completion, _count(usage, "total_tokens") - prompt)
     read = usage.get("prompt_tokens_details")
     cached = _count(read, "cached_tokens") or _count(
         usage, "cache_read_input_tokens", "prompt_cache_hit_tokens", "cached_tokens"

@@ -51,10 +51,7 @@ async def answer_all(
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
     progress = ShardProgress(shard=0, total=len(set(keys.values())))
     store, price = open_store(), load_price(model, endpoint.base_url)
-    own_budget = number_setting("NIGHTSHIFT_BUDGET_USD")
-    if own_budget:
-        check_budget(price, model, own_budget)
-    budget_usd = own_budget or pipeline.budget_usd
+    budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD") or pipeline.budget_usd
     limits = rate_limits(pipeline, endpoint.is_demo)
     started = time.monotonic()
     with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
@@ -110,6 +107,9 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     if not texts:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")
     ways = [(own_model, pipeline.prompt_version), (model or own_model, prompt)]
+    budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD")
+    for way_model in dict(ways) if budget_usd else ():
+        check_budget(load_price(way_model, endpoint.base_url), way_model, budget_usd or 0.0)
     dialects = {}
     for way_model, version in dict(ways).items():
         chain = build_chain(pipeline, endpoint, way_model, version)

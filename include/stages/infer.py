@@ -24,7 +24,6 @@ from include.llm.ledger import (
     FLUSH_SECONDS,
     LedgerEntry,
     LedgerWriter,
-    Service,
     ledger_files,
     read_ledger,
     scan_ledger,
@@ -35,6 +34,7 @@ from include.llm.planned_chain import planned_chain, planned_endpoint
 from include.llm.prices import planned_price
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.provider_errors import COUNTED_BY_FUSE
+from include.llm.usage import Service
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting
 from include.stages.run_context import RunContext

@@ -18,13 +18,13 @@ from include.lake.write import write_table
 from include.llm.answering import Chain
 from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
-from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, LedgerWriter, Service
+from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.planned_chain import write_down
 from include.llm.preflight import Preflight, check_endpoint
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
 from include.llm.token_count import token_counter
-from include.llm.usage import Usage
+from include.llm.usage import SERVICE_COLUMNS, Service, Usage
 from include.pipelines.definition import Pipeline
 from include.settings import shard_records
 from include.stages.audit import announce

@@ -19,10 +19,10 @@ from include.llm.answers_file import read_answers
 from include.llm.build_chain import prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.fuse import FROM_RECORDS
-from include.llm.ledger import SERVICE_COLUMNS, LedgerEntry, read_ledger
+from include.llm.ledger import LedgerEntry, read_ledger
 from include.llm.planned_chain import planned_chain
 from include.llm.prices import usd
-from include.llm.usage import USAGE_COLUMNS, Usage
+from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Usage
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate
 from include.stages.audit import audit_table

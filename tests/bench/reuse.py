@@ -16,8 +16,7 @@ import pyarrow as pa
 from include.lake.paths import Lake, open_lake
 from include.lake.schemas import results_schema
 from include.lake.write import write_table
-from include.llm.ledger import SERVICE_COLUMNS
-from include.llm.usage import Usage
+from include.llm.usage import SERVICE_COLUMNS, Usage
 from tests.bench.measuring import ROOT, Line, Options, tell
 from tests.bench.question import MODEL, Form, texts
 

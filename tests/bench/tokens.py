@@ -10,10 +10,11 @@ import orjson
 
 from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
+from include.llm.prices import load_price
 from include.llm.request import Question
 from include.llm.structured_output import json_schema, quote_paths
 from include.llm.token_count import token_counter
-from include.llm.usage import TOKENS_PER_MESSAGE
+from include.llm.usage import TOKENS_PER_MESSAGE, Usage
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.golden import load_golden
@@ -21,6 +22,7 @@ from include.sources.files import read_files
 from include.sources.record import Record
 from tests.bench.measuring import Line, Options
 
+COSTS_OF, TEXTS_A_MONTH = "gpt-6-luna", 50_000
 # What OpenAI's cache serves of a prefix, schema included, for models before GPT-5.6:
 # https://developers.openai.com/api/docs/guides/prompt-caching
 _SHORTEST_CACHED, _CACHED_IN_STEPS_OF = 1_024, 128
@@ -69,6 +71,11 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Line]:
         "cacheable_share": (round(prefix / prompt, 3), "of the prompt"),
         "openai_cacheable_share": (round(from_openai / prompt, 3), "of the prompt"),
     }
+    price = load_price(COSTS_OF, OPENAI_BASE_URL, {})
+    if price is not None:
+        for metric, cached in (("usd_without_cache", 0), ("usd_with_cache", from_openai)):
+            each = price.cost_usd(Usage(round(prompt), cached, round(answer)))
+            figures[metric] = (round(TEXTS_A_MONTH * each, 2), f"USD for {TEXTS_A_MONTH:,} texts on {COSTS_OF}")
     for metric, (value, unit) in figures.items():
         yield {"bench": "tokens", "metric": metric, "value": value, "unit": unit, **shared}
 

@@ -175,6 +175,23 @@ def test_tokens_of_thinking_are_a_part_of_the_answers(details: object, reasoning
 
 
 @pytest.mark.parametrize(
+    ("said", "thought", "completion"),
+    [
+        ({"total_tokens": 135, "completion_tokens_details": {"reasoning_tokens": 94}}, 94, 103),
+        ({"total_tokens": 1016}, 0, 984),
+        ({"total_tokens": 41, "completion_tokens_details": {"reasoning_tokens": 4}}, 4, 9),
+        ({"total_tokens": "many"}, 0, 9),
+        ({"total_tokens": 1}, 0, 9),
+    ],
+)
+def test_thinking_that_is_billed_beside_the_answer_is_counted(
+    said: dict[str, object], thought: int, completion: int
+) -> None:
+    found = usage_of({"usage": {"prompt_tokens": 32, "completion_tokens": 9, **said}})
+    assert (found.reasoning_tokens, found.completion_tokens) == (thought, completion)
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [
         (None, "unknown"), (0.0, "0.00 USD"), (1e-7, "0.00000010 USD"), (0.00298, "0.0030 USD"), (0.03, "0.030 USD"),

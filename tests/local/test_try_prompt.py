@@ -54,6 +54,16 @@ def test_a_prompt_that_does_not_exist_is_named(
     assert "v99" in capsys.readouterr().err
 
 
+def test_a_budget_for_a_model_without_a_known_price_is_refused_before_the_first_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://llm.company.invalid/v1")
+    monkeypatch.setenv("NIGHTSHIFT_BUDGET_USD", "1")
+    arguments = ["--pipeline", "support_tickets", "--prompt", "v2", "--count", "1", "--model", "house-model"]
+    assert main(arguments) == 1
+    assert "The price of house-model is unknown" in capsys.readouterr().err
+
+
 def test_a_number_of_records_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "0"])
