@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 
 from include.errors import ConfigurationError
+from include.lake.paths import manual_run_key, open_lake
+from include.llm.progress import ProgressReporter, ShardProgress
 from include.local.model_server import running_model
 from include.local.run import BY_DEFAULT, chosen_pipelines
-from include.local.summary import progress_line, stage_of
+from include.local.summary import progress_line, shard_progress, stage_of
 from include.local.workbench import airflow_home, locked, workbench_environ
 from tests.fault_server.running import FaultServer
 from tests.local.processes import adopting_orphans, descendants
@@ -109,6 +111,19 @@ def test_progress_names_the_first_stage_that_is_not_finished() -> None:
     assert "0 x 429 and 3 failures, the last: Connection refused." in progress_line(
         "support_tickets", "infer", troubled
     )
+
+
+def test_progress_is_summed_over_what_the_shards_have_written(tmp_path: Path) -> None:
+    lake = open_lake(str(tmp_path))
+    assert shard_progress(lake, "support_tickets", "manual__1") is None
+    for number, trouble in enumerate((None, "Connection refused.", None)):
+        progress = ShardProgress(shard=number, total=10, done=4, last_error=trouble, failures_60s=trouble is not None)
+        path = lake.work("support_tickets", manual_run_key("manual__1"), "progress", f"{number}.json")
+        ProgressReporter(lake, path, progress).write_file()
+    found = shard_progress(lake, "support_tickets", "manual__1")
+    line = progress_line("support_tickets", "infer", found)
+    assert "12 of 30 texts" in line
+    assert "0 x 429 and 1 failures, the last: Connection refused." in line
 
 
 @pytest.mark.slow
