@@ -117,6 +117,7 @@ async def _plan(
         for entry in [*paid.values(), *failed_before.values()]:
             ledger.append(entry)
     earlier = work.read_manifest("plan") if lake.fs.exists(work.path("plan.json")) else {}
+    planned = write_down(chain, endpoint)
     shards = _write_shards(lake, work, asked, size)
     skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
     work.write_manifest(
@@ -130,7 +131,9 @@ async def _plan(
             "shards": shards,
             "preflight": checked.requests if checked else 0,
             "before": _before(lake, run),
-            "planned": write_down(chain, endpoint),
+            "planned": planned,
+            "has_other_answers": earlier.get("has_other_answers", False)
+            or earlier.get("planned", planned)["question"] != planned["question"],
             # Gone with the run's work files: the same window again has the whole budget.
             "budget_key": earlier.get("budget_key") or uuid.uuid4().hex,
         },

@@ -16,6 +16,8 @@ from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
+from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, total_spent
+from include.llm.planned_chain import planned_chain
 from include.llm.usage import USAGE_COLUMNS
 from include.pipelines.definition import Pipeline
 from include.stages.audit import commit_audit
@@ -58,6 +60,9 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     write_index(lake, results_path)
     if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
+    if plan.get("has_other_answers"):
+        others = _keep_other_answers(lake, pipeline, work, plan)
+        validate["unusable"] = [*validate.get("unusable", []), total_spent(others)]
     row = _run_row(run, accepted, quarantined, extract, plan, validate, skipped)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
@@ -85,6 +90,24 @@ def _replaced_runs(lake: Lake, work: WorkFiles, results_path: str) -> set[str]:
         known |= set(read_table(lake, results_path, ["run_id"])["run_id"].to_pylist())
     work.write_manifest("replaced", {"run_ids": sorted(known)})
     return known
+
+
+def _keep_other_answers(lake: Lake, pipeline: Pipeline, work: WorkFiles, plan: dict[str, Any]) -> list[LedgerEntry]:
+    """Keep what the run paid for before it was planned anew with another question, where later runs look for it.
+
+    Returns:
+        All outcomes of that time. What their steps took stands in them.
+    """
+    questions = read_table(lake, work.questions, ["answer_key", "text"])
+    chain = planned_chain(plan["planned"], pipeline)
+    own = {*questions["answer_key"].to_pylist()}
+    own |= {key for text in questions["text"].to_pylist() for key in chain.step_keys(text)}
+    others = [entry for key, entry in read_ledger(lake, work.ledger).items() if key not in own and not entry.reused]
+    with LedgerWriter(lake, lake.work(work.run.pipeline, f"{work.run.run_key}.other", "ledger")) as writer:
+        for entry in others:
+            if entry.answer is not None:
+                writer.append(entry)
+    return [entry for entry in others if not entry.is_notes]
 
 
 def _run_row(

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -41,6 +42,17 @@ def test_a_setting_that_is_wrong_ends_with_its_sentence_everywhere(workbench: Wo
     assert states(workbench.page("runs")[1])["manual__backwards"] == "failed"
     workbench.wait_for(lambda: workbench.mailbox.subjects("is not before"), seconds=60)
     assert len(workbench.mailbox.subjects("is not before")) == 1
+
+
+def test_a_window_that_is_set_twice_ends_with_both_of_them(workbench: Workbench) -> None:
+    # As the form of Airflow sends it: its own data interval, set by hand, beside a field of ours.
+    body = {"dag_run_id": "manual__twice", "logical_date": datetime.now(UTC).isoformat()}
+    interval = {"data_interval_start": "2015-04-01T00:00:00Z", "data_interval_end": "2015-05-01T00:00:00Z"}
+    conf = {"since": "2015-04-02T00:00:00Z"}
+    workbench.api.call("POST", "dags/support_tickets/dagRuns", {**body, **interval, "conf": conf})
+    assert workbench.wait("manual__twice") == "failed"
+    assert "since is 2015-04-02" in reason(workbench, "manual__twice")
+    assert "data interval is from 2015-04-01" in reason(workbench, "manual__twice")
 
 
 def test_clearing_one_task_of_a_published_run_fails_at_once_and_says_from_where_to_clear(workbench: Workbench) -> None:

@@ -187,6 +187,28 @@ def test_what_was_answered_under_the_old_prompt_is_reused_under_it_alone(
     assert start(deployment, edited_prompt(TICKETS, tmp_path), edited) == [0]
 
 
+def test_a_run_that_is_planned_anew_keeps_and_counts_what_it_paid_for_before(
+    deployment: Deployment, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    run = deployment.settle()
+    start(deployment, TICKETS, run)
+    answer(deployment, TICKETS, run)
+    edited = edited_prompt(TICKETS, tmp_path)
+    # Cleared from `plan` on, twice: the second time nothing has changed.
+    for _ in range(2):
+        asyncio.run(plan_run(deployment.lake, edited, run, deployment.endpoint))
+    answer(deployment, edited, run)
+    finish(deployment, edited, run)
+    row = deployment.row(run)
+    rows = deployment.table("results")
+    assert set(rows["prompt_hash"]) == {prompt_hash(build_chain(edited, deployment.endpoint, run.model, "v1"))}
+    assert row["unusable_cost_usd"] > 0
+    assert row["cost_usd"] == pytest.approx(rows["cost_usd"].sum() + row["unusable_cost_usd"])
+    deployment.write_source([{**ticket, "id": f"N{ticket['id']}"} for ticket in tickets(4)])
+    # The old prompt is back, and so are its answers.
+    assert start(deployment, TICKETS, deployment.settle("manual__back")) == []
+
+
 def test_the_key_goes_to_no_other_place_than_the_run_was_planned_for(
     deployment: Deployment, fault_server: FaultServer
 ) -> None:
