@@ -1,6 +1,6 @@
 """`make try`: two prompts or models on the same records, side by side, without touching the lake.
 
-make try PIPELINE=support_tickets PROMPT=v2 N=20 [MODEL=gpt-4.1]
+make try PIPELINE=support_tickets PROMPT=v2 N=20 [MODEL=gpt-6-sol]
 """
 
 import argparse

@@ -109,7 +109,7 @@ class Pipeline:
     attributes: Mapping[str, type[str] | type[int] | type[float] | type[bool]] = field(default_factory=dict)
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     timezone: str = "UTC"
-    model: str = "gpt-4.1-mini"
+    model: str = "gpt-6-luna"
     prompt_version: str = "v1"
     max_output_tokens: int = 600
     max_text_characters: int = 12_000

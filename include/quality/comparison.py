@@ -17,7 +17,7 @@ class Variant:
     """One way to answer.
 
     Args:
-        label: such as `v2 on gpt-4.1-mini`.
+        label: such as `v2 on gpt-6-luna`.
         entries: record id to outcome.
         seconds: how long all answers took together.
     """

@@ -23,8 +23,8 @@ def test_two_prompts_stand_side_by_side_with_scores_tokens_and_cost(
     fault_server.set_plan(Plan(rules=(Rule(answer=VALID, calls=(7, 11)),)))
     assert main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "5"]) == 0
     printed = capsys.readouterr().out
-    assert "  * problem (v1 on gpt-4.1-mini)" in printed
-    assert f"  * problem (v2 on gpt-4.1-mini): {VALID['problem']}" in printed
+    assert "  * problem (v1 on gpt-6-luna)" in printed
+    assert f"  * problem (v2 on gpt-6-luna): {VALID['problem']}" in printed
     assert "5 records have golden labels" in printed
     assert "a night of 1,000 records" in printed
     assert fault_server.counters().requests == 11

@@ -44,7 +44,7 @@ def settle(
 def test_a_scheduled_run_takes_its_data_interval() -> None:
     run = settle(trigger="scheduled")
     assert (run.window_start, run.window_end) == NIGHT
-    assert run.run_key == "20261122T030000Z-20261123T030000Z-v1-gpt-4.1-mini"
+    assert run.run_key == "20261122T030000Z-20261123T030000Z-v1-gpt-6-luna"
 
 
 def test_a_manual_run_without_a_window_is_unbounded() -> None:
