@@ -258,16 +258,20 @@ def _is_moderated(error: Mapping[str, Any], names: list[str], message: str) -> b
 
 def _without_echo(words: str, sent: bytes) -> str:
     texts = [part for part in _sent_texts(sent) if part]
-    pieces = {text[at : at + _ECHO] for text in texts for at in range(len(text) - _ECHO + 1)}
+
+    def is_echo(at: int) -> bool:
+        piece = words[at : at + _ECHO]
+        return len(piece) == _ECHO and any(piece in text for text in texts)
+
     kept: list[str] = []
     at = 0
     while at < len(words):
-        if words[at : at + _ECHO] not in pieces:
+        if not is_echo(at):
             kept.append(words[at])
             at += 1
             continue
         at += _ECHO
-        while at < len(words) and words[at - _ECHO + 1 : at + 1] in pieces:
+        while at < len(words) and is_echo(at - _ECHO + 1):
             at += 1
         kept.append("[...]")
     return "".join(kept)

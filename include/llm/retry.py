@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from include.errors import Quarantine, RetryLater
 from include.limits.limiter import Limiter, Permit, Sleep
@@ -184,6 +184,7 @@ class Caller:
         self, body: bytes, tokens: int, counts: CallCounts, first: PassingTrouble | RateLimited, asked_at: float
     ) -> Completion:
         strikes: Counter[type[BaseException]] = Counter()
+        failures = 0
         last_failure = asked_at
         is_first = True
 
@@ -196,9 +197,10 @@ class Caller:
             return await self._attempt(body, tokens, counts)
 
         async def count_strike(state: RetryCallState) -> None:
-            nonlocal last_failure
+            nonlocal failures, last_failure
             error = state.outcome.exception() if state.outcome else None
             is_trouble = isinstance(error, PassingTrouble)
+            failures += is_trouble
             if is_trouble and state.attempt_number >= MAX_ATTEMPTS and self._last_answer <= last_failure:
                 await self._try_probe(counts)
             if error is not None and self._last_answer > last_failure:
@@ -210,7 +212,7 @@ class Caller:
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((PassingTrouble, RateLimited)),
-            wait=_wait,
+            wait=lambda state: _wait_seconds(state, failures),
             stop=lambda _: is_poisoned() or self._ended or self._silent_seconds() > self._outage_seconds,
             after=count_strike,
             sleep=self._wait_outside,
@@ -328,11 +330,12 @@ class Caller:
         )
 
 
-def _wait(state: RetryCallState) -> float:
-    backoff: float = wait_random_exponential(multiplier=FIRST_WAIT_SECONDS, max=LONGEST_WAIT_SECONDS)(state)
+def _wait_seconds(state: RetryCallState, failures: int) -> float:
+    """How long a call waits after so many failures; 429s are none, and the next one is as likely as the first."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, RateLimited) and error.retry_after_seconds:
+    asked = error.retry_after_seconds if isinstance(error, PassingTrouble | RateLimited) else None
+    if isinstance(error, RateLimited) and asked:
         # The server knows better than a guess that grows.
-        return error.retry_after_seconds * (1 + random.uniform(0, RETRY_AFTER_JITTER))
-    asked = error.retry_after_seconds if isinstance(error, PassingTrouble) else None
-    return max(backoff, asked or 0.0)
+        return asked * (1 + random.uniform(0, RETRY_AFTER_JITTER))
+    tries = failures if isinstance(error, PassingTrouble) else state.attempt_number
+    return max(random.uniform(0, min(FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)), asked or 0.0)
