@@ -338,4 +338,5 @@ def _wait_seconds(state: RetryCallState, failures: int) -> float:
         # The server knows better than a guess that grows.
         return asked * (1 + random.uniform(0, RETRY_AFTER_JITTER))
     tries = failures if isinstance(error, PassingTrouble) else state.attempt_number
-    return max(random.uniform(0, min(FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)), asked or 0.0)
+    longest = min(FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)
+    return max(random.uniform(0, longest), asked or 0.0)
