@@ -57,6 +57,7 @@ def test_a_window_that_is_set_twice_ends_with_both_of_them(workbench: Workbench)
 
 def test_clearing_one_task_of_a_published_run_fails_at_once_and_says_from_where_to_clear(workbench: Workbench) -> None:
     workbench.server.set_plan(Plan())
+    workbench.write_source(tickets(3, start=8_000))
     assert workbench.run("manual__read") == "success"
     published = workbench.row("manual__read")["published"]
     workbench.clear("manual__read", ["infer", 0], downstream=True)
