@@ -101,6 +101,8 @@ def test_a_run_that_takes_too_long_has_a_page_while_it_runs_and_a_sentence_when_
         database.commit()
     assert workbench.wait("manual__long") == "failed"
     workbench.wait_for(lambda: workbench.mailbox.subjects("dagrun_timeout"), seconds=120)
+    # People are told first; counting a large ledger takes its time.
+    workbench.wait_for(lambda: "manual__long" in set(workbench.table("runs").get("run_id", ())), seconds=120)
     row = workbench.row("manual__long")
     assert (row["state"], row["published"]) == ("failed", 0)
     assert row["extracted"] == row["skipped"] >= 20
