@@ -5,6 +5,7 @@
     |-- StopRun                 going on cannot help; the run fails at once with a remedy
     |   |-- EndpointUnusable    not reachable, key refused, model unknown, quota used up
     |   |-- FuseBlown           too many records were refused or got no usable answer
+    |   |-- SourceUnreadable    most rows of the source cannot become records
     |   |-- BudgetExceeded      the run would cost, or has cost, more than its budget
     |   |-- QualityGateFailed   the answers as a whole are not fit; nothing is published
     |   `-- CountsDoNotAddUp    extracted is not published + quarantined + skipped
@@ -41,6 +42,10 @@ class FuseBlown(StopRun):
     """Too large a share of the run's records was refused or got no usable answer."""
 
     leaves = "fuse"
+
+
+class SourceUnreadable(StopRun):
+    """Most rows of the source cannot become records: of another format, or with columns of other names."""
 
 
 class BudgetExceeded(StopRun):

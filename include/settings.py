@@ -6,6 +6,7 @@ own settings, the defaults. `include/stages/run_context.py` puts them together f
 
 import os
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from include.errors import ConfigurationError
 from include.llm.endpoint import LOCAL_MODEL
@@ -119,3 +120,18 @@ def shard_records(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -
     if number != int(number):
         raise ConfigurationError(f"{name}={environ.get(name)!r} is not a whole number. Correct it or unset it.")
     return int(number)
+
+
+def timezone_setting(environ: Mapping[str, str] = os.environ) -> ZoneInfo:
+    """`NIGHTSHIFT_TIMEZONE`, the zone of times in files that name none, such as `Europe/Berlin`; UTC if it is not set.
+
+    Raises:
+        ConfigurationError: there is no such zone.
+    """
+    name = environ.get("NIGHTSHIFT_TIMEZONE") or "UTC"
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"NIGHTSHIFT_TIMEZONE={name!r} is no time zone. Set a name such as Europe/Berlin or UTC."
+        ) from error

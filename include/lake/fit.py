@@ -89,7 +89,7 @@ def _value(value: Any, wanted: pa.DataType, path: str, lost: Counter[str]) -> An
     kind = _scalar_kind(wanted)
     converted = None
     if kind is not None:
-        converted = attribute_of(value, kind, str)
+        converted = attribute_of(value, kind, lambda text, _: text)
     # Arrow takes text for a list of letters.
     elif not kinds.is_nested(wanted):
         with suppress(ValueError, TypeError, OverflowError, NotImplementedError):

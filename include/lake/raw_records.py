@@ -24,8 +24,8 @@ REDACTION_VERSION = pa.field("redaction_version", pa.string())
 # What the records of a run do without.
 RAW_ONLY = (CHANGED_AT, REDACTION_VERSION)
 # What a pull notes about itself in its file: when it was (UTC), and, once a try of the run has done so, that it asked
-# the live source for all since the last success.
-PULLED_AT, PULLED_ALL = b"pulled_at", b"pulled_all"
+# the live source for all since the last success, or which files it read whole for that (JSON: version by name).
+PULLED_AT, PULLED_ALL, PULLED_FILES = b"pulled_at", b"pulled_all", b"pulled_files"
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _INDEX_COLUMNS = ("record_id", "record_version", "occurred_at", "changed_at")
 

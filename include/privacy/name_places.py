@@ -25,17 +25,17 @@ _MAIL_HEAD = re.compile(
     re.MULTILINE,
 )
 _SPEAKER = re.compile(
-    r"^(?:[*\[>]{0,3}\d{0,2}[:\d]{0,6}\]? ?-? ?)(?P<name>[*\[]{0,2}[^\W\d_][^\n:\d<>]{1,40}?)[*\])]{0,3}: ?",
+    r"^(?:[*\[(>]{0,3}\d{0,2}[:\d]{0,6}[\])]? ?-? ?)(?P<name>[*\[]{0,2}[^\W\d_][^\n:\d<>]{1,40}?)[*\])]{0,3}: ?",
     re.MULTILINE,
 )
 # One line that begins so is a heading; two of a name are two turns, three of a word that no list has.
 FEWEST_TURNS = 2
 FEWEST_TURNS_OF_UNKNOWN = 3
-_ROLE_LABEL = re.compile(
-    r"^[\W\d]{0,12}(?:customer|agent|caller|client|user|support|rep|kunde|kundin|cliente|agente|klant|medewerker|kund|klient"
-    r"|konsultant|müşteri|temsilci|operatore|atendente)\b[^:\n]{0,20}:",
-    re.IGNORECASE | re.MULTILINE,
+ROLES = re.compile(
+    r"(?:customer|agent|caller|client|user|support|rep|kunde|kundin|cliente|agente|klant|medewerker|kund|klient"
+    r"|konsultant|müşteri|temsilci|operatore|atendente)"
 )
+_ROLE_LABEL = re.compile(rf"^[\W\d]{{0,12}}{ROLES.pattern}\b[^:\n]{{0,20}}:", re.IGNORECASE | re.MULTILINE)
 
 
 def correspondents(text: str) -> Iterator[Name]:

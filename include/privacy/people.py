@@ -47,7 +47,9 @@ from include.privacy.name_places import (
     spelt,
 )
 from include.privacy.name_things import is_a_thing
+from include.privacy.plain_view import UNSPACED
 from include.privacy.small_letter_names import before_small, called_small, small_name, titled_small
+from include.privacy.speakers import words_of_speaker
 
 _TITLES = word_set(
     """
@@ -141,6 +143,21 @@ def person_in_column(name: str, people: dict[str, str]) -> str:
     return key
 
 
+def know_speaker(name: str, people: dict[str, str]) -> str:
+    """The key of the person whom a format names as a speaker; the words of the name are then known in the record.
+
+    Args:
+        name: as it stands in the label, without a role.
+        people: of the record; added to.
+    """
+    key = person_in_column(name, people)
+    for word in words_of_speaker(name):
+        people.setdefault(word, key)
+        if word.islower() or (word.isupper() and len(word) > FEWEST_LETTERS):
+            people.setdefault(word.capitalize(), key)
+    return key
+
+
 def _known(text: str, people: Mapping[str, str]) -> Iterator[Finding]:
     """Words of known names; those of one person that stand side by side are one finding."""
     last: Finding | None = None
@@ -161,6 +178,11 @@ def _known(text: str, people: Mapping[str, str]) -> Iterator[Finding]:
         last = Finding(word.start(), end, "PERSON", key)
     if last:
         yield last
+    # Within a line of Chinese no word stands by itself.
+    for name, key in people.items():
+        if UNSPACED.search(name):
+            for place in re.finditer(re.escape(name), text):
+                yield Finding(*place.span(), "PERSON", key)
 
 
 def _remember(people: dict[str, str], words: tuple[str, ...], text: str, no_names: set[str]) -> None:

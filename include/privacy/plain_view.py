@@ -18,15 +18,26 @@ _TRANSLATED = re.compile(f"[{''.join(map(re.escape, map(chr, _SAME_LENGTH)))}]")
 _OTHER_DIGIT = re.compile(r"(?![0-9])\d")
 _INVISIBLE = r"\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
 _ACCENT = r"\u0300-\u034e\u0350-\u036f"
-# A letter with accents behind it, which one character may stand for; or what nobody sees.
-_CHANGED = re.compile(rf"[^\W\d_][{_ACCENT}]{{1,2}}|[{_INVISIBLE}{_ACCENT}]+")
+# Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Kana, Chinese, Korean.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f"
+    r"\U00020000-\U0003ffff"
+)
+UNSPACED = re.compile(f"[{_UNSPACED}]")
+_SPACED = r"[A-Za-z0-9+]"
+# A letter with accents behind it, which one character may stand for; what nobody sees; and the place between two
+# scripts, where a number or an address begins or ends although no space says so.
+_CHANGED = re.compile(
+    rf"[^\W\d_][{_ACCENT}]{{1,2}}|[{_INVISIBLE}{_ACCENT}]+"
+    rf"|(?<=[{_UNSPACED}])(?={_SPACED})|(?<=[A-Za-z0-9])(?=[{_UNSPACED}])"
+)
 
 
 class PlainView(NamedTuple):
     """What is searched, and where it stands in the text itself.
 
     Args:
-        text: to search; its characters are at most as many as those of the text itself.
+        text: to search.
         starts: of each character and of the end, in the text itself; none if all stand where they stood.
     """
 
@@ -50,7 +61,7 @@ def plain_view(text: str) -> PlainView:
     for changed in _CHANGED.finditer(plain):
         parts.append(plain[position : changed.start()])
         starts.extend(range(position, changed.start()))
-        composed = unicodedata.normalize("NFC", changed.group()) if changed.group()[0].isalpha() else ""
+        composed = " " if not changed.group() else _composed(changed.group())
         # An accent for which there is no letter is left out: `José` is found by its letters.
         parts.append(composed[:1])
         if composed:
@@ -59,3 +70,7 @@ def plain_view(text: str) -> PlainView:
     parts.append(plain[position:])
     starts.extend(range(position, len(plain) + 1))
     return PlainView("".join(parts), starts)
+
+
+def _composed(changed: str) -> str:
+    return unicodedata.normalize("NFC", changed) if changed[0].isalpha() else ""

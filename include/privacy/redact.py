@@ -13,10 +13,11 @@ from include.privacy.ip_addresses import find_ips
 from include.privacy.labelled_values import find_accounts, find_secrets
 from include.privacy.national_ids import find_national_ids
 from include.privacy.payment import find_cards, find_ibans
-from include.privacy.people import find_people, person_in_column
+from include.privacy.people import find_people, know_speaker, person_in_column
 from include.privacy.phone_numbers import find_phone_numbers
 from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
+from include.privacy.speakers import person_of_speaker
 from include.privacy.spoken_numbers import find_spoken_numbers
 from include.sources.clean import clean_text
 from include.sources.fields import column_name
@@ -92,7 +93,7 @@ class Redactor:
             text: cleaned by `clean_text`. Redacting twice changes nothing.
             label: name of the column, if it is not the record's text: digits in `order_id` are no telephone number.
         """
-        if label and text and "PERSON" in self._policy.kinds and column_name(label) in self._policy.person_columns:
+        if label and text and self.is_of_a_person(column_name(label)):
             return self._placeholder(self._person(text))
         prefix = f"{label.replace('_', ' ')}: " if label else ""
         view = plain_view(text)
@@ -106,6 +107,26 @@ class Redactor:
             parts += [text[position : finding.start], self._placeholder(finding)]
             position = finding.end
         return "".join([*parts, text[position:]])
+
+    def is_of_a_person(self, column: str) -> bool:
+        """Whether a column, or what stands in one under a name, holds nothing but a person's name.
+
+        Args:
+            column: such as `author`, `customer_name` or `customer_first_name`, whose end says it.
+        """
+        is_named = column.endswith(tuple(f"_{name}" for name in self._policy.person_columns))
+        return "PERSON" in self._policy.kinds and (is_named or column in self._policy.person_columns)
+
+    def speaker(self, label: str) -> str:
+        """Who speaks, as a format of transcripts names him: a role as it is, and instead of a name its placeholder."""
+        view = plain_view(label)
+        is_address = any(finding.kind != "PERSON" for finding in self._find_all(view.text))
+        person = None if is_address or "PERSON" not in self._policy.kinds else person_of_speaker(label)
+        if person is None:
+            return self.redact(label)
+        start, end = person
+        key = know_speaker(label[start:end], self._people)
+        return label[:start] + self._placeholder(Finding(start, end, "PERSON", key)) + label[end:]
 
     def redact_name(self, name: str) -> str:
         """See the function of that name."""

@@ -1,22 +1,31 @@
 """From the columns of a row to the parts of a record: id, text, time and attributes."""
 
+import functools
 import json
+import logging
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
 from include.sources.clean import clean_text, is_blank
+from include.sources.markup import plain_text
 from include.sources.record import content_version
 
+log = logging.getLogger(__name__)
+
 Attribute = str | int | float | bool | None
+# A text, and the names within its column that lead to it, to the text without personal data.
+Redact = Callable[[str, str], str]
 
 OWN_COLUMNS = frozenset(
     {"id", "record_id", "text", "turns", "created_at", "occurred_at", "record_version", "source_url"}
 )
+# What a source may say about the last change of a record, the first one that it says.
+CHANGED_COLUMNS = ("changed_at", "updated_at")
 MAX_ID_CHARACTERS = 200
 # Epoch seconds reach the first in March 1973 and the second in the year 5138; what is above counts milliseconds,
 # microseconds or nanoseconds.
@@ -25,19 +34,51 @@ LARGEST_EPOCH_SECONDS = 100_000_000_000
 LARGEST_EPOCH = LARGEST_EPOCH_SECONDS * 1_000_000_000
 # No customer wrote before 1990: what would be milliseconds of then are the seconds of a "never" such as the year 9999.
 EARLIEST_OF_FINER_COUNTS = 631_152_000
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True}
 _TRUTH |= {"false": False, "f": False, "no": False, "n": False, "0": False}
 
 
-def named_columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row under names of [a-z0-9_]: `Created At` is `created_at`, and no two columns share a name."""
+def named_columns(row: Mapping[str, Any], known: Collection[str] = OWN_COLUMNS) -> dict[str, Any]:
+    """The row under names of [a-z0-9_]: `Created At` is `created_at`, and no two columns share a name.
+
+    Args:
+        known: columns that are also meant where their name is written with humps, as `createdAt` and `customerName`.
+    """
     columns: dict[str, Any] = {}
     for key, value in row.items():
         name = column_name(key)
+        if key != name and (spelt := column_name(_HUMP.sub("_", key))) in known and spelt not in row:
+            name = spelt
         while name in columns:
             name += "_"
         columns[name] = value
     return columns
+
+
+def changed_at(row: Mapping[str, Any], latest: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """When a row says that its record was last changed, UTC; None if it does not say, or says no time.
+
+    Args:
+        row: under the names that its file gives it.
+        latest: UTC; a later time is none.
+        zone: of times without one.
+    """
+    given = {name: key for key in row if (name := _spelt_name(key[:MAX_ID_CHARACTERS])) in CHANGED_COLUMNS}
+    for name in CHANGED_COLUMNS:
+        if name in given:
+            try:
+                moment = time_of({"created_at": row[given[name]]}, zone)
+            except ValueError:
+                continue
+            if moment is not None and moment <= latest:
+                return moment
+    return None
+
+
+@functools.lru_cache(maxsize=4_096)
+def _spelt_name(key: str) -> str:
+    return column_name(_HUMP.sub("_", key))
 
 
 def column_name(key: str) -> str:
@@ -68,16 +109,23 @@ def id_of(columns: Mapping[str, Any]) -> str | None:
     return None
 
 
-def text_of(columns: Mapping[str, Any]) -> str:
-    """The transcript of `turns`, one line a turn, or else `text`; cleaned, and empty if nobody could see anything."""
-    for given in ("\n".join(_lines(columns.get("turns"))), columns.get("text")):
+def text_of(columns: Mapping[str, Any], speaker: Callable[[str], str] | None = None) -> str:
+    """The transcript of `turns`, or else `text`; cleaned, and empty if nobody could see anything.
+
+    Args:
+        speaker: what stands before a turn instead of who speaks. None: the text in the form by which a version of a
+            record is known, one line a turn and with its markup.
+    """
+    for given in ("\n".join(_turns(columns.get("turns"), speaker)), columns.get("text")):
         cleaned = clean_text(given) if isinstance(given, str) else ""
+        if speaker is not None:
+            cleaned = plain_text(cleaned)
         if not is_blank(cleaned):
             return cleaned
     return ""
 
 
-def _lines(turns: Any) -> Iterator[str]:
+def _turns(turns: Any, speaker: Callable[[str], str] | None) -> Iterator[str]:
     if isinstance(turns, str):
         try:
             turns = json.loads(turns)
@@ -86,16 +134,34 @@ def _lines(turns: Any) -> Iterator[str]:
     for turn in turns if isinstance(turns, list) else ():
         if not isinstance(turn, dict) or not isinstance(turn.get("text"), str):
             continue
-        said = " ".join(turn["text"].split())
-        if said:
-            role = turn.get("role")
-            yield f"{role}: {said}" if isinstance(role, str) and role else said
+        said = " ".join(turn["text"].split()) if speaker is None else plain_text(clean_text(turn["text"]))
+        role = turn.get("role")
+        if said and isinstance(role, str) and role:
+            yield f"{speaker(' '.join(clean_text(role).split())) if speaker else role}: {said}"
+        elif said:
+            yield said
 
 
-def time_of(columns: Mapping[str, Any]) -> datetime | None:
+def nested_texts(columns: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every text of the columns under the names that lead to it: `customer_name` for `{"customer": {"name": ...}}`."""
+    waiting: list[tuple[str, Any]] = list(columns.items())
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(f"{path}_{_spelt_name(str(key)[:MAX_ID_CHARACTERS])}", item) for key, item in value.items()]
+        elif isinstance(value, list | tuple):
+            waiting += [(path, item) for item in value]
+        elif isinstance(value, str):
+            yield path, value
+
+
+def time_of(columns: Mapping[str, Any], zone: tzinfo = UTC) -> datetime | None:
     """`created_at` or else `occurred_at`, in UTC; None if neither is given.
 
-    ISO 8601 (without an offset: UTC), a date, a number of seconds, milli-, micro- or nanoseconds since 1970.
+    ISO 8601, a date, a number of seconds, milli-, micro- or nanoseconds since 1970.
+
+    Args:
+        zone: of times and dates that name none.
 
     Raises:
         ValueError: it is given, and no time.
@@ -107,14 +173,14 @@ def time_of(columns: Mapping[str, Any]) -> datetime | None:
         if isinstance(value, float) and math.isnan(value):
             continue
         try:
-            return _as_time(value)
+            return _as_time(value, zone)
         except (ValueError, OverflowError, OSError, TypeError, AttributeError) as error:
             # Without the value: the message is stored, and the value is whatever somebody wrote there.
             raise ValueError(f"{name} is no time") from error
     return None
 
 
-def _as_time(value: Any) -> datetime:
+def _as_time(value: Any, zone: tzinfo) -> datetime:
     if isinstance(value, str):
         value = value.strip()
         if re.fullmatch(r"\d{9,19}(?:\.\d*)?", value):
@@ -130,8 +196,16 @@ def _as_time(value: Any) -> datetime:
     if isinstance(value, str):
         value = datetime.fromisoformat(re.sub(r" ?(?:UTC|GMT)$", "+00:00", value))
     elif isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        value = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone comes below
+    if value.tzinfo is None:
+        _say_zone(zone)
+        value = value.replace(tzinfo=zone)
+    return value.astimezone(UTC)
+
+
+@functools.cache
+def _say_zone(zone: tzinfo) -> None:
+    log.info("Times without a zone are read as %s. For files NIGHTSHIFT_TIMEZONE says which zone it is.", zone)
 
 
 def _seconds(epoch: float) -> float:
@@ -145,7 +219,7 @@ def _seconds(epoch: float) -> float:
     return seconds
 
 
-def attribute_of(value: Any, kind: type, redact: Callable[[str], str]) -> Attribute:
+def attribute_of(value: Any, kind: type, redact: Redact) -> Attribute:
     """A column's value in its declared type, or as redacted text; null if it does not convert.
 
     A stray rating must not cost a customer's text its answer, so it is not worth a place in quarantine.
@@ -176,20 +250,21 @@ def _as_int(value: Any) -> int | None:
     return whole if whole is not None and -(2**63) <= whole < 2**63 else None
 
 
-def redacted_text(value: Any, redact: Callable[[str], str]) -> str | None:
+def redacted_text(value: Any, redact: Redact) -> str | None:
     """Any value as text: strings as they are, times in ISO 8601, lists and objects as JSON.
 
     Args:
         value: of any type that a file can hold.
-        redact: applied to every string in the value, because in JSON a line break before a number is a letter.
+        redact: applied to every string in the value and the names that lead to it, `_name` for `{"name": ...}`:
+            because in JSON a line break before a number is a letter, and a name stands where its key says so.
 
     Returns:
         The text; None if it is nested more deeply than can be written.
     """
     if not isinstance(value, Mapping | list | tuple):
-        return redact(value) if isinstance(value, str) else _redacted_scalar(value, redact)
+        return redact(value, "") if isinstance(value, str) else _redacted_scalar(value, redact, "")
     try:
-        return as_json(_redacted(value, redact))
+        return as_json(_redacted(value, redact, ""))
     except (ValueError, RecursionError):
         return None
 
@@ -207,24 +282,27 @@ def canonical(row: Mapping[str, Any]) -> str:
         return ",".join(row)
 
 
-def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+def _redacted(value: Any, redact: Redact, path: str) -> Any:
     if isinstance(value, str):
-        return redact(value)
+        return redact(value, path)
     if isinstance(value, Mapping):
-        return {redact(str(key)): _redacted(item, redact) for key, item in value.items()}
+        return {
+            redact(str(key), ""): _redacted(item, redact, f"{path}_{_spelt_name(str(key)[:MAX_ID_CHARACTERS])}")
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_redacted(item, redact) for item in value]
+        return [_redacted(item, redact, path) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    redacted = _redacted_scalar(value, redact)
+    redacted = _redacted_scalar(value, redact, path)
     return value if isinstance(value, int | float) and redacted == scalar_text(value) else redacted
 
 
-def _redacted_scalar(value: Any, redact: Callable[[str], str]) -> str:
+def _redacted_scalar(value: Any, redact: Redact, path: str) -> str:
     text = scalar_text(value)
     # Number columns with gaps come as floats, and 447911123456.0 is a telephone number all the same.
     whole = text.removesuffix(".0") if isinstance(value, float) else text
-    redacted = redact(whole)
+    redacted = redact(whole, path)
     return text if redacted == whole else redacted
 
 

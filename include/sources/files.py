@@ -3,18 +3,20 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from include.errors import RetryLater
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.settings import source_setting
+from include.sources.fields import changed_at
 from include.sources.formats import read_rows
 from include.sources.location import find_files, reading_error
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
-from include.sources.source import SourceRow, Window
+from include.sources.row import BadRow
+from include.sources.source import FileRead, SourceRow, Window
 
 MAX_TEXT_CHARACTERS = 1_000_000
 # Clocks differ; a text from the day after tomorrow was not written by a customer.
@@ -59,7 +61,8 @@ def read_files(
     """
     normaliser = normaliser_of(source, attributes, pulled_at, max_text_characters, clock)
     for item in Files(location, source).pull(Window(None, pulled_at), None):
-        yield normaliser.record(item.row, item.place)
+        if isinstance(item, SourceRow):
+            yield normaliser.record(item.row, item.place)
 
 
 @dataclass(frozen=True)
@@ -69,19 +72,27 @@ class Files:
     Args:
         location: path, folder, glob or URI.
         name: of the pipeline, for messages.
+        zone: of times that name none.
     """
 
     location: str
     name: str
+    zone: tzinfo = UTC
 
-    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow]:
-        """See `Source`; files are quick to read again, so nothing is resumed."""
+    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | FileRead]:
+        """See `Source`; files are quick to read again, so nothing is resumed.
+
+        When a row changed is in its column `changed_at` or `updated_at`, where it has one.
+        """
+        latest = max(window.end, _now()) + FUTURE_ALLOWED
         for file in find_files(self.location, self.name):
             try:
-                before = file.fingerprint()
+                before = file.version()
+                yield FileRead(file.name, before)
                 for number, row in read_rows(file.fs, file.path, with_ids=True):
-                    yield SourceRow(f"{file.name}#L{number}", row)
-                after = file.fingerprint()
+                    changed = None if isinstance(row, BadRow) else changed_at(row, latest, self.zone)
+                    yield SourceRow(f"{file.name}#L{number}", row, changed)
+                after = file.version()
             except OSError as error:
                 raise reading_error(error, file.path, self.name) from error
             if after != before:
@@ -95,12 +106,14 @@ def normaliser_of(
     max_text_characters: int = MAX_TEXT_CHARACTERS,
     clock: Callable[[], datetime] = _now,
     redaction: RedactionPolicy | None = None,
+    zone: tzinfo = UTC,
     environ: Mapping[str, str] = os.environ,
 ) -> Normaliser:
     """What turns the rows of a pull into records; see `read_files`.
 
     Args:
         redaction: of the pipeline; None: all kinds.
+        zone: of times that name none.
         environ: gives the secret of the customer keys.
     """
     latest = max(pulled_at, clock()) + FUTURE_ALLOWED
@@ -112,4 +125,5 @@ def normaliser_of(
         max_text_characters,
         redaction or RedactionPolicy(),
         CustomerKeys.of_environ(environ),
+        zone,
     )

@@ -20,6 +20,8 @@ JSON_ENDINGS = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.
 ENDINGS = (*JSON_ENDINGS, *CSV_ENDINGS, *PARQUET_ENDINGS)
 
 BUFFER_BYTES = 1 << 18
+# What a file begins with says more than its name: exports are packed, and named, by many hands.
+GZIP_MAGIC, PARQUET_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
 # Text packs to a tenth, the same line over and over to a thousandth; the first is never judged.
 FREE_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_UNPACKED_RATIO = 200
@@ -31,6 +33,8 @@ MAX_BAD_SHARE = 0.9
 
 def read_rows(fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = False) -> Iterator[Row]:
     """All rows of one file, one at a time, bad ones included. A file of zero bytes has none.
+
+    Gzip and Parquet are known by their first bytes, whatever the file is called; CSV and JSON Lines by its name.
 
     Args:
         with_ids: whether its rows are records, so that one without an id is a bad one.
@@ -45,11 +49,17 @@ def read_rows(fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = Fals
 
 
 def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
-    if name.endswith(PARQUET_ENDINGS):
+    magic = file.read(len(PARQUET_MAGIC))
+    file.seek(0)
+    if name.endswith(PARQUET_ENDINGS) or magic == PARQUET_MAGIC:
         yield from parquet_rows(file)
         return
+    if magic == ZIP_MAGIC:
+        message = "the file is a zip archive or a workbook of Excel: unpack it, or save it as CSV"
+        yield 1, BadRow("wrong_format", message)
+        return
     rows = csv_rows if name.endswith(CSV_ENDINGS) else json_rows
-    if name.endswith(".gz"):
+    if magic.startswith(GZIP_MAGIC):
         unpacked = cast(io.RawIOBase, _BoundedGzip(file, max(FREE_UNPACKED_BYTES, MAX_UNPACKED_RATIO * size)))
         yield from _until_damage(rows(io.BufferedReader(unpacked, BUFFER_BYTES)))
     else:
@@ -96,7 +106,7 @@ def _until_damage(rows: Iterator[Row]) -> Iterator[Row]:
         for number, row in rows:
             yield number, row
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        message = f"the file is damaged or not gzip; nothing from line {number + 1} on can be read"
+        message = f"the file is damaged; nothing from line {number + 1} on can be read"
         yield number + 1, BadRow("damaged_file", message)
     except _TooMuchError:
         message = (

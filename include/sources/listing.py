@@ -49,7 +49,7 @@ def _s3_objects(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFi
         for each in page.get("Contents", ()):
             # What ends with a slash marks a folder.
             if not each["Key"].endswith("/"):
-                yield ListedFile(f"{bucket}/{each['Key']}", each["Size"], _modified(each))
+                yield ListedFile(f"{bucket}/{each['Key']}", each["Size"], modified(each))
         if not page.get("IsTruncated"):
             return
         position = {"ContinuationToken": page["NextContinuationToken"]}
@@ -69,12 +69,17 @@ def _walked(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
                 # It went away after its parent was listed.
                 continue
         elif info["type"] == "file" or fs.isfile(path):
-            yield ListedFile(path, info["size"] or 0, _modified(info))
+            yield ListedFile(path, info["size"] or 0, modified(info))
 
 
-def _modified(info: Mapping[str, Any]) -> datetime | None:
-    """Under the names that S3, Google Cloud Storage, Azure and local folders use."""
-    value = next((info[name] for name in ("LastModified", "updated", "last_modified", "mtime") if info.get(name)), None)
+def modified(info: Mapping[str, Any]) -> datetime | None:
+    """When a file was last changed, UTC; None where the storage does not say.
+
+    Args:
+        info: of the file, under the names that S3, Google Cloud Storage, Azure, local folders and memory use.
+    """
+    names = ("LastModified", "updated", "last_modified", "mtime", "created")
+    value = next((info[name] for name in names if info.get(name)), None)
     if isinstance(value, int | float):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, str):

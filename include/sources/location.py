@@ -9,6 +9,7 @@ from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.settings import source_setting
 from include.sources.clean import clean_text
 from include.sources.formats import ENDINGS
+from include.sources.listing import modified
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,16 @@ class SourceFile:
     path: str
     name: str
 
-    def fingerprint(self) -> str:
-        """Changes when the file does: from its size, and its time or hash."""
+    def version(self) -> str:
+        """Changes when the file does: its size, and its hash at the store or else the time of its last change.
+
+        Raises:
+            OSError: the file system failed.
+        """
         self.fs.invalidate_cache(posixpath.dirname(self.path))
-        return str(self.fs.ukey(self.path))
+        info = self.fs.info(self.path)
+        changed = info.get("ETag") or info.get("etag") or info.get("generation") or modified(info) or ""
+        return f"{info.get('size')} {changed}"
 
 
 def find_files(location: str, source: str) -> list[SourceFile]:

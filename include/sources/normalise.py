@@ -1,10 +1,11 @@
 """Turn a row of a file into a record: cleaned, redacted and checked."""
 
+import functools
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from include.privacy.customer_key import CustomerKeys
@@ -13,23 +14,27 @@ from include.privacy.redact import Redactor, redact_name
 from include.sources.clean import clean_text
 from include.sources.fields import (
     OWN_COLUMNS,
+    Redact,
     as_json,
     attribute_of,
     canonical,
     column_name,
     id_of,
     named_columns,
+    nested_texts,
     redacted_text,
     scalar_text,
     text_of,
     time_of,
 )
+from include.sources.markup import plain_text
 from include.sources.record import Record, UnreadableRecord, content_version
 from include.sources.row import BadRow
 
 # The lake has a column for each.
 MAX_COLUMNS = 300
 RAW_CHARACTERS = 2_000
+SHOWN_COLUMNS = 12
 # More is redacted than is kept, so that what is cut in two at the end of it lies behind what is kept.
 RAW_READ_CHARACTERS = 64 * 1024
 MAX_VERSION_CHARACTERS = 200
@@ -49,6 +54,7 @@ class Normaliser:
         max_text_characters: a longer text or attribute is too large.
         redaction: what is taken out of texts, attributes and addresses.
         customer_keys: what customers' ids become.
+        zone: of times that name none.
     """
 
     source: str
@@ -58,6 +64,7 @@ class Normaliser:
     max_text_characters: int
     redaction: RedactionPolicy
     customer_keys: CustomerKeys
+    zone: tzinfo = UTC
 
     def record(self, row: Mapping[str, Any] | BadRow, place: str) -> Record | UnreadableRecord:
         """One row as a record, or as an unreadable one that says why.
@@ -71,17 +78,19 @@ class Normaliser:
         if len(row) > MAX_COLUMNS:
             reason = f"the row has {len(row):,} columns, more than {MAX_COLUMNS}"
             return self._unreadable(row, None, place, "too_large", reason)
-        columns = named_columns(row)
+        columns = named_columns(row, _meant_columns(self.redaction))
         record_id = id_of(columns)
         try:
             occurred_at, time_error = self._checked_time(columns), ""
         except ValueError as error:
             occurred_at, time_error = None, str(error)
         if record_id is None:
-            return self._unreadable(row, None, place, "missing_id", "there is no id or record_id", occurred_at)
+            reason = f"there is no id or record_id{self._columns_found(row)}"
+            return self._unreadable(row, None, place, "missing_id", reason, occurred_at)
         text = text_of(columns)
         if not text:
-            return self._unreadable(row, record_id, place, "empty_text", "there is no text", occurred_at)
+            found = "" if {"text", "turns"} & columns.keys() else self._columns_found(row)
+            return self._unreadable(row, record_id, place, "empty_text", f"there is no text{found}", occurred_at)
         ids = self.redaction.customer_id_columns
         others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS and name not in ids}
         url = columns.get("source_url")
@@ -94,16 +103,19 @@ class Normaliser:
             return self._unreadable(row, record_id, place, "bad_timestamp", time_error)
         redactor = Redactor(self.redaction)
         # Whom a column names is then known in the text, where nothing else may say that it is a name.
-        for name in self.redaction.person_columns:
-            if isinstance(named := others.get(name), str):
-                _clean_redact(redactor, name)(named)
-        redacted = redactor.redact(text)
+        for name, named in nested_texts(others):
+            if redactor.is_of_a_person(name):
+                _clean_redact(redactor, name)(named, "")
+        readable = text_of(columns, redactor.speaker)
+        if not readable:
+            return self._unreadable(row, record_id, place, "empty_text", "there is no text but markup", occurred_at)
+        redacted = redactor.redact(readable)
         customer_key = self.customer_keys.of(columns.get(name) for name in ids)
         return Record(
             record_id=record_id,
             record_version=_version(columns.get("record_version")) or content_version(text),
             source=self.source,
-            source_url=_clean_redact(redactor, "source_url")(url) or None if isinstance(url, str) else None,
+            source_url=redactor.redact(clean_text(url), "source_url") or None if isinstance(url, str) else None,
             occurred_at=occurred_at or self.pulled_at,
             text=redacted,
             attributes={
@@ -114,8 +126,15 @@ class Normaliser:
             is_dated=occurred_at is not None,
         )
 
+    def _columns_found(self, row: Mapping[str, Any]) -> str:
+        # Redacted: where a file does not name its columns, they are a customer's words.
+        redactor = Redactor(self.redaction)
+        names = [_clean_redact(redactor, "")(str(key)[:40], "") for key in list(row)[:SHOWN_COLUMNS]]
+        more = ", ..." if len(row) > SHOWN_COLUMNS else ""
+        return f" among the columns {', '.join(names)}{more}" if names else ""
+
     def _checked_time(self, columns: Mapping[str, Any]) -> datetime | None:
-        occurred_at = time_of(columns)
+        occurred_at = time_of(columns, self.zone)
         if occurred_at is not None and not EPOCH <= occurred_at <= self.latest:
             raise ValueError("the time lies before 1970 or in the future")
         return occurred_at
@@ -129,7 +148,7 @@ class Normaliser:
             occurred_at=None,
             error_type=row.error_type,
             error_message=f"{place}: {row.error_message}",
-            raw=Redactor(self.redaction).redact(head)[:RAW_CHARACTERS],
+            raw=Redactor(self.redaction).redact(plain_text(head))[:RAW_CHARACTERS],
         )
 
     def _unreadable(
@@ -162,7 +181,7 @@ class Normaliser:
             if value is None or name in self.redaction.customer_id_columns:
                 continue
             text = redacted_text(_beginning(value), _clean_redact(redactor, name))
-            head[_clean_redact(redactor, "")(key)[:100]] = text
+            head[_clean_redact(redactor, "")(key, "")[:100]] = text
             size += len(text or "")
             if size > RAW_CHARACTERS:
                 break
@@ -191,8 +210,13 @@ def _without_escapes(json_text: str) -> str:
     return clean_text(_JSON_ESCAPE.sub(_unescaped, json_text[:RAW_READ_CHARACTERS]))
 
 
-def _clean_redact(redactor: Redactor, name: str) -> Callable[[str], str]:
-    return lambda text: redactor.redact(clean_text(text), name)
+def _clean_redact(redactor: Redactor, name: str) -> Redact:
+    return lambda text, path: redactor.redact(plain_text(clean_text(text)), f"{name}{path}")
+
+
+@functools.cache
+def _meant_columns(redaction: RedactionPolicy) -> frozenset[str]:
+    return frozenset((*OWN_COLUMNS, *redaction.person_columns, *redaction.customer_id_columns))
 
 
 def _version(given: Any) -> str | None:

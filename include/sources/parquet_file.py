@@ -1,12 +1,12 @@
 """Rows of a Parquet file."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.sources.header import Header
 from include.sources.row import MAX_LINE_BYTES, BadRow, Row
 
 # A Parquet file of 93 kB can claim 2 GB.
@@ -28,16 +28,16 @@ def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
     number = 0
     try:
         parquet = _opened(file)
-        unusable = _row_group_too_large(parquet) or _ambiguous(parquet)
+        header = Header.of(parquet.schema_arrow.names)
+        unusable = _row_group_too_large(parquet) or (header.ambiguity and BadRow("wrong_format", header.ambiguity))
         if unusable:
             yield 1, unusable
             return
         for batch in parquet.iter_batches(batch_size=ROWS_PER_BATCH):
-            names = batch.schema.names
             columns = [_with_python_times(column) for column in batch.columns]
             for index in range(batch.num_rows):
                 number += 1
-                yield number, _row(names, columns, index)
+                yield number, _row(header, columns, index)
     except (OSError, ValueError, pa.ArrowException) as error:
         if getattr(error, "errno", None) is not None:
             raise
@@ -90,14 +90,6 @@ def _row_group_too_large(parquet: pq.ParquetFile) -> BadRow | None:
     )
 
 
-def _ambiguous(parquet: pq.ParquetFile) -> BadRow | None:
-    counts = Counter(parquet.schema_arrow.names)
-    twice = next((name for name, count in counts.items() if count > 1), None)
-    if twice is None:
-        return None
-    return BadRow("wrong_format", f"the file has two columns {twice[:100]!r}, and which one counts cannot be told")
-
-
 def _with_python_times(column: pa.Array) -> pa.Array:
     # Python's datetime counts microseconds.
     if pa.types.is_timestamp(column.type) and column.type.unit == "ns":
@@ -105,9 +97,9 @@ def _with_python_times(column: pa.Array) -> pa.Array:
     return column
 
 
-def _row(names: list[str], columns: list[pa.Array], index: int) -> dict[str, Any] | BadRow:
-    row: dict[str, Any] = {}
-    for name, column in zip(names, columns, strict=True):
+def _row(header: Header, columns: list[pa.Array], index: int) -> dict[str, Any] | BadRow:
+    values: list[Any] = []
+    for name, column in zip(header.names, columns, strict=True):
         # A list may repeat a word of its dictionary so often that Python's copy of it fills the memory.
         if pa.types.is_nested(column.type) and (size := column.slice(index, 1).nbytes) > MAX_LINE_BYTES:
             return BadRow(
@@ -115,12 +107,15 @@ def _row(names: list[str], columns: list[pa.Array], index: int) -> dict[str, Any
             )
         try:
             value = column[index].as_py()
-            row[name] = value.decode() if isinstance(value, bytes) else value
+            values.append(value.decode() if isinstance(value, bytes) else value)
         except UnicodeDecodeError:
-            return BadRow("invalid_utf8", f"column {name!r} is not valid UTF-8", name.encode())
+            if name in header.own:
+                return BadRow("invalid_utf8", f"column {name!r} is not valid UTF-8", name.encode())
+            # A picture, a hash: no reason to leave the customer's text out.
+            values.append("unreadable binary")
         except (ValueError, OverflowError):
             # A timestamp beyond the year 9999, an unknown time zone.
-            row[name] = f"unreadable {column.type}"
+            values.append(f"unreadable {column.type}")
         if isinstance(value, str | bytes) and len(value) > MAX_LINE_BYTES:
             return BadRow("too_large", f"column {name!r} is longer than {MAX_LINE_BYTES:,} characters", name.encode())
-    return row
+    return header.row(values)

@@ -111,7 +111,7 @@ class PlayConsoleExports:
         without_text = 0
         file = SourceFile(fs, export.path, export.name)
         try:
-            before = file.fingerprint()
+            before = file.version()
             for number, row in read_rows(fs, export.path):
                 place = f"{export.name}#L{number}"
                 review = SourceRow(place, row) if isinstance(row, BadRow) else _review(place, export.package, row)
@@ -121,7 +121,7 @@ class PlayConsoleExports:
                     without_text += 1
                 else:
                     yield review
-            after = file.fingerprint()
+            after = file.version()
         except NightshiftError:
             raise
         except Exception as error:  # every file system has errors of its own

@@ -42,7 +42,7 @@ class UnreadableRecord:
         occurred_at: UTC, if it was readable.
         error_type: `invalid_utf8`, `not_json`, `not_csv`, `not_parquet`, `damaged_file`, `missing_id`, `empty_text`,
             `bad_timestamp`, `too_large`; of whole files also `wrong_format`, `not_text`, `not_transcript`,
-            `too_short`, `no_permission`.
+            `too_short`, `no_permission`, and of a conversation `unreadable`.
         error_message: one line that names the file and the line.
         raw: redacted head of the raw row.
     """

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.sources.source import Checkpoint, Source, SourceRow, Window
+from include.sources.source import Checkpoint, FileRead, Source, SourceRow, Window
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Several:
 
     sources: Mapping[str, Source]
 
-    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
+    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint | FileRead]:
         """All rows of all sources; see `Source`."""
         done: list[str] = list(resume["done"]) if resume else []
         begun = {resume["source"]: resume["resume"]} if resume and resume["source"] is not None else {}

@@ -52,10 +52,23 @@ class Checkpoint:
     resume: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """The rows that follow are those of one file.
+
+    Args:
+        name: below the folder that the source names.
+        version: changes when the file does: its size, and its hash at the store or the time of its last change.
+    """
+
+    name: str
+    version: str
+
+
 class Source(Protocol):
     """A place that texts come from. Small and cheap to make: it connects when it is pulled, not before."""
 
-    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
+    def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint | FileRead]:
         """All rows of a window, one at a time, in memory that does not grow with their number.
 
         The same window always gives the same rows, as far as the place itself still has them. Rows outside the window

@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -22,6 +23,9 @@ _LANGUAGE = re.compile(r"^Language:\s{0,8}([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\
 _BLINK_SECONDS = 0.05
 # No caption shows more lines; a cue of a million must not take hours.
 _MOST_LINES = 8
+MOST_NAMED = 0.8
+# As meeting programs show who speaks: `Olsson, Marta`, `Marta Olsson [she/her]`, `🌸 Marta`, `Tjorven "TQ" Qvarnholt`.
+_SHOWN = re.compile(r"(?P<role>(?=[^:\n]{0,79}[^\W\d_])[^:\n]{1,80}): (?P<text>.*)", re.DOTALL)
 
 
 def transcript_of_cues(text: str) -> Transcript | None:
@@ -115,13 +119,24 @@ def _without_repeats(cues: Sequence[Turn]) -> Iterator[Turn]:
 def _named(cues: Sequence[Turn]) -> Iterator[Turn]:
     """The cues with speakers where most begin with one; a line without a name is still the last speaker's."""
     lines = [cue.text.split("\n") for cue in cues]
-    if not spoken_lines([first for first, *_ in lines]):
+    heads = [first for first, *_ in lines]
+    names = _shown_names(heads)
+    if not names and not spoken_lines(heads):
         yield from cues
         return
     speaker = None
     for cue, of_cue in zip(cues, lines, strict=True):
         # Two people may share a cue, a line each.
         for line in of_cue:
-            said = spoken_line(line)
+            shown = _SHOWN.fullmatch(line)
+            is_shown = shown is not None and shown["role"] in names
+            said = Turn(shown["role"].strip(), shown["text"]) if shown and is_shown else spoken_line(line)
             speaker = said.role if said else speaker
             yield replace(cue, role=speaker, text=said.text if said else line)
+
+
+def _shown_names(heads: Sequence[str]) -> frozenset[str]:
+    """What stands before the colon of the cues, if it does so in nearly all of them and comes again: then it names."""
+    labels = Counter(shown["role"] for head in heads if (shown := _SHOWN.fullmatch(head)))
+    is_naming = labels.total() >= MOST_NAMED * len(heads) and labels.total() > len(labels)
+    return frozenset(labels) if is_naming else frozenset()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.errors import ConfigurationError, RetryLater
+from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.sources.json_parts import as_list, part
 from include.sources.record import content_version
 from include.sources.review import moment_of
@@ -25,6 +25,10 @@ PAGE_TICKETS = 1_000
 PAGE_COMMENTS = 100
 # The export has nothing of the last minute, and refuses to be asked for it.
 YOUNGEST_SECONDS = 61.0
+# Conversations that cannot be read one after the other before it is taken for trouble of all.
+MAX_UNREAD_IN_A_ROW = 3
+# The author of what Zendesk itself says: "This request was closed and merged into request #7".
+ZENDESK_ITSELF = -1
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,11 @@ class Zendesk:
         start = window.start.timestamp() if window.start else 0.0
         since: dict[str, Any] = {"start_time": max(int(min(start, time.time() - YOUNGEST_SECONDS)), 1)}
         cursor: str | None = resume["cursor"] if resume else None
-        deleted = 0
+        deleted = unread_in_a_row = 0
         while True:
+            query = since if cursor is None else {"cursor": cursor}
             try:
-                page = self._page(api, since if cursor is None else {"cursor": cursor})
+                page = self._page(api, query)
             except RequestRefused as error:
                 if resume is None or cursor != resume["cursor"]:
                     raise
@@ -62,7 +67,16 @@ class Zendesk:
                 if changed_at is not None and changed_at not in window:
                     # The export has no end time, and each conversation costs a request.
                     continue
-                row = None if part(ticket, "status") == "deleted" else self._row(host, api, ticket)
+                try:
+                    row = None if part(ticket, "status") == "deleted" else self._row(host, api, ticket)
+                    unread_in_a_row = 0
+                except NightshiftError as error:
+                    unread_in_a_row += 1
+                    if unread_in_a_row > MAX_UNREAD_IN_A_ROW:
+                        raise
+                    # Trouble of all stops here: only of this ticket is it while the export answers.
+                    self._page(api, query)
+                    row = BadRow("unreadable", f"its comments cannot be read: {error}", str(ticket).encode())
                 if row is None:
                     deleted += 1
                 else:
@@ -96,7 +110,7 @@ class Zendesk:
             return None
         turns = [
             {
-                "role": "customer" if role == "end-user" or part(comment, "author_id") == requester_id else "agent",
+                "role": _role(part(comment, "author_id"), role, requester_id),
                 "text": part(comment, "plain_body") or part(comment, "body") or "",
                 "at": part(comment, "created_at"),
             }
@@ -168,3 +182,12 @@ class Zendesk:
             sleep=self.sleep,
         )
         return host, api
+
+
+def _role(author_id: Any, role: Any, requester_id: Any) -> str:
+    """Who says it. An agent may be the requester; of a user who was deleted Zendesk does not say what he was."""
+    if role == "end-user" or author_id == requester_id:
+        return "customer"
+    if author_id == ZENDESK_ITSELF:
+        return "system"
+    return "agent" if role else "unknown"

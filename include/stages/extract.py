@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.code_version import redaction_version
+from include.errors import SourceUnreadable
 from include.lake.fingerprints import Fingerprints, Mask, Positions, newest_of_each
 from include.lake.fit import fit
 from include.lake.outcomes import Outcomes
@@ -20,6 +21,7 @@ from include.lake.paths import Lake
 from include.lake.raw_records import (
     PULLED_ALL,
     PULLED_AT,
+    PULLED_FILES,
     RAW_ONLY,
     RawIndex,
     attribute_names,
@@ -34,17 +36,20 @@ from include.lake.row_groups import file_schema, read_groups
 from include.lake.schemas import QUARANTINE_SCHEMA
 from include.lake.write import open_table_writer, write_table
 from include.pipelines.definition import Pipeline
-from include.settings import live_source, source_location
+from include.settings import live_source, share_setting, source_location, timezone_setting
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
 from include.stages.other_runs import outcomes_for
 from include.stages.pull import pull_records
 from include.stages.pulled import Pulled
 from include.stages.run_context import RunContext
-from include.stages.window import asks_for_all
 from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
+
+# Above this share of unreadable rows a run fails (`NIGHTSHIFT_MAX_UNREADABLE_SHARE`), from so many rows on.
+MAX_UNREADABLE_SHARE = 0.5
+ROWS_BEFORE_JUDGEMENT = 20
 
 
 def extract_records(
@@ -59,16 +64,18 @@ def extract_records(
         Counts: `extracted`, and of these `unreadable` and `skipped` by reason.
 
     Raises:
-        ConfigurationError: the source does not exist.
+        ConfigurationError: the source does not exist, or a setting is wrong.
+        SourceUnreadable: most of its rows cannot become records.
         RetryLater: the lake cannot be read or written.
     """
     if run.read_from == "raw":
         counts = _replay(lake, pipeline, run)
     else:
         live = live_source(pipeline, environ)
-        source = live or Files(source_location(pipeline, environ), pipeline.name)
+        source = live or Files(source_location(pipeline, environ), pipeline.name, timezone_setting(environ))
+        most_unreadable = share_setting("NIGHTSHIFT_MAX_UNREADABLE_SHARE", MAX_UNREADABLE_SHARE, environ)
         pulled = pull_records(lake, pipeline, run, source)
-        counts = _take(lake, pipeline, run, pulled, live is not None and asks_for_all(run))
+        counts = _take(lake, pipeline, run, pulled, most_unreadable)
         pulled.forget()
     version = None if run.read_from == "raw" else redaction_version(pipeline.redaction)
     WorkFiles(lake, run).write_manifest("extract", {**counts, "redaction_version": version})
@@ -100,7 +107,7 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     }
 
 
-def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulled_all: bool) -> dict[str, Any]:
+def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, most_unreadable: float) -> dict[str, Any]:
     """What the pull brought and what is due from `raw/`, but for what has an outcome."""
     outcomes = outcomes_for(lake, run)
     index = read_index(lake, run.pipeline, with_trials=run.is_trial or run.is_promotion)
@@ -125,9 +132,10 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulle
     fresh = chosen & ~is_known
     due = _one_of_each(index, index.newest(waiting), waiting & own) & ~np.isin(index.ids, ids[fresh & is_record])
 
+    _check_readable(pulled, fresh, most_unreadable)
     if not run.dry_run:
         borrowed = index.of_trials & np.bool_(run.is_promotion)
-        _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, borrowed, due & borrowed, pulled_all)
+        _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, borrowed, due & borrowed)
     schema = raw_schema(pipeline, pulled.attributes | attribute_names(index.schemas(due)))
     tables = (records_to_table(_records(part), schema) for part in pulled.rows(fresh & is_record))
     _write_records(lake, run, schema, chain(tables, index.read(due)))
@@ -142,9 +150,29 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, pulle
     )
     return {
         "extracted": int(len(chosen) + due.sum()),
+        "outside_window": pulled.outside_window,
         "unreadable": int(unreadable.sum()),
         "skipped": dict(+skipped),
     }
+
+
+def _check_readable(pulled: Pulled, fresh: Mask, most_unreadable: float) -> None:
+    """A night whose rows mostly cannot be read is a file of another kind, not a quarantine of thousands.
+
+    Raises:
+        SourceUnreadable: with the most common reasons, and one row's own.
+    """
+    unreadable = fresh & ~pulled.is_record
+    count, of = int(unreadable.sum()), int(fresh.sum())
+    if of < ROWS_BEFORE_JUDGEMENT or count <= most_unreadable * of:
+        return
+    rows = [row for part in pulled.rows(unreadable) for row, _ in part if isinstance(row, UnreadableRecord)]
+    reasons = Counter(row.error_type for row in rows).most_common(3)
+    raise SourceUnreadable(
+        f"{count} of {of} new rows cannot become records ({', '.join(f'{name}: {n}' for name, n in reasons)}), such as "
+        f"{rows[0].error_message}. Nothing was asked, and nothing was put aside. Correct the file or the setting that "
+        "names it (a record needs columns id and text), or raise NIGHTSHIFT_MAX_UNREADABLE_SHARE."
+    )
 
 
 def _one_of_each(index: RawIndex, newest: Mask, own: Mask) -> Mask:
@@ -206,7 +234,6 @@ def _append_raw(
     index: RawIndex,
     borrowed: Mask,
     promoted: Mask,
-    pulled_all: bool,
 ) -> None:
     """Keep what `raw/` does not have yet. What an earlier try of this run kept stays: the source may have lost it.
 
@@ -218,10 +245,11 @@ def _append_raw(
     fresh = newest & ~np.isin(pulled.versions, index.versions[~borrowed])
     has_earlier = path in index.paths
     earlier = pull_notes(lake, path) if has_earlier else {}
-    notes = {PULLED_AT: run.started_at.astimezone(UTC).isoformat().encode()}
-    if pulled_all or PULLED_ALL in earlier:
-        notes[PULLED_ALL] = b"yes"
-    if has_earlier and not fresh.any() and not promoted.any() and earlier.keys() == notes.keys():
+    notes = {name: earlier[name] for name in (PULLED_ALL, PULLED_FILES) if name in earlier}
+    notes[PULLED_AT] = run.started_at.astimezone(UTC).isoformat().encode()
+    notes |= pulled.notes
+    is_noted = {**earlier, PULLED_AT: b""} == {**notes, PULLED_AT: b""}
+    if has_earlier and not fresh.any() and not promoted.any() and is_noted:
         return
     earlier_names = attribute_names([*([file_schema(lake, path)] if has_earlier else []), *index.schemas(promoted)])
     schema = raw_schema(pipeline, pulled.attributes | earlier_names).with_metadata(notes)

@@ -1,15 +1,17 @@
 """Pull a window's rows from a source: from which one, and which rows belong to the window."""
 
-from datetime import datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
 
 from include.lake.paths import Lake
+from include.lake.raw_records import PULLED_ALL, PULLED_FILES
 from include.pipelines.definition import Pipeline
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record, UnreadableRecord
-from include.sources.source import Checkpoint, Source, Window
+from include.sources.source import Checkpoint, FileRead, Source, Window
 from include.stages.pulled import Pulled
 from include.stages.run_context import RunContext
-from include.stages.window import source_window
+from include.stages.window import asks_for_all, known_files, source_window
 from include.stages.work_files import WorkFiles
 
 # A record without any time belongs to the run that pulls it, so to the last moment of its window.
@@ -19,10 +21,12 @@ _JUST_BEFORE = timedelta(microseconds=1)
 def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source) -> Pulled:
     """All rows of the run's window, records and unreadable ones, duplicates included.
 
-    What came before a checkpoint of the source is kept in the run's folder, so that a retry goes on from there.
+    What came before a checkpoint of the source is kept in the run's folder, so that a retry goes on from there. Rows
+    that belong to other windows are counted in `Pulled.outside_window`.
 
     Args:
-        source: files are read whole by a manual run without a window; any other source has its window settled.
+        source: of files a night takes those that the last one has not seen as they are now whole, whatever their
+            dates; an export from last week that was put there today is new. A manual run without a window takes all.
 
     Raises:
         ConfigurationError, RetryLater: see `Source.pull`.
@@ -32,19 +36,39 @@ def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source
     if pulled.is_resumed:
         window = Window(pulled.window_start, run.window_end)
     else:
-        window = Window(run.window_start, run.window_end) if reads_files else source_window(lake, pipeline, run)
-    takes_all = reads_files and not run.is_bounded
-    normaliser = normaliser_of(pipeline.name, pipeline.attributes, run.window_end, redaction=pipeline.redaction)
+        window = source_window(lake, pipeline, run, PULLED_FILES if reads_files else PULLED_ALL)
+    takes_all = reads_files and run.trigger == "manual" and not run.is_bounded
+    takes_new = reads_files and run.trigger == "scheduled"
+    known = known_files(lake, run.pipeline) if takes_new else {}
+    normaliser = normaliser_of(
+        pipeline.name,
+        pipeline.attributes,
+        run.window_end,
+        redaction=pipeline.redaction,
+        zone=source.zone if isinstance(source, Files) else UTC,
+    )
+    files: dict[str, str] = {}
+    is_whole = takes_all
     for item in source.pull(window, pulled.resume):
         if isinstance(item, Checkpoint):
             pulled.commit(item.resume, window.start)
             continue
+        if isinstance(item, FileRead):
+            files[item.name] = item.version
+            is_whole = takes_all or (takes_new and known.get(item.name) != item.version)
+            continue
         row = normaliser.record(item.row, item.place)
         moment = item.changed_at or _occurred_at(row)
         # A row whose time cannot be read belongs to any window; its outcome is kept, so it is taken once.
-        if takes_all or moment is None or moment in window:
+        if is_whole or moment is None or moment in window:
             pulled.add(row, moment or run.window_end - _JUST_BEFORE)
+        else:
+            pulled.outside_window += 1
     pulled.finish()
+    if takes_all or takes_new:
+        pulled.notes[PULLED_FILES] = json.dumps(files).encode()
+    elif not reads_files and asks_for_all(run):
+        pulled.notes[PULLED_ALL] = b"yes"
     return pulled
 
 

@@ -43,6 +43,9 @@ class Pulled:
         self._ids, self._versions = array("q"), array("q")
         self._changed_at, self._is_record = array("q"), array("b")
         self.attributes: set[str] = set()
+        # Rows of other windows, and what the file in `raw/` says about the pull.
+        self.outside_window = 0
+        self.notes: dict[bytes, bytes] = {}
         self.resume: dict[str, Any] | None = None
         self.window_start: datetime | None = None
         self._take_kept()
@@ -91,6 +94,7 @@ class Pulled:
         position = {
             "parts": self._parts,
             "resume": dict(resume),
+            "outside_window": self.outside_window,
             "window_start": window_start and window_start.isoformat(),
         }
         write_bytes(self._work.lake, self._path("position.json"), json.dumps(position).encode())
@@ -150,6 +154,7 @@ class Pulled:
             self._parts.append(part)
             self._rows_of_part.append(len(rows))
         self.resume = position["resume"]
+        self.outside_window = position.get("outside_window", 0)
         start = position["window_start"]
         self.window_start = datetime.fromisoformat(start) if start else None
         log.info("%d rows of an earlier try are kept; the source is asked for the rest", len(self._ids))

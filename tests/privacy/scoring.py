@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from include.sources.markup import plain_text
+
 _MARK = re.compile(r"\[\[([A-Z_]+)\|(.*?)\]\]", re.DOTALL)
 _PLACEHOLDER = re.compile(r"<([A-Z][A-Z_]*)_\d+>")
 
@@ -30,13 +32,16 @@ class LabelledText:
 
 
 def read_labelled(path: Path) -> list[LabelledText]:
-    """The texts of a file: `style language | text` a line, `\\n` for a line end, `[[KIND|value]]` for a mark."""
+    """The texts of a file: `style language | text` a line, `\\n` for a line end, `[[KIND|value]]` for a mark.
+
+    Markup is read as it is in a record; a mark in an attribute of a tag is gone with it.
+    """
     texts = []
     for line in path.read_text().splitlines():
         if not line.startswith("#"):
             head, _, marked = line.partition(" | ")
             style, language = head.split()
-            texts.append(LabelledText(style, language, *_unmarked(marked.replace("\\n", "\n"))))
+            texts.append(LabelledText(style, language, *_unmarked(plain_text(marked.replace("\\n", "\n")))))
     return texts
 
 

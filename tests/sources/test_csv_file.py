@@ -46,7 +46,7 @@ def test_every_encoding_with_a_mark_and_utf8_without_one_is_read(tmp_path: Path,
     assert (ids(rows), texts(rows)) == (["a"], ["Größe 😀"])
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_what_the_first_line_uses(tmp_path: Path, delimiter: str) -> None:
     rows = read_csv(tmp_path, f'id{delimiter}text{delimiter}x\na{delimiter}"one, two; three"{delimiter}1\n')
     assert texts(rows) == ["one, two; three"]
@@ -66,16 +66,84 @@ def test_a_quote_within_an_unquoted_text_is_text(tmp_path: Path) -> None:
     assert texts(read_csv(tmp_path, 'id,text\na,a 5" screen\n')) == ['a 5" screen']
 
 
+@pytest.mark.parametrize("row", ['a\t"Late" he said\n', 'a\t"Late" and "cold" he said\n'])
+def test_a_quote_that_closes_within_a_text_is_text(tmp_path: Path, row: str) -> None:
+    rows = read_csv(tmp_path, f"id\ttext\n{row}b\tGood\n")
+    assert texts(rows) == [row.partition("\t")[2].strip(), "Good"]
+
+
 def test_an_empty_cell_is_no_value(tmp_path: Path) -> None:
     (record,) = read_csv(tmp_path, "id,text,rating\na,One,\n")
     assert isinstance(record, Record)
     assert record.attributes == {"rating": None}
 
 
-def test_missing_cells_are_no_values_and_cells_too_many_are_left_out(tmp_path: Path) -> None:
-    short, long = read_csv(tmp_path, "id,text,x\na,One\nb,Two,3,4,5\n")
+def test_missing_cells_are_no_values_and_empty_ones_too_many_are_nothing(tmp_path: Path) -> None:
+    short, long = read_csv(tmp_path, "id,text,x\na,One\nb,Two,3,,\n")
     assert isinstance(short, Record) and isinstance(long, Record)
     assert (dict(short.attributes), dict(long.attributes)) == ({}, {"x": "3"})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "id,created_at,text\n1,2026-11-01,Late, please refund 40 euros\n2,2026-11-01,Good\n",
+        "id;text;channel\n1;Late; again;mail\n2;Good;mail\n",
+        "id\ttext\n1\tLate\tand cold\n2\tGood\n",
+        "id|text|x\n1|Late | cold|3\n2|Good|3\n",
+    ],
+)
+def test_a_row_with_more_cells_than_columns_is_set_aside_and_no_text_is_cut(tmp_path: Path, content: str) -> None:
+    wide, good = read_csv(tmp_path, content)
+    assert isinstance(wide, UnreadableRecord) and isinstance(good, Record)
+    assert (wide.error_type, good.text) == ("not_csv", "Good")
+    assert "cells" in wide.error_message and "quotes" in wide.error_message
+    assert "Late" in wide.raw
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "text", "attributes"),
+    [
+        ("id,text,Comment,Comment", "1,Late,first,second", "Late", {"comment": "first", "comment_2": "second"}),
+        ("id,text,a,a,a_2", "1,Late,x,y,z", "Late", {"a": "x", "a_3": "y", "a_2": "z"}),
+        ("id,text,text", "1,Good,Breakfast was poor", "Good\nBreakfast was poor", {}),
+        ("id,Text,text", "1,,Breakfast was poor", "Breakfast was poor", {}),
+        ("id,text,text", "1,Same,Same", "Same", {}),
+        (",id,text", "7,1,Late", "Late", {"column_1": "7"}),
+    ],
+)
+def test_columns_that_share_a_name_or_have_none_are_all_kept(
+    tmp_path: Path, header: str, row: str, text: str, attributes: dict[str, str]
+) -> None:
+    (record,) = read_csv(tmp_path, f"{header}\n{row}\n")
+    assert isinstance(record, Record)
+    assert (record.record_id, record.text, dict(record.attributes)) == ("1", text, attributes)
+
+
+@pytest.mark.parametrize(
+    ("above", "set_aside"),
+    [("Ticket report\nGenerated at 2026-11-22\n\n", 2), ("sep=;\n", 1), ('"Report, ""weekly"""\n', 1)],
+)
+def test_lines_above_the_names_of_the_columns_are_set_aside(tmp_path: Path, above: str, set_aside: int) -> None:
+    rows = read_csv(tmp_path, f"{above}id;created_at;text\n1;2026-11-01;Late, again\n")
+    assert reasons(rows) == ["not_csv"] * set_aside + ["record"]
+    assert texts(rows) == ["Late, again"]
+    assert len(set(ids(rows))) == len(rows)
+
+
+def test_a_cell_that_says_id_does_not_make_its_row_the_header(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, "review,language\nBagus,id\n")
+    assert reasons(rows) == ["missing_id"]
+
+
+def test_two_columns_that_claim_to_be_the_id_are_refused(tmp_path: Path) -> None:
+    (row,) = read_csv(tmp_path, "id,text,id\n1,One,2\n")
+    assert isinstance(row, UnreadableRecord)
+    assert row.error_type == "wrong_format" and "two columns 'id'" in row.error_message
+
+
+def test_the_names_of_the_columns_once_more_are_no_row(tmp_path: Path) -> None:
+    assert ids(read_csv(tmp_path, "id,text\na,One\nid,text\nb,Two\n")) == ["a", "b"]
 
 
 def test_rows_without_any_value_are_left_out(tmp_path: Path) -> None:
@@ -97,6 +165,12 @@ def test_invalid_utf8_costs_its_own_row_only(tmp_path: Path) -> None:
     assert reasons(rows) == ["record", "invalid_utf8", "record"]
     assert isinstance(rows[1], UnreadableRecord)
     assert rows[1].raw == "b,caf\ufffd"
+
+
+def test_an_attribute_in_another_encoding_costs_itself_only(tmp_path: Path) -> None:
+    (record,) = read_csv(tmp_path, b"id,text,city\na,One,M\xfcnchen\n")
+    assert isinstance(record, Record)
+    assert (record.text, dict(record.attributes)) == ("One", {"city": "M\ufffdnchen"})
 
 
 def test_a_quote_that_never_closes_costs_its_own_line_only(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_row_without_text_is_an_empty_text(tmp_path: Path) -> None:
     assert read_unreadable(tmp_path, {"id": "T-1"}).error_type == "empty_text"
 
 
-def test_turns_become_one_line_a_turn(tmp_path: Path) -> None:
+def test_turns_become_lines_with_who_speaks_and_keep_their_own(tmp_path: Path) -> None:
     turns = [
         {"role": "agent", "text": "Hello\nhow can I help?", "at": "2026-11-01T10:00:00Z"},
         {"role": "customer", "text": "  My parcel is late "},
@@ -70,7 +70,7 @@ def test_turns_become_one_line_a_turn(tmp_path: Path) -> None:
         {"text": "Unknown speaker"},
     ]
     record = read_record(tmp_path, {"text": None, "turns": turns})
-    assert record.text == "agent: Hello how can I help?\ncustomer: My parcel is late\nUnknown speaker"
+    assert record.text == "agent: Hello\nhow can I help?\ncustomer: My parcel is late\nUnknown speaker"
     assert "turns" not in record.attributes
 
 

@@ -6,6 +6,8 @@ import random
 import tracemalloc
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.sources.record import Record, UnreadableRecord
@@ -147,7 +149,18 @@ def test_a_torn_gzip_file_gives_what_could_be_read_and_says_what_could_not(tmp_p
     assert (last.error_type, last.record_id) == ("damaged_file", f"rows.jsonl.gz#L{len(records) + 1}")
 
 
-def test_a_file_that_is_not_gzip_costs_itself_only(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl.gz").write_bytes(b"plainly not compressed")
+def test_whether_a_file_is_packed_is_told_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> None:
+    lines = {"jsonl": b'{"id": "a", "text": "One"}\n', "csv": b"id,text\na,One\n"}
+    for ending, line in lines.items():
+        (tmp_path / f"plain.{ending}.gz").write_bytes(line)
+        (tmp_path / f"packed.{ending}").write_bytes(gzip.compress(line))
+    pq.write_table(pa.table({"id": ["a"], "text": ["One"]}), tmp_path / "table.csv")
+    assert reasons(read_all(tmp_path)) == ["record"] * 5
+
+
+def test_a_workbook_under_the_name_of_a_table_is_one_row_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"PK\x03\x04\x14\x00\x06\x00" + bytes(range(256)) * 20)
     (tmp_path / "b.jsonl").write_bytes(b'{"id": "b", "text": "Two"}\n')
-    assert reasons(read_all(tmp_path)) == ["damaged_file", "record"]
+    bad, good = read_all(tmp_path)
+    assert isinstance(bad, UnreadableRecord) and isinstance(good, Record)
+    assert bad.error_type == "wrong_format" and "save it as CSV" in bad.error_message

@@ -144,7 +144,24 @@ def test_a_flipped_bit_is_noticed_where_pages_have_checksums(tmp_path: Path) -> 
     assert reasons(read_all(path)) == ["not_parquet"]
 
 
-def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_a_column_that_is_no_text_costs_no_row_its_answer(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": ["1"], "text": ["One"], "photo": [b"\xff\xd8\xff"]}), tmp_path / "a.parquet")
+    (record,) = read_all(tmp_path / "a.parquet")
+    assert isinstance(record, Record)
+    assert (record.text, dict(record.attributes)) == ("One", {"photo": "unreadable binary"})
+
+
+def test_columns_of_one_name_are_all_kept(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays(
+        [pa.array([value]) for value in ("1", "One", "x", "y")], names=["id", "text", "note", "note"]
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    (record,) = read_all(tmp_path / "a.parquet")
+    assert isinstance(record, Record)
+    assert dict(record.attributes) == {"note": "x", "note_2": "y"}
+
+
+def test_two_columns_that_claim_to_be_the_id_are_refused(tmp_path: Path) -> None:
     """As after a join: rows would get each other's ids."""
     table = pa.Table.from_arrays([pa.array([value]) for value in ("1", "One", "2")], names=["id", "text", "id"])
     pq.write_table(table, tmp_path / "a.parquet")

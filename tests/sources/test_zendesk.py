@@ -10,7 +10,7 @@ from include.errors import ConfigurationError, RetryLater
 from include.pipelines.support_tickets.source import source
 from include.privacy.customer_key import SETTING, CustomerKeys
 from include.sources.files import normaliser_of
-from include.sources.record import Record
+from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import MAX_ATTEMPTS
 from include.sources.zendesk import PAGE_COMMENTS, Zendesk
@@ -29,6 +29,7 @@ class HelpDesk:
         self.tickets: list[dict[str, Any]] = []
         self.comments: dict[str, list[dict[str, Any]]] = {}
         self.ends = True
+        self.broken: dict[str, Answer] = {}
 
     def open(self, number: int, *said: tuple[int, str], public: bool = True, **fields: Any) -> None:
         self.tickets.append(
@@ -58,6 +59,8 @@ class HelpDesk:
             is_last = self.ends and begin + 2 >= len(self.tickets)
             return Answer(body={"tickets": page, "after_cursor": str(begin + 2), "end_of_stream": is_last})
         number = asked.path.split("/")[-2]
+        if number in self.broken:
+            return self.broken[number]
         if number not in self.comments:
             return Answer(404, body={"error": "RecordNotFound"})
         begin = int(asked.query.get("page[after]", "0"))
@@ -66,7 +69,7 @@ class HelpDesk:
         body = {"comments": page, "meta": {"has_more": has_more, "after_cursor": str(begin + PAGE_COMMENTS)}}
         if asked.query.get("include") == "users":
             authors = {comment["author_id"] for comment in page}
-            body["users"] = [{"id": author, "role": ROLES[author]} for author in sorted(authors)]
+            body["users"] = [{"id": author, "role": ROLES[author]} for author in sorted(authors) if author in ROLES]
         return Answer(body=body)
 
 
@@ -263,6 +266,41 @@ def test_an_account_that_stays_away_is_asked_again_by_the_retry(desk: HelpDesk, 
     provider.fail(Answer(503), times=MAX_ATTEMPTS)
     with pytest.raises(RetryLater, match="zendesk_default"):
         rows()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(500), Answer(403, body={"error": "Forbidden"}), Answer(422), Answer(body=b"<html>"), Answer(body={})],
+    ids=["failing", "forbidden", "refused", "no JSON", "no comments"],
+)
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_ticket_whose_comments_cannot_be_read_costs_itself_only(
+    number: int, answer: Answer, desk: HelpDesk, provider: Provider
+) -> None:
+    for each in (1, 2, 3):
+        desk.open(each, (CUSTOMER, "It burns."))
+    desk.broken[str(number)] = answer
+    records = [normaliser_of("support_tickets", {}, NIGHT).record(row.row, row.place) for row in rows()]
+    unreadable = [record for record in records if isinstance(record, UnreadableRecord)]
+    assert [record.record_id for record in unreadable] == [f"zendesk#{number}"]
+    assert "comments cannot be read" in unreadable[0].error_message
+    assert {record.record_id for record in records} == {"1", "2", "3", f"zendesk#{number}"} - {str(number)}
+
+
+def test_comments_that_cannot_be_read_of_any_ticket_are_trouble_of_all(desk: HelpDesk, provider: Provider) -> None:
+    for number in range(1, 9):
+        desk.open(number, (CUSTOMER, "It burns."))
+        desk.broken[str(number)] = Answer(403)
+    with pytest.raises(ConfigurationError, match="admin"):
+        rows()
+
+
+def test_zendesk_itself_and_users_who_were_deleted_are_no_agents(desk: HelpDesk, provider: Provider) -> None:
+    desk.open(1, (CUSTOMER, "It burns."), (-1, "Merged into #7."), (999, "Here too."), (AGENT, "Where?"))
+    desk.open(2, (AGENT, "My chair broke."), requester_id=AGENT)
+    first, second = (row.row["turns"] for row in rows() if isinstance(row.row, Mapping))
+    assert [turn["role"] for turn in first] == ["customer", "system", "unknown", "agent"]
+    assert [turn["role"] for turn in second] == ["customer"]
 
 
 @pytest.mark.parametrize(("status", "message"), [(401, "agent@company.com/token"), (403, "admin"), (404, "host")])

@@ -155,7 +155,7 @@ def test_overlapping_windows_share_their_records(office: Office) -> None:
     office.night(NIGHT)
     since, until = (NIGHT - 2 * DAY).isoformat(), (NIGHT - 5 * HOUR).isoformat()
     counts = office.extract(office.settle(NIGHT, trigger="manual", since=since, until=until))
-    assert counts == {"extracted": 20, "unreadable": 0, "skipped": {"has_outcome": 20}}
+    assert counts == {"extracted": 20, "outside_window": 5, "unreadable": 0, "skipped": {"has_outcome": 20}}
     assert len(versions(office)) == 25
 
 
@@ -164,7 +164,12 @@ def test_of_several_versions_in_one_pull_the_one_that_changed_last_is_taken(offi
     row = {"id": "T", "created_at": (NIGHT - DAY).isoformat()}
     office.rows += [{**row, "text": "New.", "updated_at": new}, {**row, "text": "Old.", "updated_at": old}]
     run = office.settle(NIGHT)
-    assert office.extract(run) == {"extracted": 2, "unreadable": 0, "skipped": {"has_outcome": 1}}
+    assert office.extract(run) == {
+        "extracted": 2,
+        "outside_window": 0,
+        "unreadable": 0,
+        "skipped": {"has_outcome": 1},
+    }
     assert office.deployment.table("raw")["text"].tolist() == ["New."]
 
 

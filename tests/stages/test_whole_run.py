@@ -218,11 +218,12 @@ def test_what_a_limit_leaves_is_due_in_the_next_run(deployment: Deployment) -> N
     assert (row["extracted"], row["published"]) == (6, 6)
 
 
-def test_a_scheduled_run_takes_its_interval_only(deployment: Deployment) -> None:
+def test_a_backfilled_run_takes_its_interval_only(deployment: Deployment) -> None:
     inside = {**tickets(1)[0], "created_at": "2026-11-22T12:00:00Z"}
     at_end = {**tickets(2)[1], "created_at": "2026-11-23T03:00:00Z"}
     deployment.write_source([inside, at_end])
-    assert deployment.run("scheduled__1", trigger="scheduled")["extracted"] == 1
+    row = deployment.run("backfill__1", trigger="backfill")
+    assert (row["extracted"], row["outside_window"]) == (1, 1)
 
 
 def test_a_record_without_a_time_is_taken_by_the_run_that_pulls_it_and_not_again(deployment: Deployment) -> None:

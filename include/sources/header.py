@@ -1,0 +1,59 @@
+"""The columns of a table in a file, whatever names they were given: none is lost, and none takes another's place."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from include.sources.fields import OWN_COLUMNS, column_name
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Names of columns, each once.
+
+    Args:
+        names: as given; a name that was given before gets a number (`Comment`, `Comment_2`), a missing one its place.
+        texts: the columns that were all called `text`; empty where there is at most one.
+        own: columns without which a row is no record, or another one: ids, texts and times.
+    """
+
+    names: tuple[str, ...]
+    texts: tuple[str, ...]
+    own: frozenset[str]
+
+    @property
+    def ambiguity(self) -> str | None:
+        """Why no row can be told from another: as after a join, two columns claim to be the id."""
+        for name in ("id", "record_id"):
+            if f"{name}_2" in self.own:
+                return f"the file has two columns {name!r}, and which one counts cannot be told"
+        return None
+
+    @classmethod
+    def of(cls, given: Sequence[str]) -> "Header":
+        """The header of a file whose first line, or schema, gives these names."""
+        names: list[str] = []
+        texts: list[str] = []
+        own: set[str] = set()
+        taken = {name for name in given if given.count(name) == 1}
+        for place, original in enumerate(given, 1):
+            name = stem = original or f"column_{place}"
+            number = 1
+            while name in names or (number > 1 and name in taken):
+                number += 1
+                name = f"{stem}_{number}"
+            names.append(name)
+            if column_name(stem) == "text":
+                texts.append(name)
+            if column_name(stem) in OWN_COLUMNS:
+                own.add(name)
+        return cls(tuple(names), tuple(texts) if len(texts) > 1 else (), frozenset(own))
+
+    def row(self, values: Iterable[Any]) -> dict[str, Any]:
+        """One row by column; texts that stand in several columns of that name become one, a line each."""
+        row = dict(zip(self.names, values, strict=False))
+        if self.texts:
+            # Each once: a table that was joined with itself says everything twice.
+            said = dict.fromkeys(value for name in self.texts if isinstance(value := row.pop(name, None), str))
+            row[self.texts[0]] = "\n".join(text for text in said if text.strip()) or None
+        return row

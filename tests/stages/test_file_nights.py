@@ -1,0 +1,204 @@
+"""Nights over files: which rows a night takes of a folder that somebody else fills, and what it says of the rest."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from include.errors import ConfigurationError, SourceUnreadable
+from include.stages.extract import extract_records
+from tests.fault_server.running import FaultServer
+from tests.stages.office import DAY, HOUR, NIGHT, Office, office
+
+__all__ = ["office"]
+
+OLD = NIGHT - 100 * DAY
+
+
+def row(ticket: str, at: datetime | str, text: str = "", **columns: Any) -> dict[str, Any]:
+    """A ticket as an export writes it."""
+    written = at if isinstance(at, str) else at.isoformat()
+    return {"id": ticket, "text": text or f"Ticket {ticket} has a problem.", "created_at": written, **columns}
+
+
+class Folder(Office):
+    """An office that reads a folder of files instead of a help desk."""
+
+    def __init__(self, folder: Path, server: FaultServer) -> None:
+        super().__init__(folder, server)
+        self.files = folder / "drop"
+        self.files.mkdir()
+        self.environ["NIGHTSHIFT_SOURCE_SUPPORT_TICKETS"] = str(self.files)
+
+    def put(self, name: str, *rows: Mapping[str, Any], copied: bool = False) -> None:
+        """Write a file; a copied one keeps the time of its last change."""
+        path = self.files / name
+        path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+        if copied:
+            os.utime(path, (OLD.timestamp(), OLD.timestamp()))
+
+    def counts(self, end: datetime, trigger: str = "scheduled", **form: Any) -> dict[str, Any]:
+        """What the first stage counts."""
+        return extract_records(self.deployment.lake, self.pipeline, self.settle(end, trigger, **form), self.environ)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, fault_server: FaultServer) -> Folder:
+    return Folder(tmp_path, fault_server)
+
+
+def test_nights_that_did_not_run_are_made_up_for_by_the_next(folder: Folder) -> None:
+    days = [NIGHT + n * DAY - HOUR for n in range(-1, 6)]
+    folder.put("all.jsonl", *(row(f"t{n}", at) for n, at in enumerate(days)))
+    taken = folder.night(NIGHT)
+    assert taken | folder.night(NIGHT + 5 * DAY) == {f"t{n}" for n in range(7)}
+
+
+def test_a_file_that_is_new_is_taken_whole_whatever_its_dates(folder: Folder) -> None:
+    folder.put("a.jsonl", row("seen", NIGHT - HOUR))
+    assert folder.night(NIGHT) == {"seen"}
+    folder.put("late.jsonl", row("of-last-spring", OLD), row("of-tonight", NIGHT + HOUR), copied=True)
+    assert folder.night(NIGHT + DAY) == {"of-last-spring", "of-tonight"}
+    assert folder.night(NIGHT + 2 * DAY) == set()
+
+
+def test_a_file_that_grows_is_read_to_its_end_and_only_what_is_new_is_asked(folder: Folder) -> None:
+    folder.put("a.jsonl", row("one", OLD))
+    assert folder.night(NIGHT) == {"one"}
+    folder.put("a.jsonl", row("one", OLD), row("two", OLD + HOUR))
+    assert folder.night(NIGHT + DAY) == {"two"}
+
+
+def test_a_file_seen_by_a_night_that_failed_or_by_a_trial_is_still_new(folder: Folder) -> None:
+    folder.put("a.jsonl", row("one", OLD))
+    folder.counts(NIGHT)
+    folder.night(NIGHT, trigger="manual", prompt_version="v2")
+    assert folder.night(NIGHT + DAY) == {"one"}
+
+
+@pytest.mark.parametrize("columns", [{"Updated At": NIGHT + HOUR}, {}])
+def test_an_edited_record_comes_back(folder: Folder, columns: dict[str, datetime]) -> None:
+    folder.put("a.jsonl", row("t", OLD, "The lamp flickers."))
+    assert folder.night(NIGHT) == {"t"}
+    edited = {name: moment.isoformat() for name, moment in columns.items()}
+    folder.put("a.jsonl", row("t", OLD, "The lamp flickers. It caught fire!", **edited))
+    assert folder.night(NIGHT + DAY) == {"t"}
+    assert folder.current() == {"t": "The lamp flickers. It caught fire!"}
+
+
+def test_of_two_versions_in_one_file_the_one_changed_last_counts(folder: Folder) -> None:
+    newer = row("t", OLD, "Second.", changed_at=(OLD + 2 * HOUR).isoformat())
+    folder.put("a.jsonl", newer, row("t", OLD, "First.", changed_at=(OLD + HOUR).isoformat()))
+    folder.night(NIGHT)
+    assert folder.current() == {"t": "Second."}
+
+
+def test_a_night_looks_back_in_files_that_it_knows(folder: Folder) -> None:
+    """A store that keeps a file's size and time when it changes the file."""
+    folder.put("a.jsonl", row("one", NIGHT - HOUR), copied=True)
+    assert folder.night(NIGHT) == {"one"}
+    folder.put("a.jsonl", row("two", NIGHT - DAY), copied=True)
+    assert folder.counts(NIGHT + DAY)["extracted"] == 1
+    folder.put("a.jsonl", row("two", NIGHT - 3 * DAY), copied=True)
+    assert folder.counts(NIGHT + 2 * DAY)["extracted"] == 1, "that of the failed night before"
+
+
+def test_a_backfill_keeps_to_its_interval_and_counts_what_lies_outside(folder: Folder) -> None:
+    folder.put("a.jsonl", row("before", NIGHT - 2 * DAY), row("in", NIGHT - HOUR), row("after", NIGHT + HOUR))
+    counts = folder.counts(NIGHT, trigger="backfill")
+    assert (counts["extracted"], counts["outside_window"]) == (1, 2)
+    assert folder.counts(NIGHT + 40 * DAY, trigger="backfill")["outside_window"] == 3
+
+
+def test_what_lies_outside_is_beside_what_was_extracted(folder: Folder) -> None:
+    folder.put("a.jsonl", row("old", OLD), row("new", NIGHT - HOUR))
+    counts = folder.counts(NIGHT, trigger="manual", since=(NIGHT - DAY).isoformat())
+    assert (counts["extracted"], counts["outside_window"]) == (1, 1)
+
+
+def test_a_backfill_or_a_bounded_run_makes_no_file_known(folder: Folder) -> None:
+    folder.put("a.jsonl", row("old", OLD), row("in", NIGHT - HOUR), copied=True)
+    assert folder.night(NIGHT, trigger="backfill") == {"in"}
+    assert folder.counts(NIGHT, trigger="manual", until=NIGHT.isoformat())["extracted"] == 2
+    assert folder.counts(NIGHT + DAY)["outside_window"] == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "occurred_at"),
+    [
+        ("", "2026-07-01T10:00:00", "2026-07-01T10:00:00+00:00"),
+        ("Europe/Berlin", "2026-07-01T10:00:00", "2026-07-01T08:00:00+00:00"),
+        ("Europe/Berlin", "2026-01-01 10:00", "2026-01-01T09:00:00+00:00"),
+        ("America/New_York", "2026-07-01", "2026-07-01T04:00:00+00:00"),
+        ("Europe/Berlin", "2026-07-01T10:00:00+05:00", "2026-07-01T05:00:00+00:00"),
+        ("Europe/Berlin", "2026-07-01T10:00:00Z", "2026-07-01T10:00:00+00:00"),
+    ],
+)
+def test_times_without_a_zone_are_read_in_the_deployment_s(
+    folder: Folder, zone: str, written: str, occurred_at: str
+) -> None:
+    folder.environ["NIGHTSHIFT_TIMEZONE"] = zone
+    folder.put("a.jsonl", row("t", written))
+    folder.counts(NIGHT)
+    raw = folder.deployment.table("raw")
+    assert raw["occurred_at"].tolist() == raw["changed_at"].tolist() == [pd.Timestamp(occurred_at)]
+
+
+def test_a_zone_that_there_is_not_is_said_before_anything_is_read(folder: Folder) -> None:
+    folder.environ["NIGHTSHIFT_TIMEZONE"] = "Mars/Olympus"
+    with pytest.raises(ConfigurationError, match=r"NIGHTSHIFT_TIMEZONE='Mars/Olympus'.*Europe/Berlin"):
+        folder.counts(NIGHT)
+
+
+def test_a_night_whose_rows_mostly_cannot_be_read_fails_and_says_why(folder: Folder) -> None:
+    folder.put("export.jsonl", *({"ticketId": n, "description": "Late", "jo@example.com": 1} for n in range(50)))
+    with pytest.raises(SourceUnreadable) as caught:
+        folder.counts(NIGHT)
+    said = str(caught.value)
+    assert "50 of 50" in said and "missing_id" in said and "ticketId, description" in said
+    assert "NIGHTSHIFT_MAX_UNREADABLE_SHARE" in said
+    assert "jo@example.com" not in said
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "share", "fails"),
+    [(10, 10, "", False), (9, 11, "", True), (0, 19, "", False), (0, 20, "1", False), (18, 2, "0.05", True)],
+)
+def test_the_share_of_unreadable_rows_that_a_night_bears_can_be_set(
+    folder: Folder, good: int, bad: int, share: str, fails: bool
+) -> None:
+    folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = share
+    folder.put("a.jsonl", *(row(f"g{n}", OLD) for n in range(good)), *({"id": f"b{n}"} for n in range(bad)))
+    if fails:
+        with pytest.raises(SourceUnreadable):
+            folder.counts(NIGHT)
+    else:
+        assert folder.counts(NIGHT)["unreadable"] == bad
+
+
+def test_unreadable_rows_of_earlier_nights_do_not_count_again(folder: Folder) -> None:
+    folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = "1"
+    folder.put("a.jsonl", *({"id": f"b{n}"} for n in range(30)))
+    folder.night(NIGHT)
+    folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = ""
+    folder.put("b.jsonl", *(row(f"g{n}", OLD) for n in range(25)))
+    assert len(folder.night(NIGHT + DAY)) == 25
+
+
+@pytest.mark.parametrize("share", ["half", "-1", "1.5", "nan"])
+def test_a_share_that_is_none_is_said(folder: Folder, share: str) -> None:
+    folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = share
+    folder.put("a.jsonl", row("t", OLD))
+    with pytest.raises(ConfigurationError, match="NIGHTSHIFT_MAX_UNREADABLE_SHARE"):
+        folder.counts(NIGHT)
+
+
+def test_a_time_of_change_that_is_none_or_lies_ahead_is_not_believed(folder: Folder) -> None:
+    ahead = (datetime.now(UTC) + timedelta(days=400)).isoformat()
+    folder.put("a.jsonl", row("a", NIGHT - HOUR, updated_at="never"), row("b", NIGHT - HOUR, updated_at=ahead))
+    assert folder.counts(NIGHT, trigger="backfill")["extracted"] == 2
