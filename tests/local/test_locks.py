@@ -1,6 +1,8 @@
 """Two lock files from one resolution: what a deployment runs, and what a workstation has besides."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -43,3 +45,9 @@ def test_both_locks_have_the_same_version_of_what_is_in_both() -> None:
     assert {name: tools[name] for name in tools if name in runtime} == {
         name: runtime[name] for name in tools if name in runtime
     }
+
+
+def test_airflow_s_celery_and_login_load_with_the_versions_that_are_locked() -> None:
+    modules = "airflow.providers.celery.executors.celery_executor, airflow.providers.fab.auth_manager.fab_auth_manager"
+    loaded = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True, check=False)
+    assert loaded.returncode == 0, loaded.stderr

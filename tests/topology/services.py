@@ -85,15 +85,30 @@ class Topology:
         if self._postgres is not None:
             self._postgres.cleanup()
 
-    def start(self, service: str, name: str | None = None) -> subprocess.Popen[bytes]:
+    def run(self, command: str) -> None:
+        """Run a command as `docker compose run airflow-cli` does; it must succeed."""
+        program, *words = command.split()
+        done = subprocess.run(
+            [str(self.image.binaries / program), *words],
+            env=self.environ("airflow-cli"),
+            cwd=self.image.home,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode()[-4_000:]
+
+    def start(
+        self, service: str, name: str | None = None, environ: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a service's process.
 
         Args:
             name: of this one among several of the service.
+            environ: instead of its own.
         """
         name = name or service
         command = self._command(service)
-        environ = self.environ(service) | {"HOSTNAME": name}
+        environ = dict(environ or self.environ(service)) | {"HOSTNAME": name}
         if service == "airflow-worker":
             command += ["--celery-hostname", f"celery@{name}"]
             environ["AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT"] = str(free_ports(1)[0])
@@ -135,7 +150,7 @@ class Topology:
         """Wait until something holds."""
         give_up_at = time.monotonic() + seconds
         while not condition():
-            ended = {name: each.poll() for name, each in self.processes.items() if name != "airflow-init"}
+            ended = {name: each.poll() for name, each in self.processes.items() if not name.endswith("-init")}
             gone = [name for name, code in ended.items() if code is not None]
             assert not gone, f"{gone} ended:\n{self.log(gone[0])}"
             assert time.monotonic() < give_up_at, f"not within {seconds:.0f} s: {what}"
