@@ -80,17 +80,22 @@ def test_a_shard_is_never_far_ahead_of_a_ledger_that_cannot_be_written(
     caplog.set_level("INFO")
     rows = MAX_AHEAD + 500
     lake = write_shards("s3://outages/ahead", fault_server.base_url, rows, characters=60)
-    shard = threading.Thread(target=run_shard, args=(lake, fault_server, 60.0))
-    shard.start()
-    wait_for(partial(has_asked, fault_server, 1))
-    proxy.begin("refused")
-    wait_for(partial(has_asked, fault_server, MAX_AHEAD))
-    # Long enough for many more, were they asked, and for a line in the log.
-    wait_for(lambda: "the ledger, " in caplog.text)
-    time.sleep(1.0)
-    assert MAX_AHEAD <= fault_server.counters().requests <= MAX_AHEAD + IN_FLIGHT
-    proxy.end()
-    shard.join()
+    asked: list[int] = []
+
+    def take_away() -> None:
+        wait_for(partial(has_asked, fault_server, 1))
+        with proxy.away("refused"):
+            wait_for(partial(has_asked, fault_server, MAX_AHEAD))
+            # Long enough for many more, were they asked, and for a line in the log.
+            wait_for(lambda: "the ledger, " in caplog.text)
+            time.sleep(1.0)
+            asked.append(fault_server.counters().requests)
+
+    thread = threading.Thread(target=take_away)
+    thread.start()
+    run_shard(lake, fault_server, 60.0)
+    thread.join()
+    assert MAX_AHEAD <= asked[0] <= MAX_AHEAD + IN_FLIGHT
     assert fault_server.counters().requests == rows
     assert len(read_ledger(lake, WorkFiles(lake, run_context()).shard_ledger(0))) == rows
     assert caplog.text.count("It is tried again") == 1
