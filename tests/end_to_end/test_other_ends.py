@@ -49,6 +49,7 @@ def test_a_window_that_is_set_twice_ends_with_both_of_them(workbench: Workbench)
     body = {"dag_run_id": "manual__twice", "logical_date": datetime.now(UTC).isoformat()}
     interval = {"data_interval_start": "2015-04-01T00:00:00Z", "data_interval_end": "2015-05-01T00:00:00Z"}
     conf = {"since": "2015-04-02T00:00:00Z"}
+    workbench.api.call("PATCH", "dags/support_tickets", {"is_paused": False})
     workbench.api.call("POST", "dags/support_tickets/dagRuns", {**body, **interval, "conf": conf})
     assert workbench.wait("manual__twice") == "failed"
     assert "since is 2015-04-02" in reason(workbench, "manual__twice")
