@@ -16,6 +16,7 @@ from include.llm.dialect import Dialect, has_no_chat, refusal_of
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.request import TINY_TEXT, Question
+from include.llm.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,12 @@ class Preflight:
     Args:
         dialect: how the model wants to be asked.
         requests: calls that reached the provider.
+        usage: tokens of those that were answered.
     """
 
     dialect: Dialect
     requests: int
+    usage: Usage
 
 
 async def check_endpoint(
@@ -58,22 +61,24 @@ async def check_endpoint(
     """
     give_up_at = clock() + patience_seconds
     requests = damaged = 0
+    usage = Usage()
     async with ChatClient(endpoint, 1) as client:
         while True:
             try:
                 requests += 1
-                await client.complete(question.body(question.prepare(TINY_TEXT)))
-                return Preflight(question.dialect, requests)
+                completion = await client.complete(question.body(question.prepare(TINY_TEXT)))
+                return Preflight(question.dialect, requests, usage + completion.usage)
             except RateLimited:
-                return Preflight(question.dialect, requests)
+                return Preflight(question.dialect, requests, usage)
             except Refused as error:
                 question = _spelt_otherwise(endpoint, question, error)
             except EndpointUnusable as error:
                 raise _without_chat(question, str(error)) or error from None
             except Unusable as error:
                 damaged += 1
+                usage += error.usage or Usage()
                 if not error.is_damage:
-                    return Preflight(question.dialect, requests)
+                    return Preflight(question.dialect, requests, usage)
                 if damaged == MOST_DAMAGED:
                     raise EndpointUnusable(
                         f"{endpoint.base_url} gives no usable answer: {error}. Check that OPENAI_BASE_URL ends in /v1."

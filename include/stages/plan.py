@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections import Counter
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -116,6 +117,8 @@ async def _plan(
     with LedgerWriter(lake, work.path("ledger", "carried")) as ledger:
         for entry in [*paid.values(), *failed_before.values()]:
             ledger.append(entry)
+        if checked is not None:
+            ledger.append(_first_question(checked, price))
     earlier = work.read_manifest("plan") if lake.fs.exists(work.path("plan.json")) else {}
     planned = write_down(chain, endpoint)
     shards = _write_shards(lake, work, asked, size)
@@ -129,7 +132,6 @@ async def _plan(
             "skipped": dict(skipped),
             "asked": len(asked),
             "shards": shards,
-            "preflight": checked.requests if checked else 0,
             "before": _before(lake, run),
             "planned": planned,
             "has_other_answers": earlier.get("has_other_answers", False)
@@ -139,6 +141,26 @@ async def _plan(
         },
     )
     return list(range(shards))
+
+
+def _first_question(checked: Preflight, price: Price | None) -> LedgerEntry:
+    """What the first question has cost: it is paid for, and no record's."""
+    return LedgerEntry(
+        key="first question",
+        answer=None,
+        error_type=None,
+        error_message=None,
+        raw_output=None,
+        usage=checked.usage,
+        cost_usd=cost_usd(price, checked.usage),
+        attempts=1,
+        latency_ms=0,
+        requests=checked.requests,
+        retries=0,
+        rate_limited=0,
+        processed_at=datetime.now(UTC).isoformat(),
+        is_unusable=True,
+    )
 
 
 def _already_paid(

@@ -135,7 +135,6 @@ def _run_row(
         "outside_window": extract.get("outside_window"),
         "reused": pc.sum(accepted["reused"]).as_py() or 0,
         **calls,
-        "requests": calls["requests"] + plan["preflight"],
         "service_tier_counts": sorted(validate.get("service_tiers", {}).items()),
         **{
             name: sum(filter(None, [*_values(accepted, name), *_values(quarantined, name)]))

@@ -19,9 +19,10 @@ from include.llm.answers_file import read_answers
 from include.llm.build_chain import prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.fuse import FROM_RECORDS
-from include.llm.ledger import LedgerEntry, read_ledger
+from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
 from include.llm.planned_chain import planned_chain
 from include.llm.prices import usd
+from include.llm.usage import USAGE_COLUMNS
 from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Usage
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate
@@ -74,6 +75,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
                 "NIGHTSHIFT_BUDGET_USD) and trigger a run, which pays for the rest only."
             )
         )
+    carried = scan_ledger(lake, work.path("ledger", "carried"))
+    # Its cost is the run's. Its tokens are no record's, and those in `runs/` are the sum of the records'.
+    first_questions = total_spent(entry for entry in carried if entry.is_unusable) | dict.fromkeys(USAGE_COLUMNS, 0)
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)
     candidates = pa.Table.from_pylist(rows.answered, schema=schema)
@@ -113,7 +117,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         "dialect": str(chain.question.dialect),
         "service_tiers": dict(rows.service_tiers),
         # A shard that the version before finished does not say.
-        "unusable": [manifest["unusable"] for manifest in inferred if "unusable" in manifest],
+        "unusable": [first_questions, *(manifest["unusable"] for manifest in inferred if "unusable" in manifest)],
         "validation_success": gate.success,
     }
     outcomes = [asdict(outcome) for outcome in gate.outcomes]
