@@ -22,7 +22,6 @@ from include.llm.fuse import FROM_RECORDS
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
 from include.llm.planned_chain import planned_chain
 from include.llm.prices import usd
-from include.llm.usage import USAGE_COLUMNS
 from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Usage
 from include.pipelines.definition import Pipeline
 from include.quality.gate import run_gate

@@ -50,7 +50,8 @@ def check(provider: Speaker, asked: Question, key: str | None = KEY) -> Prefligh
 def test_the_first_question_has_schema_cap_temperature_and_effort_of_the_others() -> None:
     with Speaker(OPENAI_LUNA) as provider:
         asked = question("gpt-6-luna", is_openai=True)
-        assert check(provider, asked) == Preflight(asked.dialect, 1)
+        said = check(provider, asked)
+        assert (said.dialect, said.requests) == (asked.dialect, 1) and said.usage.prompt_tokens > 0
     assert provider.asked[0].body == asked.body(asked.prepare("OK"))
     body = json.loads(provider.asked[0].body)
     assert body["response_format"]["json_schema"]["strict"] is True
@@ -81,7 +82,8 @@ def test_what_is_refused_is_learned_whatever_the_model_is_called(
         assert Dialect(**{**vars(found.dialect), "refused": ()}) == taught
         # It holds: nothing is refused once more.
         again = Question(found.dialect, name, PROMPT, Answer, 100)
-        assert check(provider, again) == Preflight(found.dialect, 1)
+        said = check(provider, again)
+        assert (said.dialect, said.requests) == (found.dialect, 1) and said.usage.prompt_tokens > 0
 
 
 @pytest.mark.parametrize(
