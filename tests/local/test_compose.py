@@ -101,7 +101,10 @@ def test_init_stops_at_the_first_failure_and_never_resets_the_pool() -> None:
 def test_the_image_is_plain_python_with_the_lock_and_owns_what_volumes_take_over() -> None:
     assert DOCKERFILE.count("FROM ") == 1
     assert "FROM python:3.11-slim" in DOCKERFILE
-    assert "pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.txt" in DOCKERFILE
+    assert (
+        "pip install --no-cache-dir --no-deps --require-hashes --only-binary :all: -r requirements.txt && pip check"
+        in DOCKERFILE
+    )
     # A named volume on a folder that the image lacks belongs to root; the workers could not write the lake.
     (made,) = re.findall(r"^RUN mkdir -p (.*?) &&", DOCKERFILE, re.MULTILINE)
     named = {volume.partition(":")[2] for volume in SERVICES["airflow-worker"]["volumes"] if volume[0] not in "./"}
