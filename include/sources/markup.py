@@ -14,6 +14,8 @@ _NAMES = (
 )
 _TAG = re.compile(rf"<(?:/?(?:{_NAMES})(?=[\s/>])[^<>]*>|!--|!doctype)", re.IGNORECASE)
 _NO_TAG = re.compile(rf"<(?!/?(?:{_NAMES})[\s/>]|!--|!doctype)", re.IGNORECASE)
+# Between words a line end is spoken of: `my notes show up with <br> tags in them`.
+_SPOKEN_OF = re.compile(r"(?<=[^\s>] )<(br ?/?)>(?= [^\s<])", re.IGNORECASE)
 # With its semicolon: `AT&T` and `&copy=1` are none.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
 _OWN_LINE = (
@@ -37,7 +39,7 @@ def plain_text(text: str) -> str:
     Paragraphs, rows and `<br>` become line ends; addresses of links and pictures, scripts and styles are left out.
     """
     for _ in range(_PASSES):
-        if "<" in text and _TAG.search(text):
+        if "<" in text and _is_markup(text):
             text = _without_tags(text)
         elif "&" in text and _ENTITY.search(text):
             text = clean_text(_ENTITY.sub(lambda entity: html.unescape(entity.group()), text))
@@ -46,12 +48,22 @@ def plain_text(text: str) -> str:
     return text
 
 
+def _is_markup(text: str) -> bool:
+    """Whether there is more than one tag between spaces, which is spoken of."""
+    tags = _TAG.finditer(text)
+    first = next(tags, None)
+    if first is None or next(tags, None) is not None:
+        return first is not None
+    around = text[max(first.start() - 1, 0) : first.start()] + text[first.end() : first.end() + 1]
+    return bool(around.strip())
+
+
 def _without_tags(text: str) -> str:
     from selectolax.lexbor import LexborHTMLParser
 
     if text.count("<") > MOST_TAGS:
         return clean_text(_TAG.sub("\n", text))
-    tree = LexborHTMLParser(_NO_TAG.sub("&lt;", text))
+    tree = LexborHTMLParser(_NO_TAG.sub("&lt;", _SPOKEN_OF.sub(r"&lt;\1&gt;", text)))
     body = tree.body
     if body is None:
         return text

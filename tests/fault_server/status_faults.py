@@ -130,7 +130,7 @@ def _exceed_context_size_error(chat: ChatRequest, *, limit: int = 8192) -> Reply
 @fault("invalid_request")
 def _invalid_request(chat: ChatRequest) -> Reply:
     """400 invalid_request_error"""
-    return error_reply(400, "Invalid value for 'temperature'.", code="invalid_value", param="temperature")
+    return error_reply(400, "Invalid content: the last message cannot be read.", code="invalid_value", param="messages")
 
 
 @fault("any_reply")

@@ -54,10 +54,12 @@ class TestSurveyAnswers(FolderContract):
     def test_the_sample_holds_what_surveys_are_made_of(self, pipeline: Pipeline, texts: dict[str, str]) -> None:
         """Hostile, awkward and empty-handed answers stay in it, so that every demo run shows what becomes of them."""
         together = "\n".join(texts.values())
-        hazards = ("Ignore your previous instructions", "</record>", "=SUM(", "<b>", "❤️", "スタッフ", "n/a", "\n\n")
+        hazards = ("Ignore your previous instructions", "</record>", "=SUM(", "❤️", "スタッフ", "n/a", "\n\n")
         assert [hazard for hazard in hazards if hazard not in together] == []
         assert max(len(text) for text in texts.values()) > 500
-        assert b"@example.com" in b"".join(sample_lines(pipeline))
+        # What is read as markup, or redacted, is in the sample all the same.
+        sample = b"".join(sample_lines(pipeline))
+        assert b"@example.com" in sample and b"<b>" in sample
 
     def test_personal_data_does_not_stay(self, texts: dict[str, str]) -> None:
         assert "<EMAIL_1>" in texts["SV-3043"]

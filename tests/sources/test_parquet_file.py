@@ -82,7 +82,7 @@ def test_turns_of_structs_become_a_transcript(tmp_path: Path) -> None:
     turns = [{"role": "agent", "text": "Hello"}, {"role": "customer", "text": "My parcel\nis late"}]
     rows = read_table(tmp_path, {"id": [1, 2, 3], "turns": [turns] * 3}, row_group_size=2)
     texts = [row.text for row in rows if isinstance(row, Record)]
-    assert texts == ["agent: Hello\ncustomer: My parcel is late"] * 3
+    assert texts == ["agent: Hello\ncustomer: My parcel\nis late"] * 3
 
 
 def test_attributes_of_every_type_are_kept(tmp_path: Path) -> None:

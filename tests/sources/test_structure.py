@@ -29,6 +29,9 @@ LEAKS = ("Qvarnholt", "Tjorven", "tjorven", "0171", "4111", "ida.holm")
         ("<b>Ida</b> <ida@example.com> wrote", "Ida <ida@example.com> wrote"),
         ("AT&T, R&D; a&copy=1", "AT&T, R&D; a&copy=1"),
         ("line one\nline <i>two</i>", "line one\nline two"),
+        ("my notes show up with <br> tags in them", "my notes show up with <br> tags in them"),
+        ("<b>Nice.</b> It shows <br> tags", "Nice. It shows <br> tags"),
+        ("Hello<br>it is late", "Hello\nit is late"),
     ],
 )
 def test_markup_is_read_as_a_person_reads_it_and_all_else_stays(written: str, read: str) -> None:
