@@ -24,12 +24,18 @@ new-pipeline: setup
 env:
 	@$(PYTHON) -m include.local.write_env
 
-# Linters, types and all tests, slow ones included.
+# Linters, types and all tests: two at a time, then those that start an Airflow, a model or a benchmark by themselves.
+# PYTEST="tests/llm -x" runs what it says instead.
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+ifdef PYTEST
 	PYTHONPATH=. $(BIN)/python -m pytest $(PYTEST)
+else
+	PYTHONPATH=. $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
+	PYTHONPATH=. $(BIN)/python -m pytest -m "slow and not long"
+endif
 
 # The topology of docker-compose.yaml as processes, from the Dockerfile's environment on. Some ten minutes.
 test-long: setup
