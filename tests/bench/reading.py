@@ -19,7 +19,7 @@ from include.sources.apple_feed import AppleFeed
 from include.sources.files import Files, normaliser_of
 from include.sources.google_play import GooglePlay
 from include.sources.play_console_exports import PlayConsoleExports
-from include.sources.source import Checkpoint, Source, Window
+from include.sources.source import Source, SourceRow, Window
 from include.sources.sql_table import SqlTable
 from include.sources.transcripts import Transcripts
 from include.sources.zendesk import Zendesk
@@ -68,7 +68,7 @@ def _read(kind: str, place: str) -> int:
     normaliser = normaliser_of("bench", {}, ALL_TIMES.end)
     count = 0
     for item in SOURCES[kind](place).pull(ALL_TIMES, None):
-        if not isinstance(item, Checkpoint):
+        if isinstance(item, SourceRow):
             normaliser.record(item.row, item.place)
             count += 1
     return count
@@ -86,7 +86,7 @@ def _redact(place: str) -> int:
 def _extract(place: str) -> int:
     pipeline = load_pipeline("app_store_reviews")
     end = datetime.now(UTC) + timedelta(days=1)
-    run = settle_night(pipeline, "http://127.0.0.1:1/v1", end, trigger="manual", source="files")
+    run = settle_night(pipeline, "http://127.0.0.1:1/v1", end, trigger="manual")
     environ = {"NIGHTSHIFT_SOURCE_APP_STORE_REVIEWS": place}
     return int(extract_records(open_lake(sys.argv[3]), pipeline, run, environ)["extracted"])
 

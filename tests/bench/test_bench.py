@@ -24,7 +24,10 @@ METRICS = {
     "storm": {"seconds", "of_faultless", "ratio"},
     "reuse": {"lookup_seconds", "first_lookup_seconds", "lookup_bytes"},
     "sources": {"records_per_second", "peak_mb", "peak_ratio"},
-    "tokens": {"tokens_per_record", "cacheable_share", "openai_cacheable_share"},
+    "tokens": {
+        *("tokens_per_record", "cacheable_share", "openai_cacheable_share"),
+        *("usd_with_cache", "usd_without_cache"),
+    },
 }
 Lines = list[dict[str, Any]]
 
