@@ -35,6 +35,9 @@ LONGEST_WAIT_SECONDS = 30.0
 PROBE_TOKENS = 500
 # When nobody is answered the endpoint is down: wait this long for it, then leave the rest to the task's retry.
 OUTAGE_SECONDS = 900.0
+# A call that failed keeps its place for about as long as an answer takes. Refusals come back at once: where all are
+# refused from now on, places that are free at once would send dozens before it shows.
+PLACE_KEPT_SECONDS = 0.05
 
 
 @dataclass
@@ -230,7 +233,9 @@ class Caller:
     async def _wait_outside(self, seconds: float) -> None:
         self.meter.waiting_to_retry += 1
         try:
-            await self.places.wait(seconds, outside=self._failing < TOO_MANY_FAIL)
+            kept = min(seconds, PLACE_KEPT_SECONDS)
+            await self.places.wait(kept, outside=False)
+            await self.places.wait(seconds - kept, outside=self._failing < TOO_MANY_FAIL)
         finally:
             self.meter.waiting_to_retry -= 1
 
