@@ -87,7 +87,8 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
     question = caller.spelt(question)
     prepared = question.prepare(text)
     tokens = caller.charge(question, prepared.prompt_tokens)
-    begun_at = caller.now()
+    # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
+    failed_at: float | None = None
     corrections: list[dict[str, str]] = []
     longer = is_repeat = False
     asked: Counter[str] = Counter()
@@ -105,9 +106,10 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
             raise
         except Unusable as problem:
             effort.waste(problem.usage)
+            failed_at = caller.now() if failed_at is None else failed_at
             asked[problem.kind] += 1
             if asked[problem.kind] > MAX_REASKS:
-                await caller.stop_if_everybodys(begun_at, effort.counts, effort.waste)
+                await caller.stop_if_everybodys(failed_at, effort.counts, effort.waste)
                 raise Quarantine(problem.kind, problem.message, problem.raw_output) from problem
             is_repeat = problem.is_damage
             if is_repeat:

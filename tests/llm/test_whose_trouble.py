@@ -116,12 +116,15 @@ def test_an_unusable_200_is_asked_three_times_and_quarantined_under_its_name(
     fault_server.set_plan(reply(200, body, marker="Odd text"))
     entries = answer_texts(fault_server, tmp_path, [ODD, *TEXTS], in_flight=4)
     odd = entries.pop(ODD)
-    assert (odd.answer, odd.error_type, odd.requests) == (None, reason, 3)
+    # Where nobody was asked after its first trouble and answered, one question more settles whose trouble it is.
+    probed = odd.requests - 3
+    assert (odd.answer, odd.error_type) == (None, reason) and probed in (0, 1)
     assert all(entry.answer is not None for entry in entries.values())
     # What it has cost is written down at once, where the provider says what that is.
     paid = sum(entry.usage.prompt_tokens for entry in scan_ledger(open_lake(str(tmp_path)), f"{tmp_path}/ledger"))
     paid -= sum(entry.usage.prompt_tokens for entry in entries.values())
-    assert paid == (3 * USAGE["prompt_tokens"] if "usage" in body else 0)
+    least = 3 * USAGE["prompt_tokens"] if "usage" in body else 0
+    assert paid > least if probed else paid == least
 
 
 @pytest.mark.parametrize(("body", "reason"), UNUSABLE)
@@ -145,4 +148,5 @@ def test_an_answer_that_a_provider_itself_finds_unfit_is_asked_again(fault_serve
     assert all(entry.answer is not None for entry in entries.values())
     fault_server.set_plan(reply(400, failed, marker="Odd text"))
     odd = answer_texts(fault_server, tmp_path, [ODD, "Another text. Fine."])[ODD]
-    assert (odd.error_type, odd.requests, odd.raw_output) == ("json_validate_failed", 3, '{"mood": "go')
+    # Three times, and once the question that settles whose trouble it is: the other text was asked before the first.
+    assert (odd.error_type, odd.requests, odd.raw_output) == ("json_validate_failed", 4, '{"mood": "go')
