@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from include.errors import ConfigurationError
-from include.llm.endpoint import LOCAL_MODEL
+from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL
 from include.pipelines.definition import Pipeline
 from include.sources.source import Source
 
@@ -44,9 +44,15 @@ def live_source(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> 
     return pipeline.source(environ)
 
 
-def production_model(pipeline: Pipeline, is_demo: bool, environ: Mapping[str, str] = os.environ) -> str:
-    """The model of the deployment: `NIGHTSHIFT_MODEL`, else the bundled one's name or the pipeline's own choice."""
-    return environ.get("NIGHTSHIFT_MODEL") or (LOCAL_MODEL if is_demo else pipeline.model)
+def production_model(pipeline: Pipeline, comes_along: bool, environ: Mapping[str, str] = os.environ) -> str:
+    """The model of the deployment: `NIGHTSHIFT_MODEL`, else the pipeline's own choice.
+
+    Args:
+        comes_along: nobody has set an endpoint: it is the recorded answers where they are served (by `make run`), else
+            the bundled model.
+    """
+    local = RECORDED_MODEL if environ.get("NIGHTSHIFT_RECORDED_URL") else LOCAL_MODEL
+    return environ.get("NIGHTSHIFT_MODEL") or (local if comes_along else pipeline.model)
 
 
 def share_setting(name: str, default: float, environ: Mapping[str, str] = os.environ) -> float:
@@ -77,14 +83,14 @@ def max_error_share(environ: Mapping[str, str] = os.environ) -> float:
 
 
 def rate_limits(
-    pipeline: Pipeline, is_demo: bool, environ: Mapping[str, str] = os.environ
+    pipeline: Pipeline, comes_along: bool, environ: Mapping[str, str] = os.environ
 ) -> tuple[float | None, float | None]:
     """Requests and tokens per minute that the provider allows: the environment's, else the pipeline's; None: not known.
 
     Raises:
         ConfigurationError: see `number_setting`.
     """
-    own = (None, None) if is_demo else (pipeline.requests_per_minute, pipeline.tokens_per_minute)
+    own = (None, None) if comes_along else (pipeline.requests_per_minute, pipeline.tokens_per_minute)
     return (
         number_setting("NIGHTSHIFT_REQUESTS_PER_MINUTE", environ) or own[0],
         number_setting("NIGHTSHIFT_TOKENS_PER_MINUTE", environ) or own[1],

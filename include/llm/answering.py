@@ -194,19 +194,20 @@ class Chain:
         assert self.notes is not None
         return self.question.key(f"{self.notes.identity} {self.chunk_characters}\n{text}")
 
+    def chunks(self, text: str) -> list[str]:
+        """The parts of which notes are taken before the answer; none of a text that is read in one step."""
+        return split_chunks(text, self.chunk_characters) if self._is_long(text) else []
+
     def step_keys(self, text: str) -> list[str]:
         """Keys of the notes that a text needs before its answer."""
-        if not self._is_long(text):
-            return []
-        assert self.notes is not None
-        return [self.notes.key(chunk) for chunk in split_chunks(text, self.chunk_characters)]
+        return [self.notes.key(chunk) for chunk in self.chunks(text)] if self.notes else []
 
     def estimate_prompt_tokens(self, text: str) -> int:
         """About how many prompt tokens all steps take together."""
         if not self._is_long(text):
             return self.question.prepare(text).prompt_tokens
         assert self.notes is not None
-        chunks = split_chunks(text, self.chunk_characters)
+        chunks = self.chunks(text)
         noted = self.question.prepare("").prompt_tokens + len(chunks) * self.notes.max_output_tokens
         return noted + sum(self.notes.prepare(chunk).prompt_tokens for chunk in chunks)
 
@@ -225,12 +226,8 @@ class Chain:
         """
         if not self._is_long(text):
             return await ask_question(caller, self.question, text, effort)
-        assert self.notes is not None
-        lines: list[str] = []
-        for number, chunk in enumerate(split_chunks(text, self.chunk_characters), 1):
-            notes = await self._notes_of(caller, chunk, effort, remember, known)
-            lines.append(f"Part {number}:\n{_as_lines(notes)}")
-        answer, _ = await _ask_step(caller, self.question, "\n".join(lines), effort)
+        notes = [await self._notes_of(caller, chunk, effort, remember, known) for chunk in self.chunks(text)]
+        answer, _ = await _ask_step(caller, self.question, text_of_notes(notes), effort)
         return answer
 
     async def _notes_of(
@@ -269,6 +266,11 @@ def split_chunks(text: str, chunk_characters: int) -> list[str]:
         chunks.append(text[:cut].strip())
         text = text[cut:].strip()
     return [chunk for chunk in [*chunks, text] if chunk]
+
+
+def text_of_notes(notes: Sequence[dict[str, Any]]) -> str:
+    """The notes of all chunks as the text that the answer is asked about."""
+    return "\n".join(f"Part {number}:\n{_as_lines(part)}" for number, part in enumerate(notes, 1))
 
 
 def _as_lines(notes: dict[str, Any]) -> str:

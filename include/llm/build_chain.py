@@ -17,8 +17,9 @@ def build_chain(
         dialect: how the model wants to be asked, as it was learned; None: by its name.
 
     Raises:
-        ConfigurationError: a prompt file is missing or malformed.
+        ConfigurationError: a prompt file is missing or malformed, or the endpoint has no recorded answers.
     """
+    endpoint.check_model(model)
     prompt = load_prompt(pipeline.folder, prompt_version, pipeline.answer)
     dialect = dialect or first_dialect(model, is_openai=endpoint.is_openai)
     question = Question(dialect, model, prompt, pipeline.answer, pipeline.max_output_tokens)

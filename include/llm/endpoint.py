@@ -11,9 +11,13 @@ from include.llm.base_url import check_base_url, check_key, cleaned, is_same_pla
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 LOCAL_MODEL = "smollm2-135m-instruct"
 LOCAL_MODEL_URL = "http://127.0.0.1:8089/v1"
+# The name under which answers stand that people wrote for the texts of `make run`; no model has it.
+RECORDED_MODEL = "recorded-answers"
 # The local model decodes a few requests at a time on CPU; more in flight would only wait in its queue.
 LOCAL_IN_FLIGHT = 4
 LOCAL_TIMEOUT_SECONDS = 600.0
+# Few, so that a run of two dozen texts is seen at work.
+RECORDED_IN_FLIGHT = 8
 # Enough to fill a 500 requests a second quota at 100 ms an answer.
 REMOTE_IN_FLIGHT = 64
 # Each is a socket, and the usual limit of a process is 1,024.
@@ -35,6 +39,7 @@ class Endpoint:
         api_key: sent as a bearer token; None: none is sent. Never shown.
         is_demo: whether this is the bundled local model, whose answers prove the machinery only.
         in_flight: requests that one shard keeps in flight.
+        is_recorded: whether answers are replayed that people wrote; no model is asked.
 
     Raises:
         ConfigurationError: URL or key is of a kind that is never asked, see `base_url.py`.
@@ -44,6 +49,7 @@ class Endpoint:
     api_key: str | None = field(repr=False)
     is_demo: bool
     in_flight: int = REMOTE_IN_FLIGHT
+    is_recorded: bool = False
 
     def __post_init__(self) -> None:
         check_base_url(self.base_url, f"OPENAI_BASE_URL or {CONNECTION_URL}")
@@ -54,6 +60,23 @@ class Endpoint:
     def address(self) -> str:
         """Host[:port], for people and for the lake."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
+
+    @property
+    def comes_along(self) -> bool:
+        """Whether it is a server of `make run`: nobody has set an endpoint."""
+        return self.is_demo or self.is_recorded
+
+    def check_model(self, model: str) -> None:
+        """Refuse to ask for recorded answers where there are none.
+
+        Raises:
+            ConfigurationError: only answers that are replayed may stand under that name, and all that are must.
+        """
+        if (model == RECORDED_MODEL) != self.is_recorded:
+            raise ConfigurationError(
+                f"{RECORDED_MODEL} is the name of the answers that `make run` replays while no endpoint is set, and of "
+                f"no model: {self.base_url} is not asked for {model}. Choose a model in NIGHTSHIFT_MODEL or the form."
+            )
 
     @property
     def is_openai(self) -> bool:
@@ -82,19 +105,25 @@ def resolve_endpoint(
     connection_key: str | None = None,
     connection_base_url: str | None = None,
     environ: Mapping[str, str] = os.environ,
+    model: str | None = None,
 ) -> Endpoint:
-    """The endpoint of a run: the Airflow connection's, else the environment's, else the bundled local model.
+    """The endpoint of a run: the Airflow connection's, else the environment's, else one of the two of `make run`.
+
+    Of these the recorded answers are the default where they are served, and any model that is named is the bundled
+    one. Where a connection, a key or a base URL is set nothing is replayed.
 
     The environment's key goes to the environment's base URL (api.openai.com when unset) and nowhere else: a connection
     that names another host and no key is asked without one.
 
     Args:
         connection_key, connection_base_url: of the Airflow connection `openai_default`, where there is one.
-        environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_IN_FLIGHT`, `NIGHTSHIFT_LOCAL_MODEL_URL` (set by
-            `make run`).
+        environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_IN_FLIGHT`, `NIGHTSHIFT_MODEL`, and, set by
+            `make run`, `NIGHTSHIFT_LOCAL_MODEL_URL` and `NIGHTSHIFT_RECORDED_URL`.
+        model: of the run; None: the deployment's.
 
     Raises:
-        ConfigurationError: base URL or key cannot be used, or the number in flight is none.
+        ConfigurationError: base URL or key cannot be used, the number in flight is none, or recorded answers are asked
+            for and not served.
     """
     own_url = cleaned(environ.get("OPENAI_BASE_URL"))
     connection_url = cleaned(connection_base_url)
@@ -106,10 +135,29 @@ def resolve_endpoint(
     if key is not None:
         check_key(key, setting)
     elif not connection_url and not own_url:
-        local_url = environ.get("NIGHTSHIFT_LOCAL_MODEL_URL") or LOCAL_MODEL_URL
-        return Endpoint(local_url, None, is_demo=True, in_flight=LOCAL_IN_FLIGHT)
+        if connection_key is not None or connection_base_url is not None:
+            raise ConfigurationError(
+                "The Airflow connection openai_default names neither a host nor a key. Correct it."
+            )
+        return _of_make_run(model, environ)
     in_flight = _in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT"))
-    return Endpoint(base_url.rstrip("/"), key, is_demo=False, in_flight=in_flight)
+    return _checked(Endpoint(base_url.rstrip("/"), key, is_demo=False, in_flight=in_flight), model, environ)
+
+
+def _of_make_run(model: str | None, environ: Mapping[str, str]) -> Endpoint:
+    wanted = model or environ.get("NIGHTSHIFT_MODEL") or RECORDED_MODEL
+    recorded_url = environ.get("NIGHTSHIFT_RECORDED_URL")
+    if recorded_url and wanted == RECORDED_MODEL:
+        return Endpoint(recorded_url, None, is_demo=False, in_flight=RECORDED_IN_FLIGHT, is_recorded=True)
+    local_url = environ.get("NIGHTSHIFT_LOCAL_MODEL_URL") or LOCAL_MODEL_URL
+    return _checked(Endpoint(local_url, None, is_demo=True, in_flight=LOCAL_IN_FLIGHT), model, environ)
+
+
+def _checked(endpoint: Endpoint, model: str | None, environ: Mapping[str, str]) -> Endpoint:
+    wanted = model or environ.get("NIGHTSHIFT_MODEL")
+    if wanted:
+        endpoint.check_model(wanted)
+    return endpoint
 
 
 def _in_flight(value: str | None) -> int:

@@ -35,6 +35,7 @@ def write_down(chain: Chain, endpoint: Endpoint) -> dict[str, Any]:
         "chunk_characters": chain.chunk_characters,
         "base_url": endpoint.base_url,
         "is_demo": endpoint.is_demo,
+        "is_recorded": endpoint.is_recorded,
         "has_key": endpoint.api_key is not None,
     }
 
@@ -50,13 +51,16 @@ def planned_endpoint(planned: Mapping[str, Any], endpoint: Endpoint) -> Endpoint
         StopRun: the deployment's key is for another place by now.
     """
     base_url: str = planned["base_url"]
-    if planned["is_demo"] and endpoint.is_demo:
-        # The bundled model may have got another port.
+    # A plan of the version before knows of no recorded answers.
+    kind = planned["is_demo"], planned.get("is_recorded", False)
+    is_same_kind = kind == (endpoint.is_demo, endpoint.is_recorded)
+    if is_same_kind and any(kind):
+        # A server of `make run` may have got another port.
         return endpoint
-    if planned["is_demo"] == endpoint.is_demo and is_same_place(base_url, endpoint.base_url):
+    if is_same_kind and is_same_place(base_url, endpoint.base_url):
         return replace(endpoint, base_url=base_url)
-    if not planned["is_demo"] and not planned["has_key"]:
-        return replace(endpoint, base_url=base_url, api_key=None, is_demo=False)
+    if not any(kind) and not planned["has_key"]:
+        return replace(endpoint, base_url=base_url, api_key=None, is_demo=False, is_recorded=False)
     raise StopRun(
         f"This run was planned for {base_url}, and the deployment has gone over to {endpoint.base_url} since. "
         f"{_WAY_OUT}"

@@ -27,6 +27,8 @@ from include.local.children import Children
 from include.local.ports import DIRECT, HOST, free_port
 
 DEFAULT_PORT = 8089
+# So far away that neither takes the other's next free port.
+RECORDED_PORT = 8189
 # Requests decoded at once; more of them share two cores and all get slower.
 SLOTS = 4
 # Tokens of prompt and answer together that one request may have.
@@ -107,10 +109,23 @@ def start_model(children: Children) -> str:
     Returns:
         Its base URL, with the `/v1`.
     """
-    port = free_port(DEFAULT_PORT)
+    return _start(children, "model", "model_server", DEFAULT_PORT)
+
+
+def start_recorded(children: Children) -> str:
+    """Start the server of the recorded answers, see `recorded_server.py`, as a child and wait for it.
+
+    Returns:
+        Its base URL, with the `/v1`.
+    """
+    return _start(children, "recorded", "recorded_server", RECORDED_PORT)
+
+
+def _start(children: Children, name: str, module: str, wanted_port: int) -> str:
+    port = free_port(wanted_port)
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    children.start("model", [sys.executable, "-m", "include.local.model_server", "--port", str(port)], environ)
-    wait_until_healthy(f"http://{HOST}:{port}/health", children, "model", START_SECONDS)
+    children.start(name, [sys.executable, "-m", f"include.local.{module}", "--port", str(port)], environ)
+    wait_until_healthy(f"http://{HOST}:{port}/health", children, name, START_SECONDS)
     return f"http://{HOST}:{port}/v1"
 
 

@@ -52,7 +52,7 @@ async def answer_all(
     progress = ShardProgress(shard=0, total=len(set(keys.values())))
     store, price = open_store(), load_price(model, endpoint.base_url)
     budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD") or pipeline.budget_usd
-    limits = rate_limits(pipeline, endpoint.is_demo)
+    limits = rate_limits(pipeline, endpoint.comes_along)
     started = time.monotonic()
     with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
         async with open_caller(chain, endpoint, store, limits, lambda: POOL_SLOTS) as caller:
@@ -102,7 +102,7 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     Raises:
         NightshiftError: the prompt does not exist, the endpoint cannot be used, or there is no record to ask about.
     """
-    own_model = production_model(pipeline, endpoint.is_demo)
+    own_model = production_model(pipeline, endpoint.comes_along)
     texts = sample_texts(pipeline, count)
     if not texts:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")

@@ -62,8 +62,14 @@ def locked(home: Path) -> Iterator[Path]:
         yield path
 
 
-def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[str, str]:
-    """Environment of all Airflow processes. What the user has set himself stays as it is."""
+def workbench_environ(
+    home: Path, ui_port: int, model_url: str | None, recorded_url: str | None = None
+) -> dict[str, str]:
+    """Environment of all Airflow processes. What the user has set himself stays as it is.
+
+    Args:
+        model_url, recorded_url: base URLs of the bundled model and of the recorded answers, where they are served.
+    """
     base_url = f"http://{HOST}:{ui_port}"
     settings = {
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -103,6 +109,8 @@ def workbench_environ(home: Path, ui_port: int, model_url: str | None) -> dict[s
     fixed["NIGHTSHIFT_LAKE"] = lake if "://" in lake else str(Path(lake).absolute())
     if model_url:
         fixed["NIGHTSHIFT_LOCAL_MODEL_URL"] = model_url
+    if recorded_url:
+        fixed["NIGHTSHIFT_RECORDED_URL"] = recorded_url
     for name in ("NO_PROXY", "no_proxy"):
         # Tasks talk to the api-server of this machine, which no proxy can reach.
         fixed[name] = ",".join(filter(None, (os.environ.get(name), HOST, "localhost")))

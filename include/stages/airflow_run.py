@@ -34,14 +34,17 @@ def failing_fast() -> Iterator[None]:
         raise AirflowFailException(str(error)) from None
 
 
-def endpoint_of_deployment() -> Endpoint:
-    """The endpoint of the Airflow connection `openai_default`, else of the environment, else the local model.
+def endpoint_of_deployment(model: str | None = None) -> Endpoint:
+    """The endpoint of the Airflow connection `openai_default`, else of the environment, else one of `make run`.
+
+    Args:
+        model: of the run; None: the deployment's.
 
     Raises:
         ConfigurationError, RetryLater: see `connection_key_and_url` and `resolve_endpoint`.
     """
     found = connection_key_and_url()
-    endpoint = resolve_endpoint() if found is None else resolve_endpoint(*found)
+    endpoint = resolve_endpoint(model=model) if found is None else resolve_endpoint(*found, model=model)
     if endpoint.api_key and len(endpoint.api_key) >= SHORTEST_SECRET:
         # Airflow hides what its connections hold, and knows nothing of the environment's key.
         mask_secret(endpoint.api_key)
@@ -88,7 +91,8 @@ def run_of_task(pipeline: Pipeline, context: Mapping[str, Any]) -> RunContext:
     Args:
         context: of the running task.
     """
-    return _settle(pipeline, endpoint_of_deployment(), context["dag_run"], dict(context["params"]), os.environ)
+    form = dict(context["params"])
+    return _settle(pipeline, endpoint_of_deployment(form.get("model")), context["dag_run"], form, os.environ)
 
 
 def least_known(pipeline: Pipeline, dag_run: Any, form: Mapping[str, Any]) -> RunContext:

@@ -104,7 +104,9 @@ async def plan(run: dict[str, Any]) -> list[int]:
     context = RunContext.from_dict(run)
     is_running = running_runs(get_current_context())
     with failing_fast():
-        return await plan_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(), is_running)
+        return await plan_run(
+            _lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(context.model), is_running
+        )
 
 
 @task(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")
@@ -118,7 +120,7 @@ async def infer(run: dict[str, Any], shard: int) -> dict[str, int]:
             _lake(),
             load_pipeline(context.pipeline),
             context,
-            endpoint_of_deployment(),
+            endpoint_of_deployment(context.model),
             shard,
             count_shards=running_shards(get_current_context()),
         )
@@ -131,7 +133,7 @@ def validate(run: dict[str, Any]) -> dict[str, Any]:
 
     context = RunContext.from_dict(run)
     with failing_fast():
-        return validate_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment())
+        return validate_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(context.model))
 
 
 # One publish of a pipeline at a time, backfills included: `current/` is read, merged and replaced.
@@ -156,7 +158,9 @@ def report(run: dict[str, Any], published: dict[str, Any]) -> dict[str, Any]:
 
     context = RunContext.from_dict(run)
     with failing_fast():
-        return report_run(_lake(), load_pipeline(context.pipeline), context, published, endpoint_of_deployment())
+        return report_run(
+            _lake(), load_pipeline(context.pipeline), context, published, endpoint_of_deployment(context.model)
+        )
 
 
 def _lake() -> Any:

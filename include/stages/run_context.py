@@ -133,7 +133,7 @@ def settle_run(
             f"The window is empty: since {start.isoformat()} is not before {window_end.isoformat()}."
         )
     own_budget = form.get("budget_usd") or number_setting("NIGHTSHIFT_BUDGET_USD", environ)
-    requests_per_minute, tokens_per_minute = rate_limits(pipeline, endpoint.is_demo, environ)
+    requests_per_minute, tokens_per_minute = rate_limits(pipeline, endpoint.comes_along, environ)
     return RunContext(
         pipeline=pipeline.name,
         run_id=run_id,
@@ -165,7 +165,7 @@ def _model_and_prompt(
     pipeline: Pipeline, endpoint: Endpoint, form: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[str, str, bool]:
     """Both, and whether they are others than the production ones."""
-    own_model = production_model(pipeline, endpoint.is_demo, environ)
+    own_model = production_model(pipeline, endpoint.comes_along, environ)
     model = form.get("model") or own_model
     prompt_version = form.get("prompt_version") or pipeline.prompt_version
     if prompt_version not in pipeline.prompt_versions():

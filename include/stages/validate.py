@@ -49,7 +49,8 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     questions = read_table(lake, work.questions)
     shards = plan["shards"]
     planned = plan["planned"]
-    endpoint = replace(endpoint, base_url=planned["base_url"], is_demo=planned["is_demo"])
+    kind = {name: planned.get(name, False) for name in ("is_demo", "is_recorded")}
+    endpoint = replace(endpoint, base_url=planned["base_url"], **kind)
     ledger = read_ledger(lake, work.path("ledger", "carried"))
     for shard in range(shards):
         ledger |= {entry.key: entry for entry in read_answers(lake, work.answers(shard))}

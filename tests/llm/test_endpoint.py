@@ -1,11 +1,12 @@
 """Which endpoint is asked, where the key goes, and that no message shows it."""
 
+import itertools
 import traceback
 
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.endpoint import Endpoint, resolve_endpoint
+from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL, Endpoint, resolve_endpoint
 
 KEY = "sk-proj-MySecret0123456789"
 URL = "https://vllm.company.test/v1"
@@ -161,3 +162,50 @@ def test_an_endpoints_own_words_are_shown_without_the_key() -> None:
     assert endpoint.without_key(f"Incorrect API key provided: {KEY}.") == "Incorrect API key provided: ***."
     assert KEY not in repr(endpoint)
     assert Endpoint(URL, None, is_demo=False).without_key("All is well.") == "All is well."
+
+
+RECORDED = "http://127.0.0.1:8189/v1"
+MODELS = (None, "", RECORDED_MODEL, LOCAL_MODEL, "gpt-6-luna")
+
+
+@pytest.mark.parametrize("connection", [(None, None), ("own-key", None), (None, URL), ("own-key", URL)])
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize("own_url", [None, URL, RECORDED])
+def test_nothing_is_replayed_where_an_endpoint_is_set(
+    connection: tuple[str | None, str | None], key: str | None, own_url: str | None
+) -> None:
+    is_set = any((*connection, key, own_url))
+    for recorded_url, local_url, own_model, model in itertools.product((None, RECORDED), (None, URL), MODELS, MODELS):
+        given = {
+            "NIGHTSHIFT_RECORDED_URL": recorded_url,
+            "NIGHTSHIFT_LOCAL_MODEL_URL": local_url,
+            "OPENAI_API_KEY": key,
+            "OPENAI_BASE_URL": own_url,
+            "NIGHTSHIFT_MODEL": own_model,
+        }
+        environ = {name: value for name, value in given.items() if value is not None}
+        wanted = model or own_model
+        if wanted == RECORDED_MODEL and (is_set or not recorded_url):
+            with pytest.raises(ConfigurationError, match=f"{RECORDED_MODEL} is the name of the answers"):
+                resolve_endpoint(*connection, environ, model)
+            continue
+        endpoint = resolve_endpoint(*connection, environ, model)
+        assert endpoint.is_recorded == (not is_set and bool(recorded_url) and wanted in (None, "", RECORDED_MODEL))
+        assert endpoint.is_demo == (not is_set and not endpoint.is_recorded)
+        if is_set:
+            assert endpoint.base_url == (connection[1] or own_url or "https://api.openai.com/v1")
+        else:
+            assert endpoint.base_url == (RECORDED if endpoint.is_recorded else local_url or "http://127.0.0.1:8089/v1")
+
+
+def test_a_connection_that_names_nothing_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="openai_default names neither a host nor a key"):
+        resolve_endpoint(" ", "", {"NIGHTSHIFT_RECORDED_URL": RECORDED})
+
+
+def test_only_recorded_answers_have_their_name() -> None:
+    recorded = Endpoint(RECORDED, None, is_demo=False, is_recorded=True)
+    recorded.check_model(RECORDED_MODEL)
+    for endpoint, model in ((recorded, "gpt-6-luna"), (Endpoint(URL, KEY, is_demo=False), RECORDED_MODEL)):
+        with pytest.raises(ConfigurationError, match=RECORDED_MODEL):
+            endpoint.check_model(model)

@@ -10,6 +10,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse, ErrorType
 from airflow.sdk.execution_time.secrets import ExecutionAPISecretsBackend
 
 from include.errors import ConfigurationError, RetryLater
+from include.llm.endpoint import RECORDED_MODEL
 from include.stages import endpoint_connection
 from include.stages.airflow_run import endpoint_of_deployment
 
@@ -57,6 +58,16 @@ def test_a_connection_names_the_endpoint(
     monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", value)
     endpoint = endpoint_of_deployment()
     assert (endpoint.base_url, endpoint.api_key, endpoint.is_demo) == (base_url, key, False)
+
+
+def test_a_connection_is_never_asked_for_recorded_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.setenv("NIGHTSHIFT_RECORDED_URL", "http://127.0.0.1:8189/v1")
+    assert endpoint_of_deployment().is_recorded
+    monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", connection(host=IN_HOUSE))
+    assert not endpoint_of_deployment().is_recorded
+    with pytest.raises(ConfigurationError, match=f"{RECORDED_MODEL} is the name of the answers"):
+        endpoint_of_deployment(RECORDED_MODEL)
 
 
 SECRET = "in-house-S3cret"

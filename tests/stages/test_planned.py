@@ -13,7 +13,7 @@ from pydantic import Field, create_model
 
 from include.errors import StopRun
 from include.llm.build_chain import build_chain, prompt_hash
-from include.llm.endpoint import Endpoint
+from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.planned_chain import planned_endpoint, write_down
 from include.llm.structured_output import StrictAnswer
 from include.pipelines.definition import Chunking, Pipeline
@@ -231,6 +231,24 @@ def test_a_run_that_was_planned_without_a_key_goes_on_where_it_was_planned(today
     assert planned_endpoint(planned, elsewhere) == keyless
     # A key that was added for the same place is used.
     assert planned_endpoint(planned, replace(keyless, api_key=today)).api_key == today
+
+
+def test_a_run_that_was_planned_on_recorded_answers_is_replayed_nowhere_else() -> None:
+    recorded = Endpoint("http://127.0.0.1:8189/v1", None, is_demo=False, is_recorded=True)
+    planned = write_down(build_chain(TICKETS, recorded, RECORDED_MODEL, "v1"), recorded)
+    moved = replace(recorded, base_url="http://127.0.0.1:8190/v1")
+    assert planned_endpoint(planned, moved) == moved
+    bundled = Endpoint("http://127.0.0.1:8089/v1", None, is_demo=True)
+    for today in (
+        Endpoint("https://api.openai.com/v1", "key", is_demo=False),
+        bundled,
+        replace(bundled, is_demo=False),
+    ):
+        with pytest.raises(StopRun, match="planned for http://127"):
+            planned_endpoint(planned, today)
+    keyless = Endpoint("https://models.intranet/v1", None, is_demo=False)
+    planned = write_down(build_chain(TICKETS, keyless, TICKETS.model, "v1"), keyless)
+    assert planned_endpoint(planned, recorded) == keyless
 
 
 def test_the_same_window_again_has_its_whole_budget(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.endpoint import LOCAL_MODEL, Endpoint, resolve_endpoint
+from include.llm.build_chain import build_chain
+from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL, Endpoint, resolve_endpoint
 from include.pipelines.registry import load_pipeline
 from include.settings import rate_limits
 from include.stages.run_context import RunContext, settle_run
@@ -124,9 +125,9 @@ def test_the_form_goes_before_the_environment_and_that_before_the_pipeline() -> 
 def test_a_limit_is_the_environments_else_the_pipelines_and_the_bundled_model_has_none() -> None:
     limited = replace(PIPELINE, requests_per_minute=30, tokens_per_minute=9_000)
     environ = {"NIGHTSHIFT_REQUESTS_PER_MINUTE": "7"}
-    assert rate_limits(limited, is_demo=False, environ={}) == (30, 9_000)
-    assert rate_limits(limited, is_demo=False, environ=environ) == (7, 9_000)
-    assert rate_limits(limited, is_demo=True, environ=environ) == (7, None)
+    assert rate_limits(limited, comes_along=False, environ={}) == (30, 9_000)
+    assert rate_limits(limited, comes_along=False, environ=environ) == (7, 9_000)
+    assert rate_limits(limited, comes_along=True, environ=environ) == (7, None)
 
 
 def test_a_setting_that_is_no_number_is_named() -> None:
@@ -149,6 +150,22 @@ def test_the_environments_model_is_production_not_a_trial() -> None:
 
 def test_the_bundled_model_has_its_own_name() -> None:
     assert settle(endpoint=DEMO).model == LOCAL_MODEL
+
+
+def test_where_answers_are_recorded_they_are_production_and_the_bundled_model_is_a_trial() -> None:
+    environ = {"NIGHTSHIFT_RECORDED_URL": "http://127.0.0.1:8189/v1"}
+    night = settle(endpoint=resolve_endpoint(environ=environ), environ=environ)
+    assert (night.model, night.is_trial, night.endpoint) == (RECORDED_MODEL, False, "127.0.0.1:8189")
+    tried = settle(
+        {"model": LOCAL_MODEL}, endpoint=resolve_endpoint(environ=environ, model=LOCAL_MODEL), environ=environ
+    )
+    assert (tried.model, tried.is_trial, tried.endpoint) == (LOCAL_MODEL, True, "127.0.0.1:8089")
+    assert settle(environ=environ).model == PIPELINE.model
+
+
+def test_a_pipeline_s_own_choice_is_no_way_to_recorded_answers() -> None:
+    with pytest.raises(ConfigurationError, match=f"{RECORDED_MODEL} is the name of the answers"):
+        build_chain(PIPELINE, REMOTE, RECORDED_MODEL, PIPELINE.prompt_version)
 
 
 def test_a_run_survives_the_way_through_json() -> None:
