@@ -30,6 +30,7 @@ FIRST_MONDAY = datetime(2026, 11, 2, tzinfo=UTC)
 AFTER_ALL = datetime(2026, 11, 23, tzinfo=UTC)
 TEXTS_A_WEEK = {"app_store_reviews": 24, "call_transcripts": 8, "support_tickets": 16}
 LATE = {"app_store_reviews": 1, "call_transcripts": 0, "support_tickets": 0}
+EDITED = {"app_store_reviews": 1, "call_transcripts": 0, "support_tickets": 0}
 FIRST_REPLIES = {"app_store_reviews": ["rate_limited"], "call_transcripts": [], "support_tickets": ["broken"]}
 LANGUAGES = {
     "app_store_reviews": {"en", "de", "fr", "es", "pt", "ja", "it", "nl", "xx"},
@@ -182,6 +183,7 @@ def test_an_id_comes_again_only_where_its_text_was_edited(pipeline: Pipeline) ->
             assert text.line["created_at"] == before.line["created_at"]
             assert text.changed_at > before.changed_at
             assert text.row.record_version != before.row.record_version
+    assert len(texts_of(pipeline.name)) - len(seen) == EDITED[pipeline.name]
     samples = [line for path in (pipeline.folder / "samples").glob("*.jsonl") for line in json_lines(path)]
     assert not seen.keys() & {line["id"] for line in samples}
 
