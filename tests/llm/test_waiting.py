@@ -99,7 +99,7 @@ def test_when_all_ends_nobody_waits_on() -> None:
         running = asyncio.create_task(shop.run())
         await until_quiet()
         shop.places.close()
-        await asyncio.wait_for(running, 5)
+        await asyncio.wait_for(running, 60)
         return shop.served
 
     assert asyncio.run(main()) == 2
