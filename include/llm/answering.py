@@ -203,13 +203,20 @@ class Chain:
         return [self.notes.key(chunk) for chunk in self.chunks(text)] if self.notes else []
 
     def estimate_prompt_tokens(self, text: str) -> int:
-        """About how many prompt tokens all steps take together."""
-        if not self._is_long(text):
-            return self.question.prepare(text).prompt_tokens
-        assert self.notes is not None
+        """About how many prompt tokens all steps take together, the schemas included, for they are paid for."""
         chunks = self.chunks(text)
-        noted = self.question.prepare("").prompt_tokens + len(chunks) * self.notes.max_output_tokens
-        return noted + sum(self.notes.prepare(chunk).prompt_tokens for chunk in chunks)
+        tokens = self.question.prepare("" if chunks else text).prompt_tokens + self.question.schema_tokens
+        if self.notes is not None:
+            tokens += len(chunks) * (self.notes.max_output_tokens + self.notes.schema_tokens)
+            tokens += sum(self.notes.prepare(chunk).prompt_tokens for chunk in chunks)
+        return tokens
+
+    def constant_tokens(self, text: str) -> int:
+        """How many of these are the same for all texts: instructions, examples and schemas."""
+        tokens = self.question.constant_tokens + self.question.schema_tokens
+        if self.notes is not None:
+            tokens += len(self.chunks(text)) * (self.notes.constant_tokens + self.notes.schema_tokens)
+        return tokens
 
     async def answer(
         self, caller: Caller, text: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]

@@ -92,7 +92,7 @@ class Question:
         sentences = split_sentences(text) if self.prompt.numbered else []
         message = self.prompt.fence(text, sentences)
         return Prepared(
-            message, sentences, self._constant_tokens + token_counter(self.model).count(message) + TOKENS_PER_MESSAGE
+            message, sentences, self.constant_tokens + token_counter(self.model).count(message) + TOKENS_PER_MESSAGE
         )
 
     def body(self, prepared: Prepared, corrections: Sequence[dict[str, str]] = (), longer: bool = False) -> bytes:
@@ -107,7 +107,18 @@ class Question:
         return self._head[longer] + orjson.dumps(last)[1:] + b"}"
 
     @cached_property
-    def _constant_tokens(self) -> int:
+    def sent_schema(self) -> dict[str, Any]:
+        """The schema as the endpoint gets it."""
+        return self.schema if self.dialect.length_keywords else without_lengths(self.schema)
+
+    @cached_property
+    def schema_tokens(self) -> int:
+        """About how many prompt tokens providers count for the schema."""
+        return token_counter(self.model).count(orjson.dumps(self.sent_schema).decode())
+
+    @cached_property
+    def constant_tokens(self) -> int:
+        """Tokens of instructions and examples, the same for all texts."""
         messages = self.prompt.constant_messages()
         return sum(token_counter(self.model).count(message["content"]) + TOKENS_PER_MESSAGE for message in messages)
 
@@ -118,7 +129,6 @@ class Question:
 
     def _encode_head(self, cap: int) -> bytes:
         dialect = self.dialect
-        schema = self.schema if dialect.length_keywords else without_lengths(self.schema)
         head: dict[str, Any] = {
             "model": self.model,
             **({"temperature": 0.0} if dialect.temperature else {}),
@@ -126,7 +136,11 @@ class Question:
             dialect.cap_name: cap,
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "answer", **({"strict": True} if dialect.strict else {}), "schema": schema},
+                "json_schema": {
+                    "name": "answer",
+                    **({"strict": True} if dialect.strict else {}),
+                    "schema": self.sent_schema,
+                },
             },
             "messages": self.prompt.constant_messages(),
         }

@@ -19,13 +19,12 @@ from include.lake.write import write_table
 from include.llm.answering import Chain
 from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
+from include.llm.estimate import estimate
 from include.llm.ledger import LedgerEntry, LedgerWriter
-from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.planned_chain import write_down
 from include.llm.preflight import Preflight, check_endpoint
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
-from include.llm.token_count import token_counter
-from include.llm.usage import SERVICE_COLUMNS, Service, Usage
+from include.llm.usage import SERVICE_COLUMNS, Service
 from include.pipelines.definition import Pipeline
 from include.settings import shard_records
 from include.stages.audit import announce
@@ -89,16 +88,16 @@ async def _plan(
     }
     history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
     price = load_price(run.model, endpoint.base_url)
-    estimate = _estimate(pipeline, run, chain, list(asked.values()), history, price)
-    _log_estimate(run, estimate, records.num_rows, len(asked), price)
+    estimated = _estimate(chain, list(asked.values()), history, price)
+    _log_estimate(run, estimated, records.num_rows, len(asked), price)
     if run.dry_run:
         reasons, asked = ["dry_run"] * len(texts), {}
     elif asked and run.has_own_budget:
         check_budget(price, run.model, run.budget_usd)
-    if asked and (estimate["cost_usd"] or 0.0) > run.budget_usd:
+    if asked and (estimated["cost_usd"] or 0.0) > run.budget_usd:
         raise work.stopping(
             BudgetExceeded(
-                f"This run is estimated at {usd(estimate['cost_usd'])} for {len(asked)} texts, above its budget of "
+                f"This run is estimated at {usd(estimated['cost_usd'])} for {len(asked)} texts, above its budget of "
                 f"{usd(run.budget_usd)}. Nothing was asked. Raise budget_usd in the form (or NIGHTSHIFT_BUDGET_USD), "
                 "or set a limit: what is left waits for the next run."
             )
@@ -126,7 +125,7 @@ async def _plan(
     work.write_manifest(
         "plan",
         {
-            **estimate,
+            **estimated,
             "price": None if price is None else asdict(price),
             "expected_output_tokens": history.p90 if history else None,
             "skipped": dict(skipped),
@@ -244,28 +243,10 @@ def _why_not_asked(
     return reasons
 
 
-def _estimate(
-    pipeline: Pipeline,
-    run: RunContext,
-    chain: Chain,
-    texts: list[str],
-    history: OutputHistory | None,
-    price: Price | None,
-) -> dict[str, Any]:
-    each = history.mean if history else ASSUMED_SHARE_OF_CAP * pipeline.max_output_tokens
-    # Until this prompt has a history, notes are taken to fill as much of their cap as answers of theirs.
-    steps = sum(len(chain.step_keys(text)) for text in texts) if history is None else 0
-    notes_cap = chain.notes.max_output_tokens if chain.notes else 0
-    output = len(texts) * each + steps * ASSUMED_SHARE_OF_CAP * notes_cap
-    prompts = [Usage(chain.estimate_prompt_tokens(text)) for text in texts]
-    # One by one, because long prompts may cost more a token.
-    costs = [cost_usd(price, usage) for usage in (*prompts, Usage(completion_tokens=round(output)))]
-    usage = sum(prompts, Usage(completion_tokens=round(output)))
-    return {
-        **asdict(usage),
-        "cost_usd": sum(cost for cost in costs if cost is not None) if price or not texts else None,
-        "counted_by": token_counter(run.model).name,
-    }
+def _estimate(chain: Chain, texts: list[str], history: OutputHistory | None, price: Price | None) -> dict[str, Any]:
+    found = estimate(chain, texts, history.mean if history else None)
+    cost = found.cost_usd(price, is_cached=False)
+    return {**asdict(found.usage), "cached_tokens": 0, "cost_usd": cost, "counted_by": found.counted_by}
 
 
 def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked: int, price: Price | None) -> None:

@@ -12,9 +12,9 @@ from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.prices import load_price
 from include.llm.request import Question
-from include.llm.structured_output import json_schema, quote_paths
+from include.llm.structured_output import quote_paths
 from include.llm.token_count import token_counter
-from include.llm.usage import TOKENS_PER_MESSAGE, Usage
+from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.golden import load_golden
@@ -46,8 +46,7 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Line]:
     whole = [record for record in records if not chain.step_keys(record.text)]
     question = chain.question
     counter = token_counter(pipeline.model)
-    messages = sum(counter.count(m["content"]) + TOKENS_PER_MESSAGE for m in question.prompt.constant_messages())
-    schema = counter.count(orjson.dumps(json_schema(pipeline.answer, length_keywords=False)).decode())
+    messages, schema = question.constant_tokens, question.schema_tokens
     text = mean(question.prepare(record.text).prompt_tokens - messages for record in whole)
     answer = mean(_answer_tokens(question, labels[record.record_id]) for record in whole)
     parts = {

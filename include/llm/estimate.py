@@ -1,0 +1,67 @@
+"""What asking about texts will take, before anybody is asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from include.llm.answering import Chain
+from include.llm.output_length import ASSUMED_SHARE_OF_CAP
+from include.llm.prices import Price
+from include.llm.token_count import token_counter
+from include.llm.usage import Usage
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Tokens of a number of texts, as nearly as they are known beforehand.
+
+    Args:
+        prompts: a text each, all its steps together. `cached_tokens` are those of instructions, examples and schema,
+            which are the same for all texts and so may come from the provider's cache.
+        completion_tokens: of all texts.
+        requests: one a text, and one for each part of a long one.
+        counted_by: name of the token counter.
+    """
+
+    prompts: tuple[Usage, ...]
+    completion_tokens: int
+    requests: int
+    counted_by: str
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens of all texts."""
+        return sum(self.prompts, Usage(completion_tokens=self.completion_tokens))
+
+    def cost_usd(self, price: Price | None, *, is_cached: bool) -> float | None:
+        """What it costs; None when the price is unknown.
+
+        Args:
+            is_cached: whether the provider serves what is the same for all texts from its cache.
+        """
+        if price is None:
+            return None if self.prompts else 0.0
+        # One by one, because long prompts may cost more a token.
+        each = (Usage(prompt.prompt_tokens, prompt.cached_tokens if is_cached else 0) for prompt in self.prompts)
+        return sum(map(price.cost_usd, each), price.cost_usd(Usage(completion_tokens=self.completion_tokens)))
+
+
+def estimate(chain: Chain, texts: Iterable[str], mean_output_tokens: float | None = None) -> Estimate:
+    """Estimate what a chain takes for texts.
+
+    Args:
+        texts: redacted, as they are asked about.
+        mean_output_tokens: of earlier answers to this prompt, their notes included; None: there are none, and answers
+            are taken to fill half of their cap.
+    """
+    prompts, steps = [], 0
+    for text in texts:
+        prompts.append(Usage(chain.estimate_prompt_tokens(text), chain.constant_tokens(text)))
+        steps += len(chain.chunks(text))
+    if mean_output_tokens is None:
+        caps = len(prompts) * chain.question.max_output_tokens
+        caps += steps * chain.notes.max_output_tokens if chain.notes else 0
+        output = ASSUMED_SHARE_OF_CAP * caps
+    else:
+        output = len(prompts) * mean_output_tokens
+    counted_by = token_counter(chain.question.model).name
+    return Estimate(tuple(prompts), round(output), len(prompts) + steps, counted_by)
