@@ -29,7 +29,7 @@ from include.local.model_server import running_model
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
-from include.quality.golden import load_golden
+from include.quality.golden import check_scorable, load_golden
 from include.settings import lake_uri, live_source, number_setting, production_model, rate_limits, source_location
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record
@@ -46,7 +46,6 @@ async def answer_all(
 ) -> Variant:
     """Answer texts (record id to text) with one model and prompt; ledger and progress stay in memory."""
     chain = build_chain(pipeline, endpoint, model, prompt_version, dialect)
-    label = f"{prompt_version} on {model}"
     lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
     keys = {record_id: chain.key(text) for record_id, text in texts.items()}
     progress = ShardProgress(shard=0, total=len(set(keys.values())))
@@ -72,7 +71,7 @@ async def answer_all(
             await fan_out.run(Text(key, text) for key, text in by_key.items())
     entries = read_ledger(lake, f"{lake.root}/ledger")
     answered = {record_id: entries[key] for record_id, key in keys.items() if key in entries}
-    return Variant(label, answered, time.monotonic() - started)
+    return Variant(model, prompt_version, answered, time.monotonic() - started)
 
 
 def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
@@ -103,6 +102,8 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
         NightshiftError: the prompt does not exist, the endpoint cannot be used, or there is no record to ask about.
     """
     own_model = production_model(pipeline, endpoint.comes_along)
+    for way_model in (own_model, model or own_model):
+        check_scorable(way_model)
     texts = sample_texts(pipeline, count)
     if not texts:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")

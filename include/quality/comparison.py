@@ -17,15 +17,21 @@ class Variant:
     """One way to answer.
 
     Args:
-        label: such as `v2 on gpt-6-luna`.
+        model, prompt_version: who was asked, and with what.
         entries: record id to outcome.
         seconds: how long all answers took together.
     """
 
-    label: str
+    model: str
+    prompt_version: str
     entries: Mapping[str, LedgerEntry]
     seconds: float
     scores: dict[str, FieldScore] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Such as `v2 on gpt-6-luna`."""
+        return f"{self.prompt_version} on {self.model}"
 
     @property
     def usage(self) -> Usage:
@@ -49,10 +55,13 @@ def score_variants(pipeline: Pipeline, variants: Sequence[Variant], golden: Mapp
 
     Returns:
         How many records had labels.
+
+    Raises:
+        ConfigurationError: see `check_scorable`.
     """
     for variant in variants:
         labelled = [(entry.answer, golden[key]) for key, entry in variant.entries.items() if key in golden]
-        variant.scores.update(score_answers(pipeline.answer, labelled))
+        variant.scores.update(score_answers(pipeline.answer, labelled, variant.model))
     return sum(key in golden for key in variants[0].entries)
 
 

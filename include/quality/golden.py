@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from include.errors import ConfigurationError
+from include.llm.endpoint import RECORDED_MODEL
 from include.llm.structured_output import fold, is_quote, item_model
 from include.pipelines.definition import Pipeline
 
@@ -51,8 +52,21 @@ def load_golden(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
         raise ConfigurationError(f"The golden labels {path} cannot be read: {error}") from error
 
 
+def check_scorable(model: str) -> None:
+    """Refuse to score recorded answers.
+
+    Raises:
+        ConfigurationError: people wrote them as they wrote the labels, so a score would say nothing.
+    """
+    if model == RECORDED_MODEL:
+        raise ConfigurationError(
+            f"Nothing is scored on {RECORDED_MODEL}: people wrote them, as they wrote the golden labels, and no model "
+            "was asked. Set a model with OPENAI_API_KEY or OPENAI_BASE_URL, or take the bundled one."
+        )
+
+
 def score_answers(
-    answer: type[BaseModel], pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, Any]]]
+    answer: type[BaseModel], pairs: Iterable[tuple[Mapping[str, Any] | None, Mapping[str, Any]]], model: str
 ) -> dict[str, FieldScore]:
     """Score answers field by field.
 
@@ -60,11 +74,16 @@ def score_answers(
         answer: the pipeline's answer model.
         pairs: (answer or None where there is none, labels) of each labelled record. A record without an answer is
             wrong in every field.
+        model: that gave the answers.
+
+    Raises:
+        ConfigurationError: see `check_scorable`.
 
     Returns:
         Field name to score. Closed sets and patterns are compared exactly; quotes by their folded text; lists of
         models by the closed sets of their items; free text is not scored.
     """
+    check_scorable(model)
     scores = {name: FieldScore() for name, info in answer.model_fields.items() if _is_scored(info)}
     for predicted, golden in pairs:
         for name, score in scores.items():

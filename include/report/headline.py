@@ -7,7 +7,7 @@ from typing import Any
 from include.llm.prices import NIGHTS_A_MONTH, usd
 from include.report.figures import grouped, quarantine_reasons, requests, sentiment_counts, topic_rows
 from include.report.outcome import RunOutcome
-from include.report.purpose import mark_of
+from include.report.purpose import RECORDED_SHORT, mark_of
 
 # Below this a change between nights is noise.
 NEWS_POINTS = 10.0
@@ -31,8 +31,8 @@ def failure_headline(title: str, row: Mapping[str, Any]) -> Headline:
         title: of the pipeline.
         row: the run's row of `runs/`.
     """
-    mark = f" ({mark_of(row)})" if mark_of(row) else ""
-    subject = f"FAILED {title}{mark}: {row['reason']}"
+    mark = mark_of(row, RECORDED_SHORT)
+    subject = f"FAILED {title}{f' ({mark})' if mark else ''}: {row['reason']}"
     lines = [row["reason"], f"Run {row['run_id']}: its tab Report says what to do"]
     if row["published"] is not None:
         left = f"{row['published']} published, {row['skipped']} left for the next run"
@@ -43,7 +43,7 @@ def failure_headline(title: str, row: Mapping[str, Any]) -> Headline:
 def headline(outcome: RunOutcome) -> Headline:
     """The news of a run: what grew, what customers talk about, what broke; then what could not be read."""
     found = _headline(outcome)
-    mark, waiting = mark_of(outcome.run), outcome.skipped.get("over_budget", 0)
+    mark, waiting = mark_of(outcome.run, RECORDED_SHORT), outcome.skipped.get("over_budget", 0)
     stopped = f"budget used up, {waiting} records wait for the next run"
     subject = f"{found.subject}; {stopped}" if waiting else found.subject
     lines = [f"{stopped[0].upper()}{stopped[1:]}", *found.lines] if waiting else found.lines

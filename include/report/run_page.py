@@ -69,6 +69,7 @@ class RunView:
         tasks: its task instances.
         shards: what `infer` writes about its shards, by number.
         texts: that `plan` found to ask; None: not known.
+        settled: what `extract` has settled: `purpose`, `model` and `prompt_version`.
         report: where the report of an earlier try is.
         data_docs: Data Docs by table, where they are.
     """
@@ -81,6 +82,7 @@ class RunView:
     tasks: Sequence[Task] = ()
     shards: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     texts: int | None = None
+    settled: Mapping[str, Any] = field(default_factory=dict)
     report: str | None = None
     data_docs: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,8 +93,9 @@ class RunView:
 
     @property
     def mark(self) -> str | None:
-        """What it is, if it is no night."""
-        return mark_of(self.row) if self.row else None
+        """What it is, if it is no night of a model."""
+        known = self.row or self.settled
+        return mark_of(known) if known else None
 
     @property
     def headline(self) -> str:

@@ -10,7 +10,7 @@ from include.lake.read import read_tables
 from include.lake.schemas import RUNS_SCHEMA
 from include.pages.render import render
 from include.pipelines.registry import pipeline_names
-from include.report.purpose import mark_of
+from include.report.purpose import RECORDED_SHORT, mark_of
 
 SHOWN_RUNS = 200
 NO_ROW = "It has left no row in runs/: its page says what Airflow knows."
@@ -40,7 +40,11 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None, pipelines: Se
         rows.append({**empty, **row})
     newest = sorted(rows, key=lambda row: row["started_at"], reverse=True)[:SHOWN_RUNS]
     shown = [
-        {**row, "mark": mark_of(row), "href": f"reports/{row['pipeline']}/{quote(row['run_id'], safe='')}"}
+        {
+            **row,
+            "mark": mark_of(row, RECORDED_SHORT),
+            "href": f"reports/{row['pipeline']}/{quote(row['run_id'], safe='')}",
+        }
         for row in newest
     ]
     return render("runs.html.j2", rows=shown, lake=lake.uri(lake.root))

@@ -11,7 +11,6 @@ import fsspec
 from include.sources.csv_file import csv_rows
 from include.sources.fields import id_of, named_columns
 from include.sources.jsonl import json_rows
-from include.sources.parquet_file import parquet_rows
 from include.sources.row import BadRow, Row
 
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -52,6 +51,9 @@ def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
     magic = file.read(len(PARQUET_MAGIC))
     file.seek(0)
     if name.endswith(PARQUET_ENDINGS) or magic == PARQUET_MAGIC:
+        # Arrow takes longer to load than most files to read.
+        from include.sources.parquet_file import parquet_rows
+
         yield from parquet_rows(file)
         return
     if magic == ZIP_MAGIC:

@@ -13,14 +13,14 @@ from include.lake.paths import Lake
 from include.lake.read import read_table, read_tables
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
-from include.llm.endpoint import Endpoint
+from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_outcome import ExpectationOutcome
 from include.report.headline import headline
 from include.report.notify import send
 from include.report.outcome import EarlierRun, RunOutcome
 from include.report.page import render_page
-from include.report.purpose import purpose_of
+from include.report.purpose import is_recorded, purpose_of
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
@@ -94,7 +94,9 @@ def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[E
     earlier = []
     for row in [] if rows is None else rows.to_pylist():
         is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id
-        if purpose_of(row) == "night" and row["state"] == "success" and row["published"] and is_before:
+        # What people wrote and what a model answers are no trend.
+        is_alike = purpose_of(row) == "night" and is_recorded(row) == (run.model == RECORDED_MODEL)
+        if is_alike and row["state"] == "success" and row["published"] and is_before:
             day = row["window_end"].astimezone(ZoneInfo(pipeline.timezone)).date()
             path = lake.run_file("results", run.pipeline, day, row["run_key"])
             if lake.fs.exists(path):

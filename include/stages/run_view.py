@@ -93,6 +93,7 @@ def view_of(lake: Lake, dag_run: Any, run: RunContext, tasks: Sequence[Task]) ->
         tasks=tasks,
         shards=_shards(lake, work),
         texts=_texts(lake, work),
+        settled={"purpose": run.purpose, "model": run.model, "prompt_version": run.prompt_version},
         report=f"{run.run_key}.html" if lake.fs.exists(report_path(lake, run)) else None,
         data_docs={path.rpartition("/")[2].removesuffix(".html"): "/".join(path.split("/")[-2:]) for path in docs},
     )

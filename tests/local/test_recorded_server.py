@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +24,13 @@ from include.local.model_server import start_recorded
 from include.local.ports import DIRECT
 from include.local.recorded_server import RecordedServer, load_answers
 from include.pipelines.registry import load_pipeline
+from include.report.headline import Headline
+from include.report.notify import slack_text
+from include.report.purpose import RECORDED
+from include.report.run_page import run_page
+from include.report.runs_page import runs_page
+from include.stages.run_view import view_of
+from tests.report.mailbox import mail_server
 from tests.stages.running import Deployment
 
 POINT = {
@@ -109,7 +118,7 @@ def recorded(tmp_path: Path) -> Iterator[Recordings]:
 def test_texts_get_their_own_answers_and_an_unknown_one_is_put_aside_alone(recorded: Recordings) -> None:
     recorded.write_source([*REVIEWS, review("r4", "Nobody has written an answer to this.")])
     row = recorded.run()
-    assert (row["published"], row["quarantined"], row["model"], row["cost_usd"]) == (3, 1, RECORDED_MODEL, 0.0)
+    assert (row["published"], row["quarantined"], row["cost_usd"]) == (3, 1, 0.0)
     assert row["rate_limited"] == 1
     results = recorded.table("results").set_index("record_id")
     assert results["attempts"].to_dict() == {"r1": 1, "r2": 1, "r3": 2}
@@ -117,12 +126,34 @@ def test_texts_get_their_own_answers_and_an_unknown_one_is_put_aside_alone(recor
         "It closes by itself; write to <EMAIL_1> please.",
         "crashes",
     ]
-    assert set(results["model"]) == set(recorded.table("current")["model"]) == {RECORDED_MODEL}
     assert (results["prompt_tokens"] > 100).all() and (results["completion_tokens"] > 30).all()
     (aside,) = recorded.table("quarantine").to_dict("records")
     assert (aside["record_id"], aside["error_type"]) == ("r4", "invalid_request")
     assert "nothing recorded for this text and prompt; set a model" in aside["error_message"]
     assert all(way in aside["error_message"] for way in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MODEL=bundled"))
+
+
+def test_every_place_that_shows_an_answer_says_that_no_model_was_asked(
+    recorded: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded.write_source([*REVIEWS, review("r4", "Nobody has written an answer to this.")])
+    run = recorded.settle()
+    with mail_server() as mailbox:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
+        recorded.go(run)
+    report = recorded.report()
+    assert re.findall('<div class="banner mark">(.*?)</div>', report) == [f"R{RECORDED[1:]}"]
+    title, *_ = re.findall("<title>(.*?)</title>", report)
+    (subject,) = mailbox.subjects("App store reviews")
+    assert title == subject
+    for line in (subject, slack_text(Headline(subject, [])), runs_page(recorded.lake)):
+        assert "Recorded answers" in line
+    dag_run = SimpleNamespace(run_id=run.run_id, state="running", start_date=None)
+    running = run_page(view_of(recorded.lake, dag_run, run, []))
+    assert "running in extract" in running and f"R{RECORDED[1:]}" in running
+    for table in ("results", "current", "quarantine", "runs"):
+        assert set(recorded.table(table)["model"]) == {RECORDED_MODEL}, table
+    assert RECORDED == "recorded answers, written by hand for this project; no model was asked"
 
 
 def test_a_first_reply_comes_once_a_text_and_each_answer_takes_its_time(recorded: Recordings) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from include.llm.endpoint import RECORDED_MODEL
 from include.local.try_prompt import main, sample_texts
 from include.pipelines.registry import load_pipeline
 from include.privacy.policy import RedactionPolicy
@@ -87,3 +88,15 @@ def test_texts_are_redacted_as_the_pipeline_says(tmp_path: Path, monkeypatch: py
     policy = RedactionPolicy(kinds=("EMAIL",), patterns={"MEMBER": r"\bM-\d{6}\b"})
     pipeline = replace(load_pipeline("support_tickets"), redaction=policy)
     assert sample_texts(pipeline, 1) == {"T-1": "Member <MEMBER_1> wrote from 192.0.2.44."}
+
+
+@pytest.mark.parametrize("set_", ["the recorded answers are served", "their name is given"])
+def test_recorded_answers_are_not_compared(
+    fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], set_: str
+) -> None:
+    is_served = set_ == "the recorded answers are served"
+    monkeypatch.setenv("NIGHTSHIFT_RECORDED_URL" if is_served else "OPENAI_BASE_URL", fault_server.base_url)
+    arguments = ["--pipeline", "support_tickets", "--prompt", "v2", "--count", "1"]
+    assert main([*arguments, *([] if is_served else ["--model", RECORDED_MODEL])]) == 1
+    assert "Nothing is scored on recorded-answers: people wrote them" in capsys.readouterr().err
+    assert fault_server.counters().requests == 0
