@@ -72,15 +72,21 @@ class Deployment:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": form}
         self.admin.call("POST", f"/api/v2/dags/{DAG}/dagRuns", body)
 
+    def read(self, path: str) -> dict[str, Any]:
+        status, page = self.admin.get(f"/api/v2/{path}")
+        assert status == 200, f"{status}: {page}\n{self.topology.log('airflow-apiserver')}"
+        found: dict[str, Any] = json.loads(page)
+        return found
+
     def nights(self) -> list[str]:
-        found = json.loads(self.admin.get(f"/api/v2/dags/{DAG}/dagRuns?run_type=scheduled")[1])
+        found = self.read(f"dags/{DAG}/dagRuns?run_type=scheduled")
         return [run["dag_run_id"] for run in found["dag_runs"]]
 
     def state(self, run_id: str) -> str:
-        return str(json.loads(self.admin.get(f"/api/v2/dags/{DAG}/dagRuns/{run_id}")[1])["state"])
+        return str(self.read(f"dags/{DAG}/dagRuns/{run_id}")["state"])
 
     def shards(self, run_id: str) -> list[dict[str, Any]]:
-        found = json.loads(self.admin.get(f"/api/v2/dags/{DAG}/dagRuns/{run_id}/taskInstances?limit=100")[1])
+        found = self.read(f"dags/{DAG}/dagRuns/{run_id}/taskInstances?limit=100")
         return [task for task in found["task_instances"] if task["task_id"] == "infer" and task["map_index"] >= 0]
 
     def wait(self, run_id: str, seconds: float = 400.0) -> None:
@@ -191,7 +197,7 @@ def test_init_again_keeps_the_pool_and_a_broken_database_ends_it(deployment: Dep
     deployment.admin.call("PATCH", "/api/v2/pools/llm?update_mask=slots", pool)
     topology.kill("airflow-init")
     assert topology.start("airflow-init").wait(300) == 0, topology.log("airflow-init")
-    assert json.loads(deployment.admin.get("/api/v2/pools/llm")[1])["slots"] == 7
+    assert deployment.read("pools/llm")["slots"] == 7
     broken = topology.environ("airflow-init") | {
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://@/gone?host=/nowhere"
     }
