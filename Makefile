@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-hea
 
 # The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
 run: setup
-	@exec env ONCE="$(ONCE)" PIPELINES="$(PIPELINES)" PYTHONPATH=. $(BIN)/python -m include.local.run
+	@exec env ONCE="$(ONCE)" PIPELINES="$(PIPELINES)" FILE="$(FILE)" DRY="$(DRY)" PYTHONPATH=. $(BIN)/python -m include.local.run
 
 # Two prompts (or models) on the same records: make try PIPELINE=support_tickets PROMPT=v2 N=20 [MODEL=...]
 try: setup

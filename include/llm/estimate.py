@@ -1,11 +1,18 @@
 """What asking about texts will take, before anybody is asked."""
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import orjson
 
 from include.llm.answering import Chain
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.prices import Price
+from include.llm.request import Question
+from include.llm.structured_output import quote_paths
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage
 
@@ -45,23 +52,38 @@ class Estimate:
         return sum(map(price.cost_usd, each), price.cost_usd(Usage(completion_tokens=self.completion_tokens)))
 
 
-def estimate(chain: Chain, texts: Iterable[str], mean_output_tokens: float | None = None) -> Estimate:
+def estimate(
+    chain: Chain, texts: Iterable[str], mean_output_tokens: float | None = None, answer_tokens: float | None = None
+) -> Estimate:
     """Estimate what a chain takes for texts.
 
     Args:
         texts: redacted, as they are asked about.
-        mean_output_tokens: of earlier answers to this prompt, their notes included; None: there are none, and answers
-            are taken to fill half of their cap.
+        mean_output_tokens: of earlier answers to this prompt, their notes included; None: there are none.
+        answer_tokens: what an answer is taken to have until then; None: half of its cap. Notes have half of theirs.
     """
     prompts, steps = [], 0
     for text in texts:
         prompts.append(Usage(chain.estimate_prompt_tokens(text), chain.constant_tokens(text)))
         steps += len(chain.chunks(text))
+    if answer_tokens is None:
+        answer_tokens = ASSUMED_SHARE_OF_CAP * chain.question.max_output_tokens
     if mean_output_tokens is None:
-        caps = len(prompts) * chain.question.max_output_tokens
-        caps += steps * chain.notes.max_output_tokens if chain.notes else 0
-        output = ASSUMED_SHARE_OF_CAP * caps
+        notes_tokens = ASSUMED_SHARE_OF_CAP * chain.notes.max_output_tokens if chain.notes else 0.0
+        output = len(prompts) * answer_tokens + steps * notes_tokens
     else:
         output = len(prompts) * mean_output_tokens
     counted_by = token_counter(chain.question.model).name
     return Estimate(tuple(prompts), round(output), len(prompts) + steps, counted_by)
+
+
+def usual_answer_tokens(question: Question, labels: Iterable[Mapping[str, Any]]) -> float | None:
+    """Mean tokens of labelled answers as a model writes them, with quotes as numbers; None: there are no labels."""
+    counted = []
+    for label in labels:
+        answer = copy.deepcopy(dict(label))
+        for path in quote_paths(question.answer):
+            for holder in [answer] if len(path) == 1 else answer[path[0]]:
+                holder[path[-1]] = None if holder[path[-1]] is None else 1
+        counted.append(token_counter(question.model).count(orjson.dumps(answer).decode()))
+    return fmean(counted) if counted else None

@@ -3,6 +3,7 @@
 make run                                  the three pipelines on the bundled samples, UI left up
 make run ONCE=1                           the same, then stop; the exit code says whether every run succeeded
 make run PIPELINES="survey_answers"       those that you name, of all that there are
+make run PIPELINES=support_tickets FILE=tickets.csv DRY=1    looks at a file of your own: no model, no Airflow
 """
 
 import http.client
@@ -17,7 +18,9 @@ from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import Lake, open_lake
 from include.local.airflow_api import UNFINISHED, AirflowApi
 from include.local.children import Children
+from include.local.file_report_text import show_report
 from include.local.model_server import start_model
+from include.local.own_file import own_file
 from include.local.summary import progress_line, shard_progress, stage_of, summary_table
 from include.local.workbench import (
     airflow_home,
@@ -168,6 +171,9 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
+        own = own_file(os.environ)
+        if own is not None and own.is_dry:
+            return show_report(own, say)
         return run(os.environ.get("ONCE") == "1", chosen_pipelines(os.environ.get("PIPELINES")))
     except KeyboardInterrupt:
         say("stopped")

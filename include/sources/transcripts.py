@@ -14,6 +14,8 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
+import fsspec
+
 from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact, redact_name
@@ -141,6 +143,9 @@ class Transcripts:
         return self.prefix if "{" not in self.prefix else posixpath.dirname(self.prefix.partition("{")[0])
 
     def _folder(self, place: str) -> tuple[Any, str]:
+        if "://" not in place:
+            # A folder of this machine needs no connection, and Airflow takes its time to import.
+            return fsspec.url_to_fs(place)
         from airflow.sdk import BaseHook, ObjectStoragePath
 
         try:

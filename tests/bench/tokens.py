@@ -1,18 +1,13 @@
 """`tokens`: what one record takes with one record a request, and how much of it a provider's prompt cache can serve."""
 
-import copy
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from statistics import mean
-from typing import Any
-
-import orjson
 
 from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
+from include.llm.estimate import usual_answer_tokens
 from include.llm.prices import load_price
-from include.llm.request import Question
-from include.llm.structured_output import quote_paths
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
@@ -48,7 +43,7 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Line]:
     counter = token_counter(pipeline.model)
     messages, schema = question.constant_tokens, question.schema_tokens
     text = mean(question.prepare(record.text).prompt_tokens - messages for record in whole)
-    answer = mean(_answer_tokens(question, labels[record.record_id]) for record in whole)
+    answer = usual_answer_tokens(question, (labels[record.record_id] for record in whole)) or 0.0
     parts = {
         "instructions": float(messages),
         "schema": float(schema),
@@ -77,13 +72,3 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Line]:
             figures[metric] = (round(TEXTS_A_MONTH * each, 2), f"USD for {TEXTS_A_MONTH:,} texts on {COSTS_OF}")
     for metric, (value, unit) in figures.items():
         yield {"bench": "tokens", "metric": metric, "value": value, "unit": unit, **shared}
-
-
-def _answer_tokens(question: Question, label: dict[str, Any]) -> int:
-    """Tokens of a label as the model writes it: a quote is the number of its sentence."""
-    answer = copy.deepcopy(label)
-    for path in quote_paths(question.answer):
-        items = [answer] if len(path) == 1 else answer[path[0]]
-        for item in items:
-            item[path[-1]] = None if item[path[-1]] is None else 1
-    return token_counter(question.model).count(orjson.dumps(answer).decode())

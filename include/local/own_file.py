@@ -1,0 +1,82 @@
+"""`FILE=` of `make run`: one pipeline reads a person's own file or folder instead of its source."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from include.errors import ConfigurationError
+from include.pipelines.registry import pipeline_names
+from include.settings import source_setting
+from include.sources.formats import ENDINGS
+from include.sources.transcript_file import is_transcript
+
+# Where a folder of calls, one file each, is named instead.
+CALLS, CALLS_SETTING = "call_transcripts", "CALL_TRANSCRIPTS_PREFIX"
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """A person's own texts.
+
+    Args:
+        pipeline: that reads them.
+        given: as it was typed.
+        location: absolute path, folder, glob or URI.
+        setting: the environment variable that makes the pipeline read them.
+        is_dry: whether it is only looked at.
+    """
+
+    pipeline: str
+    given: str
+    location: str
+    setting: str
+    is_dry: bool
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What the run has in its environment besides."""
+        return {source_setting(self.pipeline): "", self.setting: self.location}
+
+    @property
+    def command(self) -> str:
+        """The command that asks about it."""
+        return f"make run PIPELINES={self.pipeline} FILE={shlex.quote(self.given)}"
+
+
+def own_file(environ: Mapping[str, str]) -> OwnFile | None:
+    """What `FILE` names; None where it is not set.
+
+    Args:
+        environ: `FILE`, `PIPELINES` and `DRY` as `make run` passes them on.
+
+    Raises:
+        ConfigurationError: `PIPELINES` does not name exactly one that there is, or `DRY` has no file to look at.
+    """
+    given = environ.get("FILE", "").strip()
+    # All but a plain no: a slip of the finger must not ask a model about everything.
+    is_dry = environ.get("DRY", "") not in ("", "0")
+    if not given:
+        if is_dry:
+            raise ConfigurationError(
+                "DRY=1 looks at a file. Name it: make run PIPELINES=support_tickets FILE=tickets.csv DRY=1"
+            )
+        return None
+    names = environ.get("PIPELINES", "").replace(",", " ").split()
+    if len(names) != 1 or names[0] not in pipeline_names():
+        raise ConfigurationError(
+            f"FILE={given} is read by one pipeline. Name it with PIPELINES=, one of: {', '.join(pipeline_names())}."
+        )
+    location = given if "://" in given else str(Path(given).expanduser().absolute())
+    is_of_calls = names[0] == CALLS and _holds_transcripts(location)
+    return OwnFile(names[0], given, location, CALLS_SETTING if is_of_calls else source_setting(names[0]), is_dry)
+
+
+def _holds_transcripts(location: str) -> bool:
+    """Whether it is a folder with calls, one file each, and no table of texts."""
+    if "://" in location:
+        # Only Airflow knows the connection that opens a bucket of calls; CALL_TRANSCRIPTS_PREFIX takes it.
+        return False
+    files = [path.name for path in Path(location).rglob("*") if path.is_file()] if Path(location).is_dir() else []
+    tables = [name for name in files if name.lower().endswith(ENDINGS) and not is_transcript(name)]
+    return not tables and any(map(is_transcript, files))
