@@ -6,7 +6,8 @@ import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,13 +23,15 @@ from include.llm.prompt import Prompt
 from include.local.children import Children
 from include.local.model_server import start_recorded
 from include.local.ports import DIRECT
-from include.local.recorded_server import RecordedServer, load_answers
+from include.local.recorded_server import RECORDED as WEEKS
+from include.local.recorded_server import Recorded, RecordedServer, load_answers
 from include.pipelines.registry import load_pipeline
 from include.report.headline import Headline
 from include.report.notify import slack_text
 from include.report.purpose import RECORDED
 from include.report.run_page import run_page
 from include.report.runs_page import runs_page
+from include.stages.run_context import RunContext
 from include.stages.run_view import view_of
 from tests.report.mailbox import mail_server
 from tests.stages.running import Deployment
@@ -103,21 +106,55 @@ class Recordings(Deployment):
         return super().settle(run_id, trigger, {"NIGHTSHIFT_RECORDED_URL": self.base_url}, **form)
 
 
-@pytest.fixture
-def recorded(tmp_path: Path) -> Iterator[Recordings]:
-    """Both pipelines' answers, given without a wait."""
-    write(tmp_path / "recorded", "app_store_reviews", REVIEWS, REVIEW_ANSWERS)
-    write(tmp_path / "recorded", "call_transcripts", CALLS, CALL_ANSWERS)
-    waits = list[float]()
-    with RecordedServer(0, load_answers(tmp_path / "recorded"), sleep=waits.append) as server:
+@contextmanager
+def serving(answers: dict[str, Recorded], sleep: Callable[[float], Any]) -> Iterator[str]:
+    """The server for as long as the block lasts; gives its base URL."""
+    with RecordedServer(0, answers, sleep) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield Recordings(tmp_path, f"http://127.0.0.1:{server.server_port}/v1", "app_store_reviews", waits)
+        yield f"http://127.0.0.1:{server.server_port}/v1"
         server.shutdown()
 
 
-def test_texts_get_their_own_answers_and_an_unknown_one_is_put_aside_alone(recorded: Recordings) -> None:
-    recorded.write_source([*REVIEWS, review("r4", "Nobody has written an answer to this.")])
-    row = recorded.run()
+@contextmanager
+def recordings(folder: Path) -> Iterator[Recordings]:
+    """Both pipelines' answers, given without a wait."""
+    write(folder / "recorded", "app_store_reviews", REVIEWS, REVIEW_ANSWERS)
+    write(folder / "recorded", "call_transcripts", CALLS, CALL_ANSWERS)
+    waits = list[float]()
+    with serving(load_answers(folder / "recorded"), waits.append) as base_url:
+        yield Recordings(folder, base_url, "app_store_reviews", waits)
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Iterator[Recordings]:
+    with recordings(tmp_path) as found:
+        yield found
+
+
+@dataclass
+class Played:
+    """A run over the recorded reviews and one that nobody has written an answer to."""
+
+    by: Recordings
+    run: RunContext
+    row: dict[str, Any]
+    subject: str
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    with recordings(tmp_path_factory.mktemp("played")) as by, mail_server() as mailbox:
+        by.write_source([*REVIEWS, review("r4", "Nobody has written an answer to this.")])
+        run = by.settle()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
+            row = by.go(run)
+        (subject,) = mailbox.subjects("App store reviews")
+        yield Played(by, run, row, subject)
+
+
+def test_texts_get_their_own_answers_and_an_unknown_one_is_put_aside_alone(played: Played) -> None:
+    recorded, row = played.by, played.row
     assert (row["published"], row["quarantined"], row["cost_usd"]) == (3, 1, 0.0)
     assert row["rate_limited"] == 1
     results = recorded.table("results").set_index("record_id")
@@ -133,27 +170,20 @@ def test_texts_get_their_own_answers_and_an_unknown_one_is_put_aside_alone(recor
     assert all(way in aside["error_message"] for way in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "MODEL=bundled"))
 
 
-def test_every_place_that_shows_an_answer_says_that_no_model_was_asked(
-    recorded: Recordings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recorded.write_source([*REVIEWS, review("r4", "Nobody has written an answer to this.")])
-    run = recorded.settle()
-    with mail_server() as mailbox:
-        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
-        recorded.go(run)
-    report = recorded.report()
-    assert re.findall('<div class="banner mark">(.*?)</div>', report) == [f"R{RECORDED[1:]}"]
-    title, *_ = re.findall("<title>(.*?)</title>", report)
-    (subject,) = mailbox.subjects("App store reviews")
-    assert title == subject
-    for line in (subject, slack_text(Headline(subject, [])), runs_page(recorded.lake)):
-        assert "Recorded answers" in line
-    dag_run = SimpleNamespace(run_id=run.run_id, state="running", start_date=None)
-    running = run_page(view_of(recorded.lake, dag_run, run, []))
-    assert "running in extract" in running and f"R{RECORDED[1:]}" in running
-    for table in ("results", "current", "quarantine", "runs"):
-        assert set(recorded.table(table)["model"]) == {RECORDED_MODEL}, table
+def test_every_place_that_shows_an_answer_says_that_no_model_was_asked(played: Played) -> None:
     assert RECORDED == "recorded answers, written by hand for this project; no model was asked"
+    sentence = f"R{RECORDED[1:]}"
+    report = played.by.report()
+    assert re.findall('<div class="banner mark">(.*?)</div>', report) == [sentence]
+    title, *_ = re.findall("<title>(.*?)</title>", report)
+    assert title == played.subject
+    for line in (played.subject, slack_text(Headline(played.subject, [])), runs_page(played.by.lake)):
+        assert "Recorded answers" in line
+    dag_run = SimpleNamespace(run_id=played.run.run_id, state="running", start_date=None)
+    running = run_page(view_of(played.by.lake, dag_run, played.run, []))
+    assert "running in extract" in running and sentence in running
+    for table in ("results", "current", "quarantine", "runs"):
+        assert set(played.by.table(table)["model"]) == {RECORDED_MODEL}, table
 
 
 def test_a_first_reply_comes_once_a_text_and_each_answer_takes_its_time(recorded: Recordings) -> None:
@@ -233,6 +263,19 @@ def test_one_text_with_two_answers_is_named(tmp_path: Path) -> None:
     write(tmp_path, "app_store_reviews", [REVIEWS[0], {**REVIEWS[0], "id": "r9"}], [REVIEW_ANSWERS[0], other])
     with pytest.raises(ConfigurationError, match=r"line 2: .*another answer already"):
         load_answers(tmp_path)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in WEEKS.iterdir()))
+def test_in_a_run_every_text_of_the_weeks_gets_its_answer_or_cannot_be_read(tmp_path: Path, name: str) -> None:
+    lines = [line for week in sorted((WEEKS / name).glob("week-*.jsonl")) for line in week.read_bytes().splitlines()]
+    answers = (WEEKS / name / "answers.jsonl").read_bytes().splitlines()
+    with serving(load_answers(), list[float]().append) as base_url:
+        played = Recordings(tmp_path, base_url, name)
+        played.write_source(lines)
+        played.run()
+    assert set(played.table("current")["record_id"]) == {json.loads(line)["id"] for line in answers}
+    aside = played.table("quarantine")
+    assert aside.empty or set(aside["stage"]) == {"extract"}
 
 
 def test_it_starts_as_a_child_with_all_that_is_recorded_and_ends_with_it(tmp_path: Path) -> None:
