@@ -27,6 +27,20 @@ _FINAL = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text to be answered, under its answer key, and what the prompt shows above it."""
+
+    key: str
+    text: str
+    above: str = ""
+
+    @property
+    def characters(self) -> int:
+        """Of both."""
+        return len(self.above) + len(self.text)
+
+
 @dataclass
 class Effort:
     """What a record has taken so far, over all its steps, attempts and re-asks; updated in place.
@@ -73,7 +87,9 @@ class Effort:
         self.counts.rate_limited += counts.rate_limited
 
 
-async def ask_question(caller: Caller, question: Question, text: str, effort: Effort) -> dict[str, Any]:
+async def ask_question(
+    caller: Caller, question: Question, text: str, effort: Effort, above: str = ""
+) -> dict[str, Any]:
     """Ask until the answer fits the schema, at most `MAX_REASKS` times more, telling the model what was wrong.
 
     Returns:
@@ -85,7 +101,7 @@ async def ask_question(caller: Caller, question: Question, text: str, effort: Ef
         RetryLater, StopRun: see `Caller.ask`, and `Refused` and `Unusable` where nobody is answered.
     """
     question = caller.spelt(question)
-    prepared = question.prepare(text)
+    prepared = question.prepare(text, above)
     tokens = caller.charge(question, prepared.prompt_tokens)
     # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
     failed_at: float | None = None
@@ -187,12 +203,12 @@ class Chain:
         notes = self.notes and replace(self.notes, dialect=dialect)
         return replace(self, question=replace(self.question, dialect=dialect), notes=notes)
 
-    def key(self, text: str) -> str:
+    def key(self, text: str, above: str = "") -> str:
         """Answer key of a whole text; for a cut one it covers the notes' question too."""
         if not self._is_long(text):
-            return self.question.key(text)
+            return self.question.key(text, above)
         assert self.notes is not None
-        return self.question.key(f"{self.notes.identity} {self.chunk_characters}\n{text}")
+        return self.question.key(f"{self.notes.identity} {self.chunk_characters}\n{text}", above)
 
     def chunks(self, text: str) -> list[str]:
         """The parts of which notes are taken before the answer; none of a text that is read in one step."""
@@ -202,10 +218,20 @@ class Chain:
         """Keys of the notes that a text needs before its answer."""
         return [self.notes.key(chunk) for chunk in self.chunks(text)] if self.notes else []
 
-    def estimate_prompt_tokens(self, text: str) -> int:
+    def about(self, text: str, attributes: Mapping[str, Any]) -> Text:
+        """What is asked about one record.
+
+        Args:
+            text, attributes: of the record, redacted; the attributes by name without `attr_`.
+        """
+        above = self.question.prompt.above(text, attributes)
+        return Text(self.key(text, above), text, above)
+
+    def estimate_prompt_tokens(self, text: Text) -> int:
         """About how many prompt tokens all steps take together, the schemas included, for they are paid for."""
-        chunks = self.chunks(text)
-        tokens = self.question.prepare("" if chunks else text).prompt_tokens + self.question.schema_tokens
+        chunks = self.chunks(text.text)
+        prepared = self.question.prepare("" if chunks else text.text, text.above)
+        tokens = prepared.prompt_tokens + self.question.schema_tokens
         if self.notes is not None:
             tokens += len(chunks) * (self.notes.max_output_tokens + self.notes.schema_tokens)
             tokens += sum(self.notes.prepare(chunk).prompt_tokens for chunk in chunks)
@@ -219,9 +245,9 @@ class Chain:
         return tokens
 
     async def answer(
-        self, caller: Caller, text: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
+        self, caller: Caller, text: Text, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
     ) -> dict[str, Any]:
-        """Answer a text.
+        """Answer a text. What stands above a long one stands above its notes.
 
         Args:
             effort: updated in place, also when this raises.
@@ -231,10 +257,10 @@ class Chain:
         Raises:
             as `ask_question`.
         """
-        if not self._is_long(text):
-            return await ask_question(caller, self.question, text, effort)
-        notes = [await self._notes_of(caller, chunk, effort, remember, known) for chunk in self.chunks(text)]
-        answer, _ = await _ask_step(caller, self.question, text_of_notes(notes), effort)
+        if not self._is_long(text.text):
+            return await ask_question(caller, self.question, text.text, effort, text.above)
+        notes = [await self._notes_of(caller, chunk, effort, remember, known) for chunk in self.chunks(text.text)]
+        answer, _ = await _ask_step(caller, self.question, text_of_notes(notes), effort, text.above)
         return answer
 
     async def _notes_of(
@@ -255,10 +281,12 @@ class Chain:
         return self.notes is not None and len(text) > self.chunk_characters
 
 
-async def _ask_step(caller: Caller, question: Question, text: str, effort: Effort) -> tuple[dict[str, Any], Effort]:
+async def _ask_step(
+    caller: Caller, question: Question, text: str, effort: Effort, above: str = ""
+) -> tuple[dict[str, Any], Effort]:
     effort.last_step = spent = Effort(effort.price, account=effort.account)
     try:
-        return await ask_question(caller, question, text, spent), spent
+        return await ask_question(caller, question, text, spent, above), spent
     finally:
         effort.add(spent.usage, spent.cost_usd, spent.attempts, spent.latency_ms, spent.counts)
         effort.service_tier = spent.service_tier

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from include.llm.answering import Chain
+from include.llm.answering import Chain, Text
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.prices import Price
 from include.llm.request import Question
@@ -53,19 +53,19 @@ class Estimate:
 
 
 def estimate(
-    chain: Chain, texts: Iterable[str], mean_output_tokens: float | None = None, answer_tokens: float | None = None
+    chain: Chain, texts: Iterable[Text], mean_output_tokens: float | None = None, answer_tokens: float | None = None
 ) -> Estimate:
     """Estimate what a chain takes for texts.
 
     Args:
-        texts: redacted, as they are asked about.
+        texts: as `chain.about` gives them.
         mean_output_tokens: of earlier answers to this prompt, their notes included; None: there are none.
         answer_tokens: what an answer is taken to have until then; None: half of its cap. Notes have half of theirs.
     """
     prompts, steps = [], 0
     for text in texts:
-        prompts.append(Usage(chain.estimate_prompt_tokens(text), chain.constant_tokens(text)))
-        steps += len(chain.chunks(text))
+        prompts.append(Usage(chain.estimate_prompt_tokens(text), chain.constant_tokens(text.text)))
+        steps += len(chain.chunks(text.text))
     if answer_tokens is None:
         answer_tokens = ASSUMED_SHARE_OF_CAP * chain.question.max_output_tokens
     if mean_output_tokens is None:

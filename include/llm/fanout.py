@@ -11,7 +11,7 @@ from typing import Any
 
 from include.errors import ConfigurationError, FuseBlown, NightshiftError, Quarantine, RetryLater, StopRun
 from include.limits.purse import Purse
-from include.llm.answering import Chain, Effort
+from include.llm.answering import Chain, Effort, Text
 from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.prices import Price, cost_usd
@@ -25,14 +25,6 @@ log = logging.getLogger(__name__)
 
 # How often a shard looks what has become of the others' records.
 FUSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text to be answered, under its answer key."""
-
-    key: str
-    text: str
 
 
 def _utc_now() -> datetime:
@@ -169,13 +161,13 @@ class FanOut:
         if self.progress.done and self.progress.cost_usd:
             return self.progress.cost_usd / self.progress.done
         question = self.chain.question
-        tokens = Usage(self.chain.estimate_prompt_tokens(text.text), 0, self.caller.expected_output(question))
+        tokens = Usage(self.chain.estimate_prompt_tokens(text), 0, self.caller.expected_output(question))
         return cost_usd(self.price, tokens) or 0.0
 
     async def _answer(self, text: Text, effort: Effort) -> LedgerEntry:
         try:
             remember = functools.partial(self._remember, text.key)
-            answer = await self.chain.answer(self.caller, text.text, effort, remember, self.notes)
+            answer = await self.chain.answer(self.caller, text, effort, remember, self.notes)
         except Quarantine as problem:
             return self._entry(text.key, effort, None, problem)
         return self._entry(text.key, effort, answer, None)

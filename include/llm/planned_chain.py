@@ -15,7 +15,7 @@ from include.llm.answering import Chain
 from include.llm.base_url import is_same_place
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
-from include.llm.prompt import Prompt
+from include.llm.prompt import Example, Prompt
 from include.llm.request import Question
 from include.llm.structured_output import json_schema, quote_paths
 from include.pipelines.definition import Pipeline
@@ -102,7 +102,14 @@ def _question(written: Mapping[str, Any], pipeline: Pipeline, answer: type[BaseM
     question = Question(
         Dialect.from_dict(written["dialect"]),
         written["model"],
-        Prompt(**{**prompt, "examples": tuple((text, said) for text, said in prompt["examples"])}),
+        Prompt(
+            prompt["version"],
+            prompt["system"],
+            tuple(Example(*parts) for parts in prompt["examples"]),
+            prompt["numbered"],
+            # The version before had none.
+            tuple(prompt.get("attribute_lines", ())),
+        ),
         answer,
         written["max_output_tokens"],
         written["schema"],

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel
 
 from include.llm.dialect import Dialect, takes_temperature
-from include.llm.prompt import Prompt
+from include.llm.prompt import Prompt, with_above
 from include.llm.structured_output import json_schema, split_sentences, without_lengths
 from include.llm.token_count import token_counter
 from include.llm.usage import TOKENS_PER_MESSAGE
@@ -27,7 +27,7 @@ class Prepared:
     """One text made ready to be asked about.
 
     Args:
-        message: the user message, with the text between its marks.
+        message: the user message, with the text and what stands above it between its marks.
         sentences: the sentences that quotes are looked up in; none when nothing is quoted.
         prompt_tokens: estimate for the whole prompt.
     """
@@ -83,14 +83,18 @@ class Question:
         """Most tokens of one answer, thinking included."""
         return self.max_output_tokens + self.dialect.thinking_tokens
 
-    def key(self, text: str) -> str:
+    def key(self, text: str, above: str = "") -> str:
         """The answer key of a text: SHA-256 of everything that shapes the answer, in hex."""
-        return hashlib.sha256(f"{self.identity}\n{text}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.identity}\n{with_above(text, above)}".encode()).hexdigest()
 
-    def prepare(self, text: str) -> Prepared:
-        """Split, fence and measure a redacted text, once for all times that it is asked about."""
+    def prepare(self, text: str, above: str = "") -> Prepared:
+        """Split, fence and measure a redacted text, once for all times that it is asked about.
+
+        Args:
+            above: what `Prompt.above` gives for its record.
+        """
         sentences = split_sentences(text) if self.prompt.numbered else []
-        message = self.prompt.fence(text, sentences)
+        message = self.prompt.fence(text, sentences, above)
         return Prepared(
             message, sentences, self.constant_tokens + token_counter(self.model).count(message) + TOKENS_PER_MESSAGE
         )

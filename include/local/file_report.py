@@ -107,7 +107,7 @@ class FileReport:
     Args:
         repeats: rows whose record comes again.
         too_long: records with more text than is asked about.
-        same_texts: records with the text of another one.
+        same_texts: records of which the model would see what it sees of another one.
         asked: texts that would be asked about, each once.
         factor: by how much all rows are more than those that were read. Tokens, costs and times are multiplied by it.
         personal: by kind, values and the records that hold them.
@@ -172,8 +172,6 @@ def report_on(
     environ = {**environ, **own.settings}
     rows = _read(pipeline, environ, say, most_rows, clock)
     records = list(rows.records.values())
-    askable = [record for record in records if len(record.text) <= pipeline.max_text_characters]
-    texts = list(dict.fromkeys(record.text for record in askable))
     factor = rows.counted / max(rows.read, 1)
 
     endpoint = resolve_endpoint(environ=environ)
@@ -182,6 +180,12 @@ def report_on(
         endpoint = Endpoint(OPENAI_BASE_URL, None, is_demo=False)
     model = production_model(pipeline, comes_along=False, environ=environ)
     chain = build_chain(pipeline, endpoint, model, pipeline.prompt_version)
+    askable = [
+        text
+        for text in (chain.about(record.text, record.attributes) for record in records)
+        if text.characters <= pipeline.max_text_characters
+    ]
+    texts = list(dict.fromkeys(askable))
     tokens = estimate(chain, texts, answer_tokens=usual_answer_tokens(chain.question, load_golden(pipeline).values()))
     others = [(name, OPENAI_BASE_URL) for name in OTHER_MODELS if name != model]
     limits = rate_limits(pipeline, comes_along=False, environ=environ)

@@ -79,14 +79,14 @@ def load_answers(folder: Path = RECORDED) -> dict[str, Recorded]:
         pipeline = load_pipeline(path.parent.name)
         endpoint = Endpoint(f"http://{HOST}/v1", None, is_demo=False, is_recorded=True)
         chain = build_chain(pipeline, endpoint, RECORDED_MODEL, pipeline.prompt_version)
-        texts = {week.stem: _texts(pipeline, week) for week in path.parent.glob("week-*.jsonl")}
+        records = {week.stem: _records(pipeline, week) for week in path.parent.glob("week-*.jsonl")}
         for question in filter(None, (chain.question, chain.notes)):
             found[_hash_of(question, TINY_TEXT)] = Recorded("{}")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             try:
                 entry = json.loads(line)
-                text = texts[f"week-{entry['week']}"][entry["id"]]
-                for key, recorded in _questions(chain, text, entry):
+                record = records[f"week-{entry['week']}"][entry["id"]]
+                for key, recorded in _questions(chain, record, entry):
                     if found.setdefault(key, recorded).content != recorded.content:
                         raise ValueError("the same text has another answer already")
             except (ValueError, LookupError, TypeError, NightshiftError) as error:
@@ -97,18 +97,19 @@ def load_answers(folder: Path = RECORDED) -> dict[str, Recorded]:
     return found
 
 
-def _texts(pipeline: Pipeline, path: Path) -> dict[str, str]:
-    """Record id to redacted text."""
+def _records(pipeline: Pipeline, path: Path) -> dict[str, Record]:
+    """Redacted records by their ids."""
     now = datetime.now(UTC)
     normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
     items = Files(str(path), pipeline.name).pull(Window(None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
-    return {row.record_id: row.text for row in rows if isinstance(row, Record)}
+    return {row.record_id: row for row in rows if isinstance(row, Record)}
 
 
-def _questions(chain: Chain, text: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, Recorded]]:
-    """What is asked about a text, step by step, and what is recorded for it."""
-    chunks, notes = chain.chunks(text), entry.get("notes", [])
+def _questions(chain: Chain, record: Record, entry: Mapping[str, Any]) -> Iterator[tuple[str, Recorded]]:
+    """What is asked about a record, step by step, and what is recorded for it."""
+    text = chain.about(record.text, record.attributes)
+    chunks, notes = chain.chunks(text.text), entry.get("notes", [])
     if len(chunks) != len(notes):
         raise ValueError(f"{len(chunks)} parts are read one by one, and there are {len(notes)} notes")
     stored = []
@@ -119,13 +120,13 @@ def _questions(chain: Chain, text: str, entry: Mapping[str, Any]) -> Iterator[tu
         yield _hash_of(chain.notes, chunk), Recorded(content)
     if entry.get("first_reply") not in FIRST_REPLIES:
         raise ValueError(f"first_reply is none of {FIRST_REPLIES}")
-    asked, content = text_of_notes(stored) if chunks else text, _encoded(entry["answer"])
+    asked, content = text_of_notes(stored) if chunks else text.text, _encoded(entry["answer"])
     parse_answer(chain.question.answer, content, chain.question.prepare(asked).sentences)
-    yield _hash_of(chain.question, asked), Recorded(content, entry.get("first_reply"))
+    yield _hash_of(chain.question, asked, text.above), Recorded(content, entry.get("first_reply"))
 
 
-def _hash_of(question: Question, text: str) -> str:
-    last = {"role": "user", "content": question.prepare(text).message}
+def _hash_of(question: Question, text: str, above: str = "") -> str:
+    last = {"role": "user", "content": question.prepare(text, above).message}
     return question_hash([*question.prompt.constant_messages(), last])
 
 

@@ -19,7 +19,7 @@ from include.limits.purse import Purse
 from include.llm.build_chain import build_chain
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
-from include.llm.fanout import FanOut, Text
+from include.llm.fanout import FanOut
 from include.llm.ledger import LedgerWriter, read_ledger
 from include.llm.open_caller import open_caller
 from include.llm.preflight import check_endpoint
@@ -42,13 +42,14 @@ ASSUMED_NIGHT_RECORDS = 1_000
 
 
 async def answer_all(
-    pipeline: Pipeline, endpoint: Endpoint, model: str, prompt_version: str, dialect: Dialect, texts: dict[str, str]
+    pipeline: Pipeline, endpoint: Endpoint, model: str, prompt_version: str, dialect: Dialect, records: list[Record]
 ) -> Variant:
-    """Answer texts (record id to text) with one model and prompt; ledger and progress stay in memory."""
+    """Answer records with one model and prompt; ledger and progress stay in memory."""
     chain = build_chain(pipeline, endpoint, model, prompt_version, dialect)
     lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
-    keys = {record_id: chain.key(text) for record_id, text in texts.items()}
-    progress = ShardProgress(shard=0, total=len(set(keys.values())))
+    texts = {record.record_id: chain.about(record.text, record.attributes) for record in records}
+    by_key = {text.key: text for text in texts.values()}
+    progress = ShardProgress(shard=0, total=len(by_key))
     store, price = open_store(), load_price(model, endpoint.base_url)
     budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD") or pipeline.budget_usd
     limits = rate_limits(pipeline, endpoint.comes_along)
@@ -67,15 +68,14 @@ async def answer_all(
                 in_flight=endpoint.in_flight,
                 purse=Purse(store, lake.root, 0, budget_usd, share=1.0) if price else None,
             )
-            by_key = {key: texts[record_id] for record_id, key in keys.items()}
-            await fan_out.run(Text(key, text) for key, text in by_key.items())
+            await fan_out.run(by_key.values())
     entries = read_ledger(lake, f"{lake.root}/ledger")
-    answered = {record_id: entries[key] for record_id, key in keys.items() if key in entries}
+    answered = {record_id: entries[text.key] for record_id, text in texts.items() if text.key in entries}
     return Variant(model, prompt_version, answered, time.monotonic() - started)
 
 
-def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
-    """Record id to redacted text of readable records of the pipeline's source, spread evenly over it."""
+def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
+    """Readable records of the pipeline's source, redacted and spread evenly over it."""
     now, live = datetime.now(UTC), live_source(pipeline)
     normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
     source: Source = live or Files(source_location(pipeline), pipeline.name)
@@ -83,7 +83,7 @@ def sample_texts(pipeline: Pipeline, count: int) -> dict[str, str]:
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
     records = [row for row in rows if isinstance(row, Record) and len(row.text) <= pipeline.max_text_characters]
     step = max(len(records) // count, 1)
-    return {record.record_id: record.text for record in records[::step][:count]}
+    return records[::step][:count]
 
 
 def records_of_a_night(pipeline: Pipeline) -> int:
@@ -104,8 +104,8 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     own_model = production_model(pipeline, endpoint.comes_along)
     for way_model in (own_model, model or own_model):
         check_scorable(way_model)
-    texts = sample_texts(pipeline, count)
-    if not texts:
+    records = sample_records(pipeline, count)
+    if not records:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")
     ways = [(own_model, pipeline.prompt_version), (model or own_model, prompt)]
     budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD")
@@ -117,11 +117,12 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
         dialects[way_model] = (await check_endpoint(endpoint, chain.question)).dialect
     variants = []
     for way_model, version in ways:
-        print(f"asking {version} on {way_model} about {len(texts)} records ...", flush=True)
-        variants.append(await answer_all(pipeline, endpoint, way_model, version, dialects[way_model], texts))
+        print(f"asking {version} on {way_model} about {len(records)} records ...", flush=True)
+        variants.append(await answer_all(pipeline, endpoint, way_model, version, dialects[way_model], records))
     labelled = score_variants(pipeline, variants, load_golden(pipeline))
     table = score_table(variants, labelled, records_of_a_night(pipeline))
     note = "\nThe bundled demo model proves the machinery, not the quality." if endpoint.is_demo else ""
+    texts = {record.record_id: record.text for record in records}
     return f"{side_by_side(variants, texts)}\n\n{table}{note}"
 
 

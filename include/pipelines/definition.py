@@ -81,12 +81,13 @@ class Pipeline:
         lookback: late arrivals of so long ago are still caught by the next run.
         first_window: how far back the first manual run goes.
         attributes: the source's own columns that have a type, by name without `attr_`; all others are kept as text.
+            A prompt file names those of them that the model sees, see `llm/prompt.py`.
         redaction: which personal data is taken out of the texts before they are stored or sent.
         schedule: cron expression of the nightly run, read in `timezone`.
         model: default model at a real provider (the bundled local model has its own name).
         prompt_version: production prompt, a file `prompts/<version>.md`.
         max_output_tokens: cap on one answer.
-        max_text_characters: a longer text is quarantined as `too_long` before it is paid for.
+        max_text_characters: a longer text, attributes above it included, is quarantined as `too_long` and not paid for.
         chunking: set when long texts are answered in two steps.
         requests_per_minute, tokens_per_minute: the provider's limit; None: no limit known.
         budget_usd: most that one run may cost.

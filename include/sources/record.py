@@ -57,6 +57,10 @@ class UnreadableRecord:
 
 
 def content_version(content: str | bytes) -> str:
-    """First 12 hex digits of the SHA-256 of what the customer wrote: changes exactly when the text does."""
+    """First 12 hex digits of the SHA-256 of what the customer wrote: changes exactly when the text does.
+
+    An attribute alone makes no new version, though a prompt may show it: a source whose titles or ratings are edited
+    says so in a `record_version` of its own, as those of the stores do.
+    """
     data = content.encode(errors="surrogatepass") if isinstance(content, str) else content
     return hashlib.sha256(data).hexdigest()[:12]

@@ -62,9 +62,9 @@ def audit_table(
         ledger: what became of them, by answer key.
 
     Returns:
-        Columns: the record, the endpoint's host and the model, the length of the redacted text and how many requests
-        carried it (0: none, because the budget was used up before), the kinds of personal data that were taken out of
-        it before, and when its answer was there.
+        Columns: the record, the endpoint's host and the model, the length of the redacted text with what stands above
+        it and how many requests carried it (0: none, because the budget was used up before), the kinds of personal data
+        that were taken out of it before, and when its answer was there.
     """
     rows: dict[str, dict[str, Any]] = {}
     for record in questions:
@@ -111,14 +111,16 @@ def settle_announced(lake: Lake, run: RunContext, ledger: Mapping[str, LedgerEnt
 
 
 def _row(record: Mapping[str, Any], run: RunContext, endpoint: Endpoint, **answered: Any) -> dict[str, Any]:
+    # The version before had nothing above a text.
+    sent = record.get("above", "") + record["text"]
     return {
         "record_id": record["record_id"],
         "record_version": record["record_version"],
         "answer_key": record["answer_key"],
         "endpoint": endpoint.address,
         "model": run.model,
-        "characters": len(record["text"]),
-        "kinds_redacted": list(kinds_in(record["text"])),
+        "characters": len(sent),
+        "kinds_redacted": list(kinds_in(sent)),
         "run_id": run.run_id,
         **answered,
     }

@@ -15,10 +15,10 @@ from include.errors import RetryLater, StopRun
 from include.lake.paths import Lake
 from include.limits.open_store import open_store
 from include.limits.purse import Purse
-from include.llm.answering import Chain
+from include.llm.answering import Chain, Text
 from include.llm.answers_file import write_answers
 from include.llm.endpoint import Endpoint
-from include.llm.fanout import FanOut, Text
+from include.llm.fanout import FanOut
 from include.llm.fuse import Fuse
 from include.llm.ledger import (
     FLUSH_SECONDS,
@@ -184,5 +184,6 @@ def _texts(file: pq.ParquetFile) -> Iterator[Text]:
             # A call leaves cycles behind. Collected now and then they go back; left alone they take memory for good.
             gc.collect()
             pa.default_memory_pool().release_unused()
-            for key, text in zip(batch["answer_key"].to_pylist(), batch["text"].to_pylist(), strict=True):
-                yield Text(key, text)
+            for row in batch.to_pylist():
+                # What the version before has planned has nothing above its texts.
+                yield Text(row["answer_key"], row["text"], row.get("above") or "")

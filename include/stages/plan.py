@@ -16,7 +16,7 @@ from include.lake.paid_answers import paid_answers, usage_of_row
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.write import write_table
-from include.llm.answering import Chain
+from include.llm.answering import Chain, Text
 from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 # Airflow maps at most 1,024 task instances by default (`[core] max_map_length`); stay well below.
 MAX_SHARDS = 500
+_SHARD_SCHEMA = pa.schema([(name, pa.string()) for name in ("answer_key", "text", "above")])
 
 
 async def plan_run(
@@ -75,16 +76,15 @@ async def _plan(
     work = WorkFiles(lake, run)
     work.read_manifest("extract")
     records = read_table(lake, work.records)
-    texts: list[str] = records["text"].to_pylist()
-    keys = [chain.key(text) for text in texts]
-    paid = _already_paid(lake, pipeline, run, chain, texts, keys)
-    failed_before = _own_failures(lake, run, records, keys)
+    texts = _texts(records, chain)
+    paid = _already_paid(lake, pipeline, run, chain, texts)
+    failed_before = _own_failures(lake, run, records, texts)
     left = left_to_others(lake, run, records, is_running)
-    reasons = _why_not_asked(pipeline, run, texts, keys, paid.keys() | failed_before.keys(), left)
+    reasons = _why_not_asked(pipeline, run, texts, paid.keys() | failed_before.keys(), left)
     asked = {
-        key: text
-        for key, text, reason in zip(keys, texts, reasons, strict=True)
-        if reason is None and key not in paid and key not in failed_before
+        text.key: text
+        for text, reason in zip(texts, reasons, strict=True)
+        if reason is None and text.key not in paid and text.key not in failed_before
     }
     history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
     price = load_price(run.model, endpoint.base_url)
@@ -107,9 +107,9 @@ async def _plan(
         guessed, chain = chain.question.identity, chain.in_dialect(checked.dialect)
         if chain.question.identity != guessed:
             return await _plan(lake, pipeline, run, endpoint, is_running, chain, checked)
-    questions = _with_questions(records, keys, reasons)
+    questions = _with_questions(records, texts, reasons)
     write_table(lake, work.questions, questions.replace_schema_metadata({RUN_ID: run.run_id.encode()}))
-    to_send = questions.select(["record_id", "record_version", "text", "answer_key"]).filter(
+    to_send = questions.select(["record_id", "record_version", "text", "above", "answer_key"]).filter(
         pc.is_in(questions["answer_key"], pa.array(list(asked), pa.string()))
     )
     announce(lake, run, endpoint, to_send)
@@ -142,6 +142,18 @@ async def _plan(
     return list(range(shards))
 
 
+def _texts(records: pa.Table, chain: Chain) -> list[Text]:
+    """What is asked about each record, under its answer key."""
+    shown = [name for name in chain.question.prompt.attributes if f"attr_{name}" in records.column_names]
+    # Part by part: a row as a dict takes more than its text.
+    parts = records.select(["text", *(f"attr_{name}" for name in shown)]).to_batches(max_chunksize=1_000)
+    return [
+        chain.about(row["text"], {name: row[f"attr_{name}"] for name in shown})
+        for part in parts
+        for row in part.to_pylist()
+    ]
+
+
 def _first_question(checked: Preflight, price: Price | None) -> LedgerEntry:
     """What the first question has cost: it is paid for, and no record's."""
     return LedgerEntry(
@@ -163,12 +175,12 @@ def _first_question(checked: Preflight, price: Price | None) -> LedgerEntry:
 
 
 def _already_paid(
-    lake: Lake, pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[str], keys: list[str]
+    lake: Lake, pipeline: Pipeline, run: RunContext, chain: Chain, texts: list[Text]
 ) -> dict[str, LedgerEntry]:
     if run.reprocess == "all":
         wanted: set[str] = set()
     else:
-        wanted = {*keys, *(key for text in texts for key in chain.step_keys(text))}
+        wanted = {key for text in texts for key in (text.key, *chain.step_keys(text.text))}
     return paid_answers(
         lake,
         pipeline.name,
@@ -190,13 +202,13 @@ def _before(lake: Lake, run: RunContext) -> dict[str, Any]:
     return {name: before.get(name, 0) if published else 0 for name in counted}
 
 
-def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str]) -> dict[str, LedgerEntry]:
+def _own_failures(lake: Lake, run: RunContext, records: pa.Table, texts: list[Text]) -> dict[str, LedgerEntry]:
     """What this very run could not answer when it was published before: the same run again does the same again."""
     path = lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key)
     if run.reprocess != "none" or not lake.fs.exists(path):
         return {}
     identities = zip(records["record_id"].to_pylist(), records["record_version"].to_pylist(), strict=True)
-    key_of = dict(zip(identities, keys, strict=True))
+    key_of = dict(zip(identities, (text.key for text in texts), strict=True))
     failures: dict[str, LedgerEntry] = {}
     for row in read_table(lake, path).to_pylist():
         key = key_of.get((row["record_id"], row["record_version"]))
@@ -221,29 +233,24 @@ def _own_failures(lake: Lake, run: RunContext, records: pa.Table, keys: list[str
 
 
 def _why_not_asked(
-    pipeline: Pipeline,
-    run: RunContext,
-    texts: list[str],
-    keys: list[str],
-    answered: set[str],
-    left: list[str | None],
+    pipeline: Pipeline, run: RunContext, texts: list[Text], answered: set[str], left: list[str | None]
 ) -> list[str | None]:
     taken = 0
     reasons: list[str | None] = []
-    for text, key, reason in zip(texts, keys, left, strict=True):
+    for text, reason in zip(texts, left, strict=True):
         if reason is not None:
             reasons.append(reason)
-        elif len(text) > pipeline.max_text_characters:
+        elif text.characters > pipeline.max_text_characters:
             reasons.append("too_long")
-        elif key not in answered and run.limit is not None and taken >= run.limit:
+        elif text.key not in answered and run.limit is not None and taken >= run.limit:
             reasons.append("over_limit")
         else:
             reasons.append(None)
-            taken += key not in answered
+            taken += text.key not in answered
     return reasons
 
 
-def _estimate(chain: Chain, texts: list[str], history: OutputHistory | None, price: Price | None) -> dict[str, Any]:
+def _estimate(chain: Chain, texts: list[Text], history: OutputHistory | None, price: Price | None) -> dict[str, Any]:
     found = estimate(chain, texts, history.mean if history else None)
     cost = found.cost_usd(price, is_cached=False)
     return {**asdict(found.usage), "cached_tokens": 0, "cost_usd": cost, "counted_by": found.counted_by}
@@ -274,18 +281,18 @@ def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked
         )
 
 
-def _with_questions(records: pa.Table, keys: list[str], reasons: list[str | None]) -> pa.Table:
-    return records.append_column("answer_key", pa.array(keys, pa.string())).append_column(
-        "not_asked", pa.array(reasons, pa.string())
-    )
+def _with_questions(records: pa.Table, texts: list[Text], reasons: list[str | None]) -> pa.Table:
+    columns = {"answer_key": [t.key for t in texts], "not_asked": reasons, "above": [t.above for t in texts]}
+    for name, values in columns.items():
+        records = records.append_column(name, pa.array(values, pa.string()))
+    return records
 
 
-def _write_shards(lake: Lake, work: WorkFiles, asked: dict[str, str], size: int) -> int:
-    items = sorted(asked.items())
+def _write_shards(lake: Lake, work: WorkFiles, asked: dict[str, Text], size: int) -> int:
+    items = sorted(asked.values(), key=lambda text: text.key)
     size = max(size, -(-len(items) // MAX_SHARDS))
     shards = [items[start : start + size] for start in range(0, len(items), size)]
     for number, shard in enumerate(shards):
-        keys, texts = zip(*shard, strict=True)
-        table = pa.table({"answer_key": pa.array(keys, pa.string()), "text": pa.array(texts, pa.string())})
-        write_table(lake, work.shard(number), table)
+        columns = [[t.key for t in shard], [t.text for t in shard], [t.above for t in shard]]
+        write_table(lake, work.shard(number), pa.table(columns, schema=_SHARD_SCHEMA))
     return len(shards)

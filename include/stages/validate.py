@@ -151,10 +151,12 @@ class _Rows:
 
     def take(self, record: dict[str, Any], ledger: dict[str, LedgerEntry]) -> None:
         """Sort one record in."""
-        reason, key = record.pop("not_asked"), record.pop("answer_key")
+        reason, key, above = record.pop("not_asked"), record.pop("answer_key"), record.pop("above", "")
         entry = ledger.get(key)
         if reason == "too_long":
-            message = f"The text has {len(record['text']):,} characters, more than the pipeline's max_text_characters."
+            what = "The text with what stands above it" if above else "The text"
+            size = len(above) + len(record["text"])
+            message = f"{what} has {size:,} characters, more than the pipeline's max_text_characters."
             self._quarantine(record, "infer", "too_long", message, None)
         elif reason is not None:
             self.skipped[reason] += 1

@@ -42,7 +42,8 @@ def _pipeline(pipeline: Pipeline) -> Iterator[Line]:
     question = chain.question
     counter = token_counter(pipeline.model)
     messages, schema = question.constant_tokens, question.schema_tokens
-    text = mean(question.prepare(record.text).prompt_tokens - messages for record in whole)
+    asked = [chain.about(record.text, record.attributes) for record in whole]
+    text = mean(question.prepare(each.text, each.above).prompt_tokens - messages for each in asked)
     answer = usual_answer_tokens(question, (labels[record.record_id] for record in whole)) or 0.0
     parts = {
         "instructions": float(messages),

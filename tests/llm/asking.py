@@ -12,11 +12,11 @@ from include.lake.paths import Lake, open_lake
 from include.limits.limiter import Limiter
 from include.limits.purse import Purse
 from include.limits.store import MemoryStore
-from include.llm.answering import Chain
+from include.llm.answering import Chain, Text
 from include.llm.client import ChatClient
 from include.llm.dialect import first_dialect
 from include.llm.endpoint import Endpoint
-from include.llm.fanout import FanOut, Text
+from include.llm.fanout import FanOut
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, scan_ledger
 from include.llm.prices import Price
 from include.llm.progress import ProgressReporter, ShardProgress

@@ -22,6 +22,10 @@ def chain_of(name: str) -> Chain:
     return build_chain(pipeline, endpoint, pipeline.model, pipeline.prompt_version)
 
 
+def estimated(chain: Chain, *texts: str, mean_output_tokens: float | None = None) -> Estimate:
+    return estimate(chain, [chain.about(text, {}) for text in texts], mean_output_tokens)
+
+
 def sent_tokens(question: Question, text: str) -> int:
     """Of all that goes out and is paid for: messages and schema, counted from the body itself."""
     body = orjson.loads(question.body(question.prepare(text)))
@@ -32,7 +36,7 @@ def sent_tokens(question: Question, text: str) -> int:
 
 def test_a_prompt_is_counted_with_the_schema_that_is_sent() -> None:
     chain = chain_of("support_tickets")
-    found = estimate(chain, ["The kettle leaks.", "My parcel is lost."])
+    found = estimated(chain, "The kettle leaks.", "My parcel is lost.")
     assert [prompt.prompt_tokens for prompt in found.prompts] == [
         sent_tokens(chain.question, "The kettle leaks."),
         sent_tokens(chain.question, "My parcel is lost."),
@@ -42,7 +46,7 @@ def test_a_prompt_is_counted_with_the_schema_that_is_sent() -> None:
 
 def test_what_is_the_same_for_all_texts_may_come_from_the_cache() -> None:
     chain = chain_of("support_tickets")
-    short, long = estimate(chain, ["Hi."]), estimate(chain, ["A kettle that leaks. " * 50])
+    short, long = estimated(chain, "Hi."), estimated(chain, "A kettle that leaks. " * 50)
     assert short.usage.cached_tokens == long.usage.cached_tokens > 0
     assert long.usage.prompt_tokens - long.usage.cached_tokens > 200
     assert short.usage.prompt_tokens - short.usage.cached_tokens < 40
@@ -55,7 +59,7 @@ def test_a_long_call_takes_a_request_for_each_part_and_one_more() -> None:
     assert chain.notes is not None
     call = "customer: the line is down again.\n" * 300
     parts = split_chunks(call, chain.chunk_characters)
-    found = estimate(chain, [call])
+    found = estimated(chain, call)
     assert found.requests == len(parts) + 1 > 3
     asked = sum(sent_tokens(chain.notes, part) for part in parts) + sent_tokens(chain.question, "")
     assert found.usage.prompt_tokens == asked + len(parts) * chain.notes.max_output_tokens
@@ -63,8 +67,8 @@ def test_a_long_call_takes_a_request_for_each_part_and_one_more() -> None:
 
 def test_answers_fill_half_of_their_cap_until_there_are_some() -> None:
     chain = chain_of("support_tickets")
-    assert estimate(chain, ["a", "b"]).completion_tokens == chain.question.max_output_tokens
-    assert estimate(chain, ["a", "b"], mean_output_tokens=72.5).completion_tokens == 145
+    assert estimated(chain, "a", "b").completion_tokens == chain.question.max_output_tokens
+    assert estimated(chain, "a", "b", mean_output_tokens=72.5).completion_tokens == 145
 
 
 def test_an_unknown_price_is_no_cost_of_nothing_unless_nothing_is_asked() -> None:

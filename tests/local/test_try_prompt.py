@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.llm.endpoint import RECORDED_MODEL
-from include.local.try_prompt import main, sample_texts
+from include.local.try_prompt import main, sample_records
 from include.pipelines.registry import load_pipeline
 from include.privacy.policy import RedactionPolicy
 from tests.fault_server.plan import Plan, Rule
@@ -87,7 +87,7 @@ def test_texts_are_redacted_as_the_pipeline_says(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
     policy = RedactionPolicy(kinds=("EMAIL",), patterns={"MEMBER": r"\bM-\d{6}\b"})
     pipeline = replace(load_pipeline("support_tickets"), redaction=policy)
-    assert sample_texts(pipeline, 1) == {"T-1": "Member <MEMBER_1> wrote from 192.0.2.44."}
+    assert [record.text for record in sample_records(pipeline, 1)] == ["Member <MEMBER_1> wrote from 192.0.2.44."]
 
 
 @pytest.mark.parametrize("set_", ["the recorded answers are served", "their name is given"])

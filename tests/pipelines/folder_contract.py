@@ -19,6 +19,8 @@ import pytest
 from pydantic import BaseModel
 
 from include.lake.schemas import results_schema
+from include.llm.build_chain import build_chain
+from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.prompt import load_prompt
 from include.llm.structured_output import item_model, parse_answer, quote_paths, split_sentences
 from include.pipelines.definition import Pipeline
@@ -137,7 +139,19 @@ class FolderContract:
             assert prompt.examples
             for model in models(pipeline.answer):
                 assert [name for name in model.model_fields if name not in prompt.system] == []
-            assert not {text for text, _ in prompt.examples} & set(texts.values())
+            assert not {text for text, *_ in prompt.examples} & set(texts.values())
+
+    def test_prompts_show_attributes_that_the_pipeline_has(
+        self, pipeline: Pipeline, pulled: list[Record | UnreadableRecord]
+    ) -> None:
+        """Each that the model is to see is declared, and the sample tries it."""
+        endpoint = Endpoint(OPENAI_BASE_URL, None, is_demo=False)
+        for version in pipeline.prompt_versions():
+            chain = build_chain(pipeline, endpoint, pipeline.model, version)
+            records = [record for record in pulled if isinstance(record, Record)]
+            above = [chain.about(record.text, record.attributes).above for record in records]
+            for before in (line.partition("{")[0] for line in chain.question.prompt.attribute_lines):
+                assert any(line.startswith(before) for lines in above for line in lines.split("\n")), before
 
     def test_the_labels_pass_the_gate(self, pipeline: Pipeline, texts: dict[str, str], labels: Labels) -> None:
         result = run_gate(rows(pipeline, texts, labels), pipeline, is_demo=False)

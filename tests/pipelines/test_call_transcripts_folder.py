@@ -179,14 +179,14 @@ def test_the_prompts_load_and_the_examples_are_not_samples(
     for prompt in prompts:
         assert not prompt.numbered
         assert all(name in prompt.system for name in answer.model_fields)
-        assert not {text for text, _ in prompt.examples} & {row.text for row in records if isinstance(row, Record)}
+        assert not {text for text, *_ in prompt.examples} & {row.text for row in records if isinstance(row, Record)}
         assert _constant_tokens(prompt) < MAX_CONSTANT_TOKENS
 
 
 def test_one_example_of_each_prompt_has_notes_as_its_input(pipeline: Pipeline) -> None:
     """The answer to a long call is made of notes, so the model has to have seen some."""
     for version in pipeline.prompt_versions():
-        inputs = [text for text, _ in load_prompt(pipeline.folder, version, Answer).examples]
+        inputs = [text for text, *_ in load_prompt(pipeline.folder, version, Answer).examples]
         assert [text.startswith("Part 1:\n- ") for text in inputs] == [False, True]
 
 

@@ -33,7 +33,7 @@ is redacted before the text is stored or sent. Labels help to find and to count:
     owner="support-operations",
     tags=("nightshift", "tickets"),
     schedule="0 3 * * *",
-    attributes={"channel": str, "status": str, "country": str, "plan": str, "replies": int},
+    attributes={"subject": str, "channel": str, "status": str, "country": str, "plan": str, "replies": int},
     # A usual answer has about 90; two sentences that fill their caps and the other fields have about 250.
     max_output_tokens=300,
     # A mail thread of some thirty replies; longer ones are mostly pasted logs, which are not worth their tokens.
