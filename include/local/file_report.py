@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from include.llm.build_chain import build_chain
-from include.llm.endpoint import OPENAI_BASE_URL, Endpoint, resolve_endpoint
+from include.llm.endpoint import OPENAI_BASE_URL, REMOTE_IN_FLIGHT, Endpoint, resolve_endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price, load_price
 from include.local.own_file import OwnFile
@@ -28,8 +28,9 @@ from include.settings import (
     source_location,
     timezone_setting,
 )
-from include.sources.fields import OWN_COLUMNS, named_columns
+from include.sources.fields import OWN_COLUMNS, column_name, named_columns
 from include.sources.files import Files, normaliser_of
+from include.sources.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
@@ -39,16 +40,17 @@ MOST_ROWS, MOST_SECONDS = 20_000, 10.0
 # What lies behind these rows is only counted.
 COUNT_SECONDS = 4.0
 LINE_SECONDS = 3.0
-SHOWN_REFUSALS = EXAMPLES = 3
+SHOWN_REFUSALS = SHOWN_EXAMPLES = 3
 EXAMPLE_CHARACTERS = 100
 # Of a shorter text there is no piece that says anything and is not nearly the whole.
 SHORTEST_EXAMPLE = 45
 # Beside the default model: OpenAI's large and small one, and a small one of another vendor.
 OTHER_MODELS = ("gpt-6-sol", "claude-haiku-4-5", "gpt-6-luna")
-# The language detector is right in 143 of the 149 labelled samples with words, and below this in the others.
+# Of a short structured answer: of hosted models, and of the bundled one on two cores.
+ANSWER_SECONDS, BUNDLED_SECONDS = 2.0, 4.0
+# The language detector is right in 145 of the 153 labelled samples, and below this in nearly all others.
 SURE = 0.5
 LANGUAGE_CHARACTERS = 2_000
-UNCLEAR, WORDLESS = "not clear", "no words"
 
 Say = Callable[[str], None]
 
@@ -59,11 +61,10 @@ class Rows:
 
     Args:
         read: rows that were read, of `counted`, which are all of them if `is_whole`.
-        columns: of the rows, under the names that the records give them.
+        columns: under the names that records give them.
         refused: rows that become no record, by reason.
         first_refused: place and reason of the first ones.
-        records: newest row of each record, by its id.
-        newest: when these were written.
+        records: newest row of each record, by its id, and when it was written.
     """
 
     read: int = 0
@@ -72,8 +73,7 @@ class Rows:
     columns: dict[str, None] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     first_refused: list[str] = field(default_factory=list)
-    records: dict[str, Record] = field(default_factory=dict)
-    newest: dict[str, datetime] = field(default_factory=dict)
+    records: dict[str, tuple[datetime, Record]] = field(default_factory=dict)
 
     def add(self, record: Record | UnreadableRecord, item: SourceRow) -> None:
         """Take in one row."""
@@ -86,13 +86,14 @@ class Rows:
                 self.first_refused.append(record.error_message)
             return
         changed_at = item.changed_at or record.occurred_at
-        if changed_at >= self.newest.get(record.record_id, changed_at):
-            self.records[record.record_id], self.newest[record.record_id] = record, changed_at
+        known = self.records.get(record.record_id)
+        if known is None or known[0] <= changed_at:
+            self.records[record.record_id] = changed_at, record
 
 
 @dataclass(frozen=True)
 class ModelCost:
-    """What all of the file costs with a model, USD, without and with the provider's cache; None: nobody knows."""
+    """What all of a file costs with a model, USD, without and with the provider's cache; None: nobody knows."""
 
     model: str
     price: Price | None
@@ -105,20 +106,18 @@ class FileReport:
     """Everything that is shown of a file.
 
     Args:
+        has_endpoint: whether somebody is set who can be asked.
         repeats: rows whose record comes again.
         too_long: records with more text than is asked about.
         same_texts: records of which the model would see what it sees of another one.
-        asked: texts that would be asked about, each once.
-        factor: by how much all rows are more than those that were read. Tokens, costs and times are multiplied by it.
+        asked: texts that would be asked about, of the rows that were read; `tokens` is what they take.
         personal: by kind, values and the records that hold them.
         examples: pieces of redacted texts.
         languages: records by language, most first.
         characters: median, 95th percentile and longest of the records' texts.
-        has_endpoint: whether somebody is set who can be asked.
-        tokens: of the rows that were read.
         costs: of all rows; the default model first.
-        limits: requests and tokens a minute, where they are known.
-        seconds: for all rows at these limits; None: there are none.
+        limits: requests and tokens a minute, as far as they are known.
+        seconds: for all rows, at these limits or else at `ANSWER_SECONDS` an answer.
     """
 
     own: OwnFile
@@ -130,15 +129,24 @@ class FileReport:
     too_long: int
     same_texts: int
     asked: int
-    factor: float
+    tokens: Estimate
     personal: Mapping[str, tuple[int, int]]
     examples: tuple[str, ...]
     languages: Mapping[str, int]
     characters: tuple[int, int, int]
-    tokens: Estimate
     costs: tuple[ModelCost, ...]
-    limits: tuple[float | None, float | None]
-    seconds: float | None
+    limits: Mapping[str, float]
+    seconds: float
+
+    @property
+    def factor(self) -> float:
+        """By how much all rows are more than those that were read; tokens, costs and times are multiplied by it."""
+        return self.rows.counted / max(self.rows.read, 1)
+
+    @property
+    def bundled_seconds(self) -> float:
+        """What the bundled model takes for all rows."""
+        return self.tokens.requests * self.factor * BUNDLED_SECONDS
 
     @property
     def own_columns(self) -> list[str]:
@@ -150,6 +158,11 @@ class FileReport:
         """Columns that are kept beside the answers; redacted, for where there is no header they are a text."""
         redactor = Redactor(self.pipeline.redaction)
         return [redactor.redact(name) for name in self.rows.columns if name not in OWN_COLUMNS]
+
+    @property
+    def is_of_play_console(self) -> bool:
+        """Whether it is an export that another setting reads."""
+        return self.rows.columns.keys() >= {column_name(name) for name in PLAY_CONSOLE_COLUMNS}
 
 
 def report_on(
@@ -171,8 +184,8 @@ def report_on(
     pipeline = load_pipeline(own.pipeline)
     environ = {**environ, **own.settings}
     rows = _read(pipeline, environ, say, most_rows, clock)
-    records = list(rows.records.values())
     factor = rows.counted / max(rows.read, 1)
+    records = [record for _, record in rows.records.values()]
 
     endpoint = resolve_endpoint(environ=environ)
     has_endpoint = not endpoint.comes_along
@@ -187,10 +200,12 @@ def report_on(
     ]
     texts = list(dict.fromkeys(askable))
     tokens = estimate(chain, texts, answer_tokens=usual_answer_tokens(chain.question, load_golden(pipeline).values()))
-    others = [(name, OPENAI_BASE_URL) for name in OTHER_MODELS if name != model]
-    limits = rate_limits(pipeline, comes_along=False, environ=environ)
-    needed = (tokens.requests * factor, tokens.usage.total * factor)
-    minutes = [need / limit for need, limit in zip(needed, limits, strict=True) if limit]
+    others = [(name, OPENAI_BASE_URL) for name in OTHER_MODELS if name != model][:2]
+    needed = {"requests": tokens.requests * factor, "tokens": tokens.usage.total * factor}
+    known = zip(needed, rate_limits(pipeline, comes_along=False, environ=environ), strict=True)
+    limits = {name: limit for name, limit in known if limit}
+    unlimited = needed["requests"] * ANSWER_SECONDS / REMOTE_IN_FLIGHT
+    lengths = sorted(len(record.text) for record in records) or [0]
     return FileReport(
         own=own,
         pipeline=pipeline,
@@ -201,24 +216,22 @@ def report_on(
         too_long=len(records) - len(askable),
         same_texts=len(askable) - len(texts),
         asked=len(texts),
-        factor=factor,
-        personal=_personal(records),
-        examples=tuple(islice(_examples(records), EXAMPLES)),
-        languages=_languages(record.text for record in records),
-        characters=_characters([len(record.text) for record in records]),
         tokens=tokens,
+        personal=_personal(records),
+        examples=tuple(islice(_examples(records), SHOWN_EXAMPLES)),
+        languages=_languages(record.text for record in records),
+        characters=(lengths[len(lengths) // 2], lengths[len(lengths) * 95 // 100], lengths[-1]),
         costs=tuple(
             _cost(name, load_price(name, url, environ), tokens, factor)
-            for name, url in [(model, endpoint.base_url), *others[:2]]
+            for name, url in [(model, endpoint.base_url), *others]
         ),
         limits=limits,
-        seconds=60 * max(minutes) if minutes else None,
+        seconds=max((60 * needed[name] / limit for name, limit in limits.items()), default=unlimited),
     )
 
 
 def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: int, clock: Callable[[], float]) -> Rows:
-    now = datetime.now(UTC)
-    zone = timezone_setting(environ)
+    now, zone = datetime.now(UTC), timezone_setting(environ)
     source = live_source(pipeline, environ) or Files(source_location(pipeline, environ), pipeline.name, zone)
     normaliser = normaliser_of(
         pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction, zone=zone, environ=environ
@@ -247,8 +260,7 @@ def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: i
 
 def _cost(model: str, price: Price | None, tokens: Estimate, factor: float) -> ModelCost:
     costs = [tokens.cost_usd(price, is_cached=is_cached) for is_cached in (False, True)]
-    usd, cached_usd = (None if cost is None else cost * factor for cost in costs)
-    return ModelCost(model, price, usd, cached_usd)
+    return ModelCost(model, price, *(None if cost is None else cost * factor for cost in costs))
 
 
 def _personal(records: Iterable[Record]) -> dict[str, tuple[int, int]]:
@@ -273,8 +285,11 @@ def _examples(records: Iterable[Record]) -> Iterator[str]:
         room = min(EXAMPLE_CHARACTERS, len(record.text) * 2 // 3)
         start = max(min(found.start() - room // 3, len(record.text) - room), 0)
         end = max(start + room, found.end())
-        piece = " ".join(record.text[start:end].split())
-        example = f"{'...' if start else ''}{piece}{'...' if end < len(record.text) else ''}"
+        words = record.text[start:end].split()
+        # Half a word, or half a placeholder, is none.
+        words = words[1:] if start and found.start() > start else words
+        words = words[:-1] if end < len(record.text) and found.end() < end else words
+        example = f"{'... ' if start else ''}{' '.join(words)}{' ...' if end < len(record.text) else ''}"
         if found[1] in shown:
             left.append(example)
         else:
@@ -287,16 +302,15 @@ def _languages(texts: Iterable[str]) -> dict[str, int]:
     """How many texts are in which language, by its English name."""
     from babel import Locale
 
-    identifier = _language_identifier()
     names = Locale("en").languages
     found: Counter[str] = Counter()
     for text in texts:
         words = PLACEHOLDER.sub(" ", text[:LANGUAGE_CHARACTERS])
-        code, share = identifier.classify(words)
+        code, share = _language_identifier().classify(words)
         if code == "zxx" or not any(character.isalpha() for character in words):
-            found[WORDLESS] += 1
+            found["no words"] += 1
         else:
-            found[names.get(code, code) if share >= SURE else UNCLEAR] += 1
+            found[names.get(code, code) if share >= SURE else "not clear"] += 1
     return dict(found.most_common())
 
 
@@ -305,8 +319,3 @@ def _language_identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-
-def _characters(lengths: Sequence[int]) -> tuple[int, int, int]:
-    ordered = sorted(lengths) or [0]
-    return ordered[len(ordered) // 2], ordered[len(ordered) * 95 // 100], ordered[-1]

@@ -103,6 +103,7 @@ def next_steps(name: str, *, sql: bool) -> str:
             "It works as it is. To make it yours, edit:",
             *lines,
             f"Check it:  .venv/bin/python -m pytest tests/pipelines/test_{name}_folder.py",
+            f"Look at a file of yours, without a model:  make run PIPELINES={name} FILE=texts.csv DRY=1",
             f"Run it:    make run PIPELINES={name}",
         ]
     )

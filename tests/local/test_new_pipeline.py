@@ -106,6 +106,13 @@ connection.commit()
     assert done.stdout.strip().splitlines()[-1:] == ["2 3"], done.stderr
 
 
+def test_what_is_made_looks_at_a_file_of_ones_own(grown: Copy) -> None:
+    samples = grown.root / "include" / "pipelines" / FILES / "samples" / "texts.jsonl"
+    done = grown.call("include.local.run", PIPELINES=FILES, FILE=str(samples), DRY="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"make run PIPELINES={FILES} FILE={samples} MODEL=bundled" in done.stdout
+
+
 def test_what_is_made_is_clean_and_laid_out(grown: Copy) -> None:
     for command in (["check"], ["format", "--check"]):
         done = grown.call("ruff", *command, "--no-cache", "include", "dags", "tests")
