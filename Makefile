@@ -5,7 +5,9 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
 	--no-emit-find-links --no-annotate
 
-.PHONY: run env test test-long bench setup lock try new-pipeline format clean
+PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+
+.PHONY: run env check lint test test-long bench setup lock try new-pipeline format clean
 
 # The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
 run: setup
@@ -24,22 +26,28 @@ new-pipeline: setup
 env:
 	@$(PYTHON) -m include.local.write_env
 
-# Linters, types and all tests: two at a time, then those that start an Airflow, a model or a benchmark by themselves.
+# While you work, in under three minutes: linters, types and the fast tests, which start no Airflow and no server program.
+check: lint
+	$(PYTEST_BY_TWO) -m "not slow and not long"
+
+# Linters, types and all tests but the long ones, two at a time; all that starts an Airflow stays in one process.
 # PYTEST="tests/llm -x" runs what it says instead.
-test: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+test: lint
 ifdef PYTEST
 	PYTHONPATH=. $(BIN)/python -m pytest $(PYTEST)
 else
-	PYTHONPATH=. $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long"
-	PYTHONPATH=. $(BIN)/python -m pytest -m "slow and not long"
+	$(PYTEST_BY_TWO)
 endif
 
-# The topology of docker-compose.yaml as processes, from the Dockerfile's environment on. Some ten minutes.
+# What takes too long for every change: the topology of docker-compose.yaml as processes, from the Dockerfile's
+# environment on, all benchmarks at their smallest, kills at random, a month of nights. Some twenty minutes.
 test-long: setup
 	PYTHONPATH=. $(BIN)/python -m pytest -m long $(PYTEST)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # How fast, how lean, how true to a limit: one JSON object a line. BENCH="fanout gauntlet" runs some, PEERS=1 runs other
 # libraries beside ours (each in an environment of its own below .bench/), PROFILE=1 says where the time goes.

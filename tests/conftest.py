@@ -1,11 +1,21 @@
-"""Fixtures for all tests, and an Airflow home of their own."""
+"""Fixtures for all tests, the folder that they may write to, who runs beside whom, and that nothing is left of them."""
 
+import atexit
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+# One for each process of a run, with a short name: some servers listen at a socket below it.
+_FOLDER = tempfile.mkdtemp(prefix="ns-")
+tempfile.tempdir = os.environ["TMPDIR"] = _FOLDER
+# As the first it runs as the last: Airflow and pytest clean up below it when the process ends.
+_REMOVE = atexit.register(lambda: shutil.rmtree(_FOLDER, ignore_errors=True))
 # Before Airflow is imported anywhere: tests never touch a real Airflow's database, connections or environment.
-os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="nightshift-airflow-")
+os.environ["AIRFLOW_HOME"] = str(Path(_FOLDER, "airflow"))
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parents[1] / "dags")
 os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(Path(__file__).parents[1] / "plugins")
@@ -17,4 +27,44 @@ _OTHERS = (
 for name in [name for name in os.environ if name.startswith(_OTHERS)]:
     del os.environ[name]
 
-pytest_plugins = ["tests.fault_server.fixtures"]
+pytest_plugins = [
+    "tests.fault_server.fixtures",
+    *(f"tests.servers.{server}" for server in ("s3", "outage", "postgres", "valkey")),
+]
+# What takes one of these waits for a program that is started beside the tests.
+_PROGRAMS = {"postgres_uri", "s3_server", "valkey_url"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs a program is slow. A file has one process, for the fixtures that it shares; so have all of Airflow.
+
+    The longest begin first, so that the two processes end at about the same time.
+    """
+    groups: dict[pytest.Item, str] = {}
+    for item in items:
+        if item.get_closest_marker("airflow") or _PROGRAMS.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+        is_airflow = item.get_closest_marker("airflow") is not None
+        groups[item] = "airflow" if is_airflow else item.path.relative_to(config.rootpath).as_posix()
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    if hasattr(config, "workerinput"):
+        slow = {group for item, group in groups.items() if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (groups[item] != "airflow", groups[item] not in slow))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """No process that a test started outlives them all."""
+    from tests.local.processes import adopt_orphans, descendants
+
+    adopt_orphans()
+    yield
+    left = [" ".join(process.cmdline()) for process in descendants()]
+    assert not left, left
+
+
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """After a failure the folder stays, to be looked at."""
+    if exitstatus == pytest.ExitCode.TESTS_FAILED:
+        atexit.unregister(_REMOVE)

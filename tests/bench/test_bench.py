@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,27 +30,49 @@ METRICS = {
         *("usd_with_cache", "usd_without_cache"),
     },
 }
+# With the fault server, processes and a profile; and what a prompt costs, which is changed most often.
+IN_EVERY_RUN = ("fanout", "gauntlet", "tokens")
 Lines = list[dict[str, Any]]
+
+
+def printed(*names: str) -> Lines:
+    """What benchmarks print at their smallest."""
+    command = [sys.executable, "-m", "tests.bench", "--quick", "--profile", *names]
+    # Only a benchmark that hangs takes so long, however busy the machine.
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=True, stdout=subprocess.PIPE, timeout=900)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def lines() -> Lines:
-    """What all benchmarks print at their smallest."""
-    command = [sys.executable, "-m", "tests.bench", "--quick", "--profile"]
-    # Only a benchmark that hangs takes so long, however busy the machine.
-    printed = subprocess.run(
-        command, cwd=Path(__file__).parents[2], check=True, stdout=subprocess.PIPE, timeout=900
-    ).stdout
-    return [json.loads(line) for line in printed.splitlines()]
+    """Of those that are looked at in every run."""
+    return printed(*IN_EVERY_RUN)
+
+
+@pytest.fixture(scope="module")
+def lines_of_all() -> Lines:
+    """Of all benchmarks."""
+    return printed()
 
 
 def of(lines: Lines, bench: str) -> Lines:
     return [line for line in lines if line["bench"] == bench]
 
 
-def test_each_benchmark_prints_all_its_metrics_and_says_their_units(lines: Lines) -> None:
-    assert {name: {line["metric"] for line in of(lines, name)} for name in BENCHES} == METRICS
+def check_metrics(lines: Lines, benches: Iterable[str]) -> None:
+    assert {name: {line["metric"] for line in of(lines, name)} for name in benches} == {
+        name: METRICS[name] for name in benches
+    }
     assert all(isinstance(line["value"], int | float) and line["unit"] for line in lines)
+
+
+def test_a_benchmark_prints_all_its_metrics_and_says_their_units(lines: Lines) -> None:
+    check_metrics(lines, IN_EVERY_RUN)
+
+
+@pytest.mark.long
+def test_each_benchmark_prints_all_its_metrics_and_says_their_units(lines_of_all: Lines) -> None:
+    check_metrics(lines_of_all, BENCHES)
 
 
 def test_a_peer_comes_with_its_value_and_the_ratio_of_ours_to_it(lines: Lines) -> None:
@@ -73,8 +96,9 @@ def test_the_value_of_a_line_is_always_ours_and_a_peer_s_stands_beside_it(lines:
     assert {line["value"] for line in beside} == {alone["value"]}
 
 
-def test_a_shard_of_any_size_is_answered_whole(lines: Lines) -> None:
-    peaks = [line for line in of(lines, "memory") if line["metric"] == "peak_mb"]
+@pytest.mark.long
+def test_a_shard_of_any_size_is_answered_whole(lines_of_all: Lines) -> None:
+    peaks = [line for line in of(lines_of_all, "memory") if line["metric"] == "peak_mb"]
     assert [line["delivered"] for line in peaks] == [line["rows"] for line in peaks] == [50, 500]
 
 
@@ -85,18 +109,21 @@ def test_the_gauntlet_delivers_every_row_however_many_processes_run_it(lines: Li
     assert [line["value"] for line in cases] == [line["rows"] for line in cases]
 
 
-def test_a_storm_loses_no_row(lines: Lines) -> None:
-    assert {(line["rows"], line["case"]) for line in of(lines, "storm")} == {(40, "8-10-10")}
+@pytest.mark.long
+def test_a_storm_loses_no_row(lines_of_all: Lines) -> None:
+    assert {(line["rows"], line["case"]) for line in of(lines_of_all, "storm")} == {(40, "8-10-10")}
     assert {case.name for case in STORMS} >= USUAL_STORMS
 
 
-def test_the_limiter_is_measured_with_both_stores(lines: Lines) -> None:
-    assert {line["store"] for line in of(lines, "limiter")} == {"embedded", "valkey"}
+@pytest.mark.long
+def test_the_limiter_is_measured_with_both_stores(lines_of_all: Lines) -> None:
+    assert {line["store"] for line in of(lines_of_all, "limiter")} == {"embedded", "valkey"}
     assert {case.name for case in ALL} >= USUAL
 
 
-def test_a_look_up_finds_the_keys_that_were_published_and_no_others(lines: Lines) -> None:
-    assert {(line["wanted"], line["found"]) for line in of(lines, "reuse")} == {(20, 0), (20, 2)}
+@pytest.mark.long
+def test_a_look_up_finds_the_keys_that_were_published_and_no_others(lines_of_all: Lines) -> None:
+    assert {(line["wanted"], line["found"]) for line in of(lines_of_all, "reuse")} == {(20, 0), (20, 2)}
 
 
 def test_the_tokens_of_a_record_are_split_for_every_pipeline(lines: Lines) -> None:

@@ -8,7 +8,7 @@ from tests.end_to_end.conftest import SECRET, Workbench, walk_logs
 from tests.fault_server.plan import Plan, Rule
 from tests.stages.running import tickets
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.airflow
 
 
 def test_a_night_with_faults_ends_well_and_its_counts_add_up(workbench: Workbench) -> None:

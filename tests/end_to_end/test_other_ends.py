@@ -12,7 +12,7 @@ from tests.end_to_end.conftest import Workbench
 from tests.fault_server.plan import Plan, Rule
 from tests.stages.running import tickets
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.airflow
 
 WRONG = {"since": "2026-11-10T00:00:00+00:00", "until": "2026-11-01T00:00:00+00:00"}
 SLOW = Plan(rules=(Rule(fault="latency", settings={"seconds": 60}, calls=(3, 100_000)),))

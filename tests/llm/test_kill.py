@@ -6,7 +6,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,9 +22,7 @@ from include.stages.work_files import WorkFiles
 from tests.bench.workload import pipeline, run_context, write_shards
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
-from tests.servers.s3 import S3Server, s3_environ, s3_server
-
-__all__ = ["s3_environ", "s3_server"]
+from tests.servers.s3 import S3Server
 
 ROWS, IN_FLIGHT = 400, 16
 MODULES = ["include.stages.infer", "tests.bench.workload", "openai"]
@@ -80,31 +78,54 @@ def check_promises(lake: Lake, before: dict[str, LedgerEntry], server: FaultServ
     assert server.counters().answered_ok <= ROWS + kills * IN_FLIGHT
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(20))
-def test_a_shard_killed_at_random_moments_is_resumed(seed: int, tmp_path: Path, server: FaultServer) -> None:
-    chance = random.Random(seed)
-    lake = write_shards(tmp_path, server.base_url, ROWS)
-    kills = chance.randint(1, 3)
+def kill_and_resume(
+    folder: Path, server: FaultServer, asked_between: Sequence[int], delay: Callable[[], float]
+) -> None:
+    """Kill a shard after so many questions each time, a little later than that, and let it end then."""
+    lake = write_shards(folder, server.base_url, ROWS)
     before: dict[str, LedgerEntry] = {}
-    for _ in range(kills):
-        process = start(tmp_path, server)
-        # Some right after the start, some in the middle, some while the last calls come back.
-        asked = server.counters().requests + chance.randint(1, ROWS // kills)
+    for count in asked_between:
+        asked = server.counters().requests + count
+        process = start(folder, server)
         wait_until(partial(has_asked, server, asked), process)
-        time.sleep(chance.uniform(0, 0.02))
+        time.sleep(delay())
         kill(process)
         now = kept(lake)
         assert {key: now[key] for key in before} == before
         before = now
-    last = start(tmp_path, server)
+    last = start(folder, server)
     last.join()
     assert last.exitcode == 0
-    check_promises(lake, before, server, kills)
+    check_promises(lake, before, server, len(asked_between))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "asked_between",
+    [
+        pytest.param([0], id="before it has asked anything"),
+        pytest.param([1], id="with its first calls on their way"),
+        pytest.param([ROWS // 2], id="in the middle"),
+        pytest.param([ROWS], id="while its last calls come back"),
+        pytest.param([1, 1], id="again before it has caught up"),
+        pytest.param([ROWS // 4] * 3, id="three times"),
+    ],
+)
+def test_a_shard_that_is_killed_is_resumed(asked_between: list[int], tmp_path: Path, server: FaultServer) -> None:
+    kill_and_resume(tmp_path, server, asked_between, lambda: 0.0)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20))
+def test_a_shard_killed_at_random_moments_is_resumed(seed: int, tmp_path: Path, server: FaultServer) -> None:
+    chance = random.Random(seed)
+    kills = chance.randint(1, 3)
+    asked_between = [chance.randint(1, ROWS // kills) for _ in range(kills)]
+    kill_and_resume(tmp_path, server, asked_between, lambda: chance.uniform(0, 0.02))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])
 def test_a_shard_killed_while_its_parquet_is_written_is_resumed(seed: int, tmp_path: Path, server: FaultServer) -> None:
     lake = write_shards(tmp_path, server.base_url, ROWS)
     process = start(tmp_path, server)

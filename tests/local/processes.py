@@ -1,27 +1,38 @@
 """What a program leaves behind when it ends."""
 
 import ctypes
-from collections.abc import Iterator
+import os
+import sys
 
 import psutil
 import pytest
 
 _PR_SET_CHILD_SUBREAPER = 36
+_SERVANTS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
 
 
-@pytest.fixture(autouse=True)
-def adopting_orphans() -> Iterator[None]:
+def adopt_orphans() -> None:
     """Orphans become children of the test process, where `descendants` sees them.
 
     Looking for a mark in their environment would miss most of Airflow: it overwrites that memory with process titles.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    yield
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+@pytest.fixture
+def adopting_orphans() -> None:
+    """For all tests, see `tests/conftest.py`."""
 
 
 def descendants() -> set[psutil.Process]:
-    """All living processes below this one."""
-    return {
-        process for process in psutil.Process().children(recursive=True) if process.status() != psutil.STATUS_ZOMBIE
-    }
+    """All living processes below this one but Python's own servants, which end with it."""
+    return {process for process in psutil.Process().children(recursive=True) if _lives(process)}
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        is_servant = process.ppid() == os.getpid() and any(name in " ".join(process.cmdline()) for name in _SERVANTS)
+        return process.status() != psutil.STATUS_ZOMBIE and not is_servant
+    except psutil.NoSuchProcess:
+        return False

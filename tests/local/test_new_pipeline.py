@@ -8,10 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.postgres import postgres_uri
-
-__all__ = ["postgres_uri"]
-
 ROOT = Path(__file__).parents[2]
 # The one is as long as a name may be: lines break where a name is long.
 TABLE, FILES = "answers_".ljust(40, "x"), "probe"

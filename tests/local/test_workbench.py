@@ -169,7 +169,7 @@ def make_run(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(COMMAND, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=400)
 
 
-@pytest.mark.slow
+@pytest.mark.airflow
 def test_make_run_once_ends_well_leaves_no_process_and_a_second_one_asks_nothing(
     tmp_path: Path, fault_server: FaultServer
 ) -> None:
@@ -188,7 +188,7 @@ def test_make_run_once_ends_well_leaves_no_process_and_a_second_one_asks_nothing
     assert fault_server.counters().requests == 0
 
 
-@pytest.mark.slow
+@pytest.mark.airflow
 def test_make_run_reads_the_help_desk_that_the_environment_names_or_says_what_to_check(
     tmp_path: Path, fault_server: FaultServer
 ) -> None:
@@ -213,7 +213,7 @@ def test_make_run_reads_the_help_desk_that_the_environment_names_or_says_what_to
     assert (row["record_id"], row["text"]) == ("7", "customer: Subject 7: The kettle burns.")
 
 
-@pytest.mark.slow
+@pytest.mark.airflow
 def test_ctrl_c_leaves_no_process_and_the_half_finished_run_does_not_block_the_next_one(tmp_path: Path) -> None:
     from tests.fault_server.plan import Plan
 

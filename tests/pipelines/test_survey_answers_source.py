@@ -13,10 +13,7 @@ from include.pipelines.survey_answers.source import QUERY, source
 from include.sources.source import SourceRow, Window
 from include.sources.sql_table import SqlTable
 from tests.fault_server.running import FaultServer
-from tests.servers.postgres import postgres_uri
 from tests.stages.running import NOW, Deployment
-
-__all__ = ["postgres_uri"]
 
 SETTING = {"SURVEY_ANSWERS_CONNECTION": "survey_db"}
 NIGHT = Window(NOW - timedelta(days=1), NOW)

@@ -10,10 +10,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pytest
-import s3fs
+
+if TYPE_CHECKING:
+    import s3fs
 
 _HOST = "127.0.0.1"
 # Starting takes two to four seconds on an idle machine.
@@ -47,8 +49,11 @@ class S3Server:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
-    def file_system(self) -> s3fs.S3FileSystem:
+    def file_system(self) -> "s3fs.S3FileSystem":
         """A client of its own, so that what is cached in others is not seen."""
+        # Only now: every test process reads this file, and few have an S3 server.
+        import s3fs
+
         return s3fs.S3FileSystem(
             key=_KEY, secret=_SECRET, endpoint_url=self.environ["AWS_ENDPOINT_URL"], skip_instance_cache=True
         )
@@ -150,6 +155,8 @@ def s3_server() -> Iterator[S3Server]:
 @pytest.fixture
 def s3_environ(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
     """This process's environment as in a deployment that keeps its files on the server."""
+    import s3fs
+
     for name, value in s3_server.environ.items():
         monkeypatch.setenv(name, value)
     # Clients are kept by their arguments, and the environment is none.

@@ -13,9 +13,6 @@ from include.sources.record import Record
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
 from include.sources.sql_table import SqlTable, bound
-from tests.servers.postgres import postgres_uri
-
-__all__ = ["postgres_uri"]
 
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 QUERY = """

@@ -16,11 +16,9 @@ from include.lake.paths import open_lake
 from include.lake.read import read_tables
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
-from tests.servers.s3 import S3Server, s3_environ, s3_server
+from tests.servers.s3 import S3Server
 from tests.topology.image import build
 from tests.topology.services import SERVICES, Topology
-
-__all__ = ["s3_environ", "s3_server"]
 
 pytestmark = [pytest.mark.long, pytest.mark.slow]
 

@@ -1,5 +1,0 @@
-"""Fixtures for the tests of sources."""
-
-from tests.servers.s3 import s3_environ, s3_server
-
-__all__ = ["s3_environ", "s3_server"]
