@@ -14,7 +14,7 @@ from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, REMOTE_IN_FLIGHT, Endpoint, resolve_endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price, load_price
-from include.local.own_file import OwnFile
+from include.local.own_file import CALLS_SETTING, OwnFile
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.privacy.policy import PLACEHOLDER
@@ -25,6 +25,7 @@ from include.settings import (
     number_setting,
     production_model,
     rate_limits,
+    share_setting,
     source_location,
     timezone_setting,
 )
@@ -34,6 +35,7 @@ from include.sources.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
+from include.stages.extract import MAX_UNREADABLE_SHARE, ROWS_BEFORE_JUDGEMENT
 
 # Redaction takes a millisecond or two a text, so the whole look is about twenty seconds.
 MOST_ROWS, MOST_SECONDS = 20_000, 10.0
@@ -107,8 +109,10 @@ class FileReport:
 
     Args:
         has_endpoint: whether somebody is set who can be asked.
+        most_unreadable: share of refused rows above which a run stops.
         repeats: rows whose record comes again.
         too_long: records with more text than is asked about.
+        old: records that a first run by hand leaves out, because of calls it asks for the newest only.
         same_texts: records of which the model would see what it sees of another one.
         asked: texts that would be asked about, of the rows that were read; `tokens` is what they take.
         personal: by kind, values and the records that hold them.
@@ -124,9 +128,11 @@ class FileReport:
     pipeline: Pipeline
     has_endpoint: bool
     budget_usd: float
+    most_unreadable: float
     rows: Rows
     repeats: int
     too_long: int
+    old: int
     same_texts: int
     asked: int
     tokens: Estimate
@@ -147,6 +153,12 @@ class FileReport:
     def bundled_seconds(self) -> float:
         """What the bundled model takes for all rows."""
         return self.tokens.requests * self.factor * BUNDLED_SECONDS
+
+    @property
+    def stops_at_rows(self) -> bool:
+        """Whether so many rows are refused that a run would stop."""
+        refused = self.rows.refused.total()
+        return self.rows.read >= ROWS_BEFORE_JUDGEMENT and refused > self.most_unreadable * self.rows.read
 
     @property
     def own_columns(self) -> list[str]:
@@ -205,15 +217,18 @@ def report_on(
     known = zip(needed, rate_limits(pipeline, comes_along=False, environ=environ), strict=True)
     limits = {name: limit for name, limit in known if limit}
     unlimited = needed["requests"] * ANSWER_SECONDS / REMOTE_IN_FLIGHT
+    first = datetime.now(UTC) - pipeline.first_window
     lengths = sorted(len(record.text) for record in records) or [0]
     return FileReport(
         own=own,
         pipeline=pipeline,
         has_endpoint=has_endpoint,
         budget_usd=number_setting("NIGHTSHIFT_BUDGET_USD", environ) or pipeline.budget_usd,
+        most_unreadable=share_setting("NIGHTSHIFT_MAX_UNREADABLE_SHARE", MAX_UNREADABLE_SHARE, environ),
         rows=rows,
         repeats=rows.read - rows.refused.total() - len(records),
         too_long=len(records) - len(askable),
+        old=sum(moment < first for moment, _ in rows.records.values()) if own.setting == CALLS_SETTING else 0,
         same_texts=len(askable) - len(texts),
         asked=len(texts),
         tokens=tokens,

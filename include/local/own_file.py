@@ -75,8 +75,9 @@ def own_file(environ: Mapping[str, str]) -> OwnFile | None:
 def _holds_transcripts(location: str) -> bool:
     """Whether it is a folder with calls, one file each, and no table of texts."""
     if "://" in location:
-        # Only Airflow knows the connection that opens a bucket of calls; CALL_TRANSCRIPTS_PREFIX takes it.
+        # Only an Airflow connection opens a bucket of calls, and CALL_TRANSCRIPTS_PREFIX names it.
         return False
-    files = [path.name for path in Path(location).rglob("*") if path.is_file()] if Path(location).is_dir() else []
-    tables = [name for name in files if name.lower().endswith(ENDINGS) and not is_transcript(name)]
-    return not tables and any(map(is_transcript, files))
+    # A call by itself is refused by its own reader, which says to give the folder.
+    names = [path.name for path in (Path(location), *Path(location).rglob("*")) if path.is_file()]
+    tables = [name for name in names if name.lower().endswith(ENDINGS) and not is_transcript(name)]
+    return not tables and any(map(is_transcript, names))

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,25 @@ def test_a_folder_of_calls_is_read_as_one_file_a_call(tmp_path: Path) -> None:
         "NIGHTSHIFT_SOURCE_CALL_TRANSCRIPTS": "",
         "CALL_TRANSCRIPTS_PREFIX": str(tmp_path),
     }
-    assert (report.rows.read, report.asked) == (3, 3)
+    assert (report.rows.read, report.asked, report.old) == (3, 3, 0)
+
+
+def test_calls_that_a_first_run_leaves_out_are_counted_and_one_call_is_no_folder(tmp_path: Path) -> None:
+    for n, days in enumerate((1, 40, 50)):
+        path = tmp_path / f"call-{n}.txt"
+        path.write_text(f"Agent: Hello.\nCustomer: My line {n} is down since Monday.\n")
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+    report = look(tmp_path, "call_transcripts")
+    assert (report.asked, report.old) == (3, 2)
+    assert "2 were changed more than 30 days ago" in text_of(report)
+    with pytest.raises(ConfigurationError, match="Give its folder"):
+        look(tmp_path / "call-0.txt", "call_transcripts")
+
+
+def test_a_file_at_which_a_run_would_stop_says_so(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", tickets(*[KETTLE, ""] * 12, ""))
+    assert "Above 50% refused a run stops" in text_of(look(path))
+    assert "a run stops" not in text_of(look(path, environ={"NIGHTSHIFT_MAX_UNREADABLE_SHARE": "0.6"}))
 
 
 def test_of_a_huge_file_the_first_rows_stand_for_the_rest(tmp_path: Path) -> None:
@@ -262,6 +281,12 @@ def test_what_cannot_be_meant_is_refused(environ: dict[str, str], says: str) -> 
         own_file(environ)
 
 
+@pytest.mark.parametrize("name", ["missing.csv", "*.csv", "s3/t.csv"])
+def test_a_file_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(f"There is no file at '{tmp_path / name}'")):
+        look(tmp_path / name)
+
+
 def test_a_place_is_absolute_and_an_address_stays_as_it_is() -> None:
     def named(file: str) -> OwnFile | None:
         return own_file({"FILE": file, "PIPELINES": "support_tickets"})
@@ -294,12 +319,8 @@ def test_the_command_looks_at_a_file_without_airflow_and_leaves_nothing_behind(t
     write_csv(
         tmp_path / "tickets.csv", tickets(KETTLE, "My name is Susan Quill and the kettle leaks, as I wrote before.")
     )
-    named = {"PIPELINES": "support_tickets", "DRY": "1"}
-    done = run({**named, "FILE": "tickets.csv"}, tmp_path)
+    done = run({"PIPELINES": "support_tickets", "DRY": "1", "FILE": "tickets.csv"}, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tickets.csv as support_tickets would read it" in done.stdout and "2 read, 0 refused" in done.stdout
     assert "Susan" not in done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["tickets.csv"]
-    missing = run({**named, "FILE": "missing.csv"}, tmp_path)
-    assert missing.returncode == 1
-    assert "There is no file at" in missing.stdout and "Traceback" not in missing.stderr
