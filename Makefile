@@ -9,9 +9,11 @@ PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --dist loadgroup --no
 
 .PHONY: run env check lint test test-long bench setup lock try new-pipeline format clean
 
-# The three pipelines once on the bundled samples, then the UI until Ctrl-C. ONCE=1 stops after the runs.
+# Three recorded weeks of an invented company, then the UI until Ctrl-C. ONCE=1 stops after the runs. MODEL=bundled runs
+# the samples on the small model that comes along; PIPELINES and FILE name other texts, see include/local/run.py.
 run: setup
-	@exec env ONCE="$(ONCE)" PIPELINES="$(PIPELINES)" FILE="$(FILE)" DRY="$(DRY)" PYTHONPATH=. $(BIN)/python -m include.local.run
+	@exec env ONCE="$(ONCE)" PIPELINES="$(PIPELINES)" MODEL="$(MODEL)" FILE="$(FILE)" DRY="$(DRY)" \
+		PYTHONPATH=. $(BIN)/python -m include.local.run
 
 # Two prompts (or models) on the same records: make try PIPELINE=support_tickets PROMPT=v2 N=20 [MODEL=...]
 try: setup

@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Mapping
 from typing import Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
@@ -111,10 +112,11 @@ class AirflowApi:
             ended += len(runs)
         return ended
 
-    def trigger(self, dag_id: str, run_id: str) -> None:
-        """Un-pause a DAG and start a manual run of it."""
+    def trigger(self, dag_id: str, run_id: str, form: Mapping[str, Any]) -> None:
+        """Un-pause a DAG and start a manual run of it with values of its trigger form."""
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
-        self.call("POST", f"dags/{dag_id}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": {}})
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(form)}
+        self.call("POST", f"dags/{dag_id}/dagRuns", body)
 
     def state(self, dag_id: str, run_id: str) -> str:
         """State of a run: `queued`, `running`, `success` or `failed`."""

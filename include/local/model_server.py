@@ -103,26 +103,31 @@ def wait_until_healthy(url: str, children: Children, name: str, seconds: float) 
     raise EndpointUnusable(f"{name} did not come up within {seconds:.0f} s. Its log is {children.log_path(name)}.")
 
 
-def start_model(children: Children) -> str:
+def start_model(children: Children, port: int | None = None) -> str:
     """Start the model server as a child and wait for it.
 
+    Args:
+        port: None: the usual one, or the next that is free.
+
     Returns:
         Its base URL, with the `/v1`.
     """
-    return _start(children, "model", "model_server", DEFAULT_PORT)
+    return _start(children, "model", "model_server", port or free_port(DEFAULT_PORT))
 
 
-def start_recorded(children: Children) -> str:
+def start_recorded(children: Children, port: int | None = None) -> str:
     """Start the server of the recorded answers, see `recorded_server.py`, as a child and wait for it.
 
+    Args:
+        port: None: the usual one, or the next that is free.
+
     Returns:
         Its base URL, with the `/v1`.
     """
-    return _start(children, "recorded", "recorded_server", RECORDED_PORT)
+    return _start(children, "recorded", "recorded_server", port or free_port(RECORDED_PORT))
 
 
-def _start(children: Children, name: str, module: str, wanted_port: int) -> str:
-    port = free_port(wanted_port)
+def _start(children: Children, name: str, module: str, port: int) -> str:
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     children.start(name, [sys.executable, "-m", f"include.local.{module}", "--port", str(port)], environ)
     wait_until_healthy(f"http://{HOST}:{port}/health", children, name, START_SECONDS)

@@ -1,9 +1,14 @@
 """`make run`: the pipelines once on this machine, through a real Airflow, then the UI until Ctrl-C.
 
-make run                                  the three pipelines on the bundled samples, UI left up
+make run                                  three recorded weeks, answers written by hand, then a small model on a few
 make run ONCE=1                           the same, then stop; the exit code says whether every run succeeded
+make run MODEL=bundled                    the bundled samples, answered by the small model that comes along
 make run PIPELINES="survey_answers"       those that you name, of all that there are
 make run PIPELINES=support_tickets FILE=tickets.csv DRY=1    looks at a file of your own: no model, no Airflow
+make run PIPELINES=support_tickets FILE=tickets.csv          asks your model about it
+
+With a key or an endpoint of your own (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, the connection `openai_default`) the model
+that it serves answers, and nothing is replayed.
 """
 
 import http.client
@@ -12,153 +17,130 @@ import signal
 import sys
 import time
 import urllib.error
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import Lake, open_lake
-from include.local.airflow_api import UNFINISHED, AirflowApi
 from include.local.children import Children
+from include.local.choice import Choice, check_lake, choose
+from include.local.closing_words import closing_words
 from include.local.file_report_text import show_report
-from include.local.model_server import start_model
+from include.local.model_server import DEFAULT_PORT, RECORDED_PORT, start_model, start_recorded
 from include.local.own_file import own_file
-from include.local.summary import progress_line, shard_progress, stage_of, summary_table
-from include.local.workbench import (
-    airflow_home,
-    choose_ui_port,
-    locked,
-    migrate,
-    start_airflow,
-    workbench_environ,
-)
-from include.pipelines.registry import pipeline_names
+from include.local.player import Player, Turn
+from include.local.ports import HOST, free_port
+from include.local.say import say, waiting_for
+from include.local.summary import summary_table
+from include.local.weeks import RUN_NAME, TRIAL_NAME, TRIAL_TEXTS, Week, weeks_of, weeks_to_play
+from include.local.workbench import airflow_home, choose_ui_port, locked, start_airflow, workbench_environ
+from include.settings import source_setting
 from include.stages.pool import POOL_SLOTS
 
-# Minutes of the bundled model, which a further pipeline must not make longer.
-BY_DEFAULT = ("app_store_reviews", "call_transcripts", "support_tickets")
-LOOK_SECONDS = 2.0
-# A line at least this often, also when nothing moves, so that nobody takes a slow model for a hung one.
-LINE_SECONDS = 10.0
-DAGS_SECONDS = 120.0
-# A run on a workstation that takes longer than this hangs.
-RUN_SECONDS = 4 * 3600.0
-OWN_ENDPOINT = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AIRFLOW_CONN_OPENAI_DEFAULT", "NIGHTSHIFT_LOCAL_MODEL_URL")
+# Of one run on two idle cores; what is said of the time to go begins with them.
+RECORDED_RUN_SECONDS = 20.0
+BUNDLED_RUN_SECONDS = 240.0
+TRIAL_SECONDS = 60.0
+ENDPOINT_RUN_SECONDS = 60.0
+USUAL_MODEL_START_SECONDS = 5.0
 
-_STARTED = time.monotonic()
+WHO_ANSWERS = {
+    "recorded": "playing recorded weeks: answers written by hand for this project, no model is asked",
+    "bundled": "asking the bundled demo model (SmolLM2-135M; it proves the machinery, not the quality)",
+    "endpoint": "asking the endpoint of your environment",
+}
 
-
-def say(line: str) -> None:
-    """Print a line with the time since the start."""
-    seconds = int(time.monotonic() - _STARTED)
-    print(f"[{seconds // 60:02d}:{seconds % 60:02d}] {line}", flush=True)
+Runs = dict[Turn, str]
 
 
-def chosen_pipelines(names: str | None) -> list[str]:
-    """Pipelines to run: those named, else the three.
-
-    Raises:
-        ConfigurationError: one of them does not exist.
-    """
-    known = pipeline_names()
-    chosen = (names or "").replace(",", " ").split() or list(BY_DEFAULT)
-    unknown = [name for name in chosen if name not in known]
-    if unknown:
-        raise ConfigurationError(f"PIPELINES names {', '.join(unknown)}; there are: {', '.join(known)}.")
-    return list(dict.fromkeys(chosen))
-
-
-def follow(api: AirflowApi, lake: Lake, runs: dict[str, str], children: Children) -> dict[str, str]:
-    """Print progress until every run has ended.
-
-    Args:
-        runs: pipeline to run id.
-
-    Returns:
-        Pipeline to its run's final state.
-
-    Raises:
-        ConfigurationError: a part of Airflow died, or a run does not end.
-    """
-    ended: dict[str, str] = {}
-    shown: dict[str, tuple[str, float]] = {}
-    told: set[tuple[str, int]] = set()
-    give_up_at = time.monotonic() + RUN_SECONDS
-    while len(ended) < len(runs):
-        dead = children.dead()
-        if dead:
-            raise ConfigurationError(f"{dead} has stopped by itself. Its log is {children.log_path(dead)}.")
-        if time.monotonic() > give_up_at:
-            raise ConfigurationError(f"Runs did not end within {RUN_SECONDS / 3600:.0f} hours: see the UI.")
-        for pipeline, run_id in runs.items():
-            if pipeline in ended:
-                continue
-            state = api.state(pipeline, run_id)
-            if state not in UNFINISHED:
-                ended[pipeline] = state
-                say(f"{pipeline:<20} {state}")
-                continue
-            tasks = api.tasks(pipeline, run_id)
-            for task in tasks:
-                # Minutes pass before a retry; nobody should wonder why nothing moves.
-                if task["state"] == "up_for_retry" and (task["id"], task["try_number"]) not in told:
-                    told.add((task["id"], task["try_number"]))
-                    say(
-                        f"{pipeline}.{task['task_id']} failed and will be tried again: "
-                        f"{api.last_error(pipeline, run_id, task)}"
-                    )
-            stage = stage_of(tasks)
-            line = progress_line(pipeline, stage, shard_progress(lake, pipeline, run_id))
-            last, at = shown.get(pipeline, ("", 0.0))
-            is_other_stage = not last.startswith(f"{pipeline:<20} {stage:<9}")
-            if is_other_stage or time.monotonic() - at > LINE_SECONDS:
-                say(line)
-                shown[pipeline] = (line, time.monotonic())
-        time.sleep(LOOK_SECONDS)
-    return ended
-
-
-def explain_failures(api: AirflowApi, runs: dict[str, str], states: dict[str, str]) -> None:
-    """Print which tasks failed, and why."""
-    for pipeline, run_id in runs.items():
-        if states[pipeline] != "success":
-            for task in api.tasks(pipeline, run_id):
-                if task["state"] == "failed":
-                    say(f"{pipeline}.{task['task_id']} failed: {api.last_error(pipeline, run_id, task)}")
-
-
-def run(once: bool, pipelines: list[str]) -> int:
-    """Set everything up, run the pipelines, report; returns the exit code."""
-    home = airflow_home(say)
+def run(choice: Choice, home: Path, once: bool) -> int:
+    """Set everything up, make the runs, report; returns the exit code."""
     with locked(home) as lock, Children(home / "logs" / "processes") as children:
-        model_url = None
-        if any(os.environ.get(name) for name in OWN_ENDPOINT):
-            say("asking the endpoint of your environment")
-        else:
-            say("starting the bundled demo model (SmolLM2-135M; it proves the machinery, not the quality)")
-            model_url = start_model(children)
-        port = choose_ui_port(say)
-        environ = workbench_environ(home, port, model_url)
-        migrate(home, environ, say)
-        api = start_airflow(children, home, environ, say, pool_slots=1 if model_url else POOL_SLOTS)
-        ui = environ["AIRFLOW__API__BASE_URL"].replace("127.0.0.1", "localhost")
-        lock.write_text(ui)
-        say(f"Airflow's UI is at {ui} (no login); triggering {', '.join(pipelines)}")
-        runs = {}
-        for pipeline in pipelines:
-            if not api.wait_for_dag(pipeline, DAGS_SECONDS):
-                raise ConfigurationError(f"DAG {pipeline} did not appear. {' '.join(api.import_errors())}")
-            runs[pipeline] = f"manual__{datetime.now(UTC).isoformat()}"
-            api.trigger(pipeline, runs[pipeline])
+        # Both are served later: they would slow down what comes first.
+        model_port, recorded_port = free_port(DEFAULT_PORT), free_port(RECORDED_PORT)
+        model_url, recorded_url = (f"http://{HOST}:{port}/v1" for port in (model_port, recorded_port))
+        is_recorded, is_bundled = choice.answers == "recorded", choice.answers == "bundled"
+        environ = workbench_environ(
+            home,
+            choose_ui_port(say),
+            model_url if is_recorded or is_bundled else None,
+            recorded_url if is_recorded else None,
+            choice.environ,
+        )
+        inbox = home / "inbox"
+        if is_recorded:
+            environ |= {source_setting(pipeline): str(inbox / pipeline) for pipeline in choice.pipelines}
         lake = open_lake(environ["NIGHTSHIFT_LAKE"])
-        states = follow(api, lake, runs, children)
-        explain_failures(api, runs, states)
-        print(f"\n{summary_table(lake, runs)}\n", flush=True)
-        failed = [pipeline for pipeline, state in states.items() if state != "success"]
+        for line in (WHO_ANSWERS[choice.answers], check_lake(lake, choice)):
+            if line:
+                say(line)
+
+        def start_server() -> None:
+            if is_recorded:
+                start_recorded(children, recorded_port)
+            elif is_bundled:
+                start_model(children, model_port)
+
+        api = start_airflow(children, home, environ, say, 1 if is_bundled else POOL_SLOTS, start_server)
+        ui = environ["AIRFLOW__API__BASE_URL"].replace(HOST, "localhost")
+        lock.write_text(ui)
+        say(f"Airflow's UI is at {ui} (no login)")
+        player = Player(api, lake, children, ui, say)
+        if is_recorded:
+            ended = play_weeks(player, lake, choice.pipelines, inbox)
+            ended |= try_model(player, lake, children, model_port, choice.pipelines[0], ended)
+        else:
+            usual = BUNDLED_RUN_SECONDS if is_bundled else ENDPOINT_RUN_SECONDS
+            ended = player.play([[_whole(pipeline)] for pipeline in choice.pipelines], usual)
+        print(f"\n{summary_table(lake, [(turn.label, turn.pipeline, turn.run_key) for turn in ended])}\n", flush=True)
+        print(f"{closing_words(lake, choice)}\n", flush=True)
         if not once:
             say(f"the UI stays at {ui} until Ctrl-C")
             while not children.dead():
                 time.sleep(1)
             raise ConfigurationError(f"{children.dead()} has stopped by itself; see {home / 'logs' / 'processes'}.")
-        return 1 if failed else 0
+        return 1 if any(state != "success" for state in ended.values()) else 0
+
+
+def play_weeks(player: Player, lake: Lake, pipelines: Sequence[str], inbox: Path) -> Runs:
+    """One run a pipeline and week, as each week's file arrives; one run a pipeline where the lake has all weeks."""
+    queues = [[_of_week(week, inbox) for week in weeks_to_play(lake, pipeline)] for pipeline in pipelines]
+    return player.play(queues, RECORDED_RUN_SECONDS, first_alone=True)
+
+
+def try_model(player: Player, lake: Lake, children: Children, port: int, pipeline: str, played: Runs) -> Runs:
+    """A trial of the bundled model on a few of the texts; none after a failure, and one a lake."""
+    is_tried = lake.find(lake.table("runs", pipeline), f"*/{TRIAL_NAME}-*.parquet")
+    if is_tried or any(state != "success" for state in played.values()):
+        return {}
+    say(
+        f"now a real model on {TRIAL_TEXTS} of these texts: SmolLM2-135M runs on this machine, too small to be right, "
+        "and is asked through the same door as yours. A trial: current/ stays as it is"
+    )
+    with waiting_for("the bundled model", USUAL_MODEL_START_SECONDS):
+        start_model(children, port)
+    week = weeks_of(pipeline)[-1]
+    turn = Turn(pipeline, _run_id(TRIAL_NAME), f"{pipeline}, trial", week.trial_form, is_trial=True)
+    return player.play([[turn]], TRIAL_SECONDS)
+
+
+def _of_week(week: Week, inbox: Path) -> Turn:
+    return Turn(
+        week.pipeline,
+        _run_id(f"{RUN_NAME}__week-{week.number}"),
+        f"{week.pipeline}, week {week.number}",
+        week.form,
+        lambda: week.arrive(inbox),
+    )
+
+
+def _whole(pipeline: str) -> Turn:
+    return Turn(pipeline, _run_id("manual"), pipeline)
+
+
+def _run_id(name: str) -> str:
+    return f"{name}__{datetime.now(UTC):%Y-%m-%dT%H-%M-%S-%f}"
 
 
 def _interrupt(number: int, frame: object) -> None:
@@ -174,7 +156,8 @@ def main() -> int:
         own = own_file(os.environ)
         if own is not None and own.is_dry:
             return show_report(own, say)
-        return run(os.environ.get("ONCE") == "1", chosen_pipelines(os.environ.get("PIPELINES")))
+        home = airflow_home(say)
+        return run(choose(os.environ, home, own), home, os.environ.get("ONCE") == "1")
     except KeyboardInterrupt:
         say("stopped")
         return 130

@@ -1,4 +1,4 @@
-"""What `make run` shows of running and finished pipelines."""
+"""What `make run` shows of running and finished runs."""
 
 import json
 import logging
@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 from include.errors import RetryLater
-from include.lake.paths import Lake, manual_run_key
+from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.llm.prices import usd
 
 log = logging.getLogger(__name__)
 
 STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
+STAGE_WORDS = {
+    "extract": "reads and redacts its texts",
+    "plan": "plans",
+    "infer": "waits for its turn at the model",
+    "validate": "checks the answers",
+    "publish": "publishes",
+    "report": "writes the report",
+}
 _FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
 
 
@@ -25,11 +33,11 @@ def stage_of(tasks: Sequence[dict[str, Any]]) -> str:
     return STAGES[-1]
 
 
-def shard_progress(lake: Lake, pipeline: str, run_id: str) -> dict[str, Any] | None:
+def shard_progress(lake: Lake, pipeline: str, run_key: str) -> dict[str, Any] | None:
     """Sums over the progress files of a run's shards, and the last error of any; None before the first is written."""
     shards, hurried = [], lake.hurried
     try:
-        for path in hurried.find(lake.work(pipeline, manual_run_key(run_id), "progress"), "*.json"):
+        for path in hurried.find(lake.work(pipeline, run_key, "progress"), "*.json"):
             shards.append(json.loads(hurried.fs.cat_file(path)))
     except (OSError, ValueError, RetryLater) as error:
         # Published and swept away meanwhile, or the storage is away: the next look sees more.
@@ -43,70 +51,62 @@ def shard_progress(lake: Lake, pipeline: str, run_id: str) -> dict[str, Any] | N
     return {**sums, "cost_usd": None if None in costs else sum(costs), "last_error": newest["last_error"]}
 
 
-def progress_line(pipeline: str, stage: str, progress: dict[str, Any] | None) -> str:
-    """One line about a running pipeline."""
-    line = f"{pipeline:<20} {stage:<9}"
-    if stage != "infer":
-        return line
+def stage_words(stage: str, progress: dict[str, Any] | None) -> str:
+    """What a run is at."""
     if progress is None:
-        return f"{line} waits for its turn at the model"
-    line = (
-        f"{line} {progress['done']} of {progress['total']} texts, {progress['rate_60s']:.1f}/s, "
-        f"{progress['failed']} failed, {progress['in_flight']} in flight, cost {usd(progress['cost_usd'])}"
-    )
+        return STAGE_WORDS[stage]
+    words = f"{progress['done']} of {progress['total']} texts done, {progress['rate_60s']:.1f}/s"
+    if progress["failed"]:
+        words += f", {progress['failed']} failed"
+    if progress["cost_usd"] != 0:
+        words += f", cost {usd(progress['cost_usd'])}"
     if not progress["rate_limited_60s"] and not progress["failures_60s"]:
-        return line
+        return words
     trouble = f"{progress['rate_limited_60s']} x 429 and {progress['failures_60s']} failures"
-    return f"{line}, in the last minute {trouble}, the last: {progress['last_error']}"
+    return f"{words}, in the last minute {trouble}, the last: {progress['last_error']}"
 
 
-def run_row(lake: Lake, pipeline: str, run_id: str) -> tuple[dict[str, Any], str] | None:
-    """A run's row of `runs/` and its partition, if it has one."""
-    key = manual_run_key(run_id)
-    for path in lake.find(lake.table("runs", pipeline), f"*/{key}.parquet"):
-        return read_table(lake, path).to_pylist()[0], path.split("/")[-2]
+def run_row(lake: Lake, pipeline: str, run_key: str) -> dict[str, Any] | None:
+    """A run's row of `runs/`, if it has one."""
+    for path in lake.find(lake.table("runs", pipeline), f"*/{run_key}.parquet"):
+        row: dict[str, Any] = read_table(lake, path).to_pylist()[0]
+        return row
     return None
 
 
-def summary_table(lake: Lake, runs: dict[str, str]) -> str:
+def report_path(lake: Lake, pipeline: str, run_key: str) -> str | None:
+    """A run's report, if it has one."""
+    return next(iter(lake.find(lake.table("reports", pipeline), f"*/{run_key}.html")), None)
+
+
+def summary_table(lake: Lake, runs: Sequence[tuple[str, str, str]]) -> str:
     """The table at the end, and where to look.
 
     Args:
-        runs: pipeline to run id.
+        runs: what people call each run, its pipeline and its run key.
     """
-    head = [
-        "pipeline",
-        "state",
-        "records",
-        "published",
-        "quarantined",
-        "skipped",
-        "reused",
-        "tokens",
-        "cost",
-        "seconds",
-    ]
-    table, places = [head], []
-    for pipeline, run_id in runs.items():
-        found = run_row(lake, pipeline, run_id)
-        if found is None:
-            table.append([pipeline, "no row", *[""] * (len(head) - 2)])
-            continue
-        row, partition = found
-        table.append([pipeline, *_cells(row)])
-        places.append(f"{pipeline}\n  Parquet  {lake.uri(lake.table('current', pipeline))}")
-        report = f"{lake.table('reports', pipeline)}/{partition}/{manual_run_key(run_id)}.html"
-        if lake.fs.exists(report):
-            places.append(f"  report   {lake.uri(report)}")
-    widths = [max(len(line[column]) for line in table) for column in range(len(head))]
+    table = [_HEAD]
+    for label, pipeline, run_key in runs:
+        row = run_row(lake, pipeline, run_key)
+        table.append([label, *(["no row", *[""] * (len(_HEAD) - 2)] if row is None else _cells(row))])
+    widths = [max(len(line[column]) for line in table) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    pipelines = dict.fromkeys(pipeline for _, pipeline, _ in runs)
+    places = [f"answers  {lake.uri(lake.table('current', pipeline))}" for pipeline in pipelines]
     return "\n".join([*lines, "", *places])
+
+
+_HEAD = [
+    *("run", "answered by", "state", "records", "published", "quarantined", "skipped", "reused", "tokens", "cost"),
+    "seconds",
+]
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
     tokens = (row["prompt_tokens"] or 0) + (row["completion_tokens"] or 0)
     ended = row["finished_at"]
     return [
+        row["model"] or "",
         row["state"],
         *(f"{row[name] or 0:,}" for name in ("extracted", "published", "quarantined", "skipped", "reused")),
         f"{tokens:,}",

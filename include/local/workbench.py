@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -15,16 +16,18 @@ from include.local.airflow_api import AirflowApi
 from include.local.children import Children
 from include.local.model_server import wait_until_healthy
 from include.local.ports import HOST, free_port
+from include.local.say import Say, waiting_for
 from include.stages.pool import POOL, POOL_SLOTS
 
 ROOT = Path(__file__).parents[2]
 UI_PORT = 8080
 SIMPLE_AUTH_MANAGER = "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
 START_SECONDS = 120.0
+# On two idle cores.
+USUAL_MIGRATION_SECONDS = 8.0
+USUAL_START_SECONDS = 10.0
 
 LOCK = "workbench.lock"
-
-Say = Callable[[str], None]
 
 
 def airflow_home(say: Say, environ: Mapping[str, str] = os.environ) -> Path:
@@ -63,12 +66,17 @@ def locked(home: Path) -> Iterator[Path]:
 
 
 def workbench_environ(
-    home: Path, ui_port: int, model_url: str | None, recorded_url: str | None = None
+    home: Path,
+    ui_port: int,
+    model_url: str | None,
+    recorded_url: str | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
     """Environment of all Airflow processes. What the user has set himself stays as it is.
 
     Args:
         model_url, recorded_url: base URLs of the bundled model and of the recorded answers, where they are served.
+        environ: of `make run`.
     """
     base_url = f"http://{HOST}:{ui_port}"
     settings = {
@@ -83,6 +91,12 @@ def workbench_environ(
         "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY": "60",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        # A file that changes is parsed at once; parsing all of them over and over takes a tenth of the machine.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+        # Six tasks follow each other in a run, and each waits for the scheduler's next look.
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+        # A busy machine answers late, which must not fail a task.
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
     }
     fixed = {
@@ -105,7 +119,7 @@ def workbench_environ(
         "AIRFLOW__API__SECRET_KEY": _secret(home, "api_secret_key"),
     }
     # Tasks run in other folders than this one, so a relative lake would be another lake.
-    lake = os.environ.get("NIGHTSHIFT_LAKE") or str(ROOT / "lake")
+    lake = environ.get("NIGHTSHIFT_LAKE") or str(ROOT / "lake")
     fixed["NIGHTSHIFT_LAKE"] = lake if "://" in lake else str(Path(lake).absolute())
     if model_url:
         fixed["NIGHTSHIFT_LOCAL_MODEL_URL"] = model_url
@@ -113,8 +127,8 @@ def workbench_environ(
         fixed["NIGHTSHIFT_RECORDED_URL"] = recorded_url
     for name in ("NO_PROXY", "no_proxy"):
         # Tasks talk to the api-server of this machine, which no proxy can reach.
-        fixed[name] = ",".join(filter(None, (os.environ.get(name), HOST, "localhost")))
-    return {**settings, **os.environ, **fixed}
+        fixed[name] = ",".join(filter(None, (environ.get(name), HOST, "localhost")))
+    return {**settings, **environ, **fixed}
 
 
 def _secret(home: Path, name: str) -> str:
@@ -126,54 +140,71 @@ def _secret(home: Path, name: str) -> str:
     return path.read_text()
 
 
-def migrate(home: Path, environ: Mapping[str, str], say: Say) -> None:
-    """Bring the database to the installed Airflow's version, if it is not there yet.
-
-    Raises:
-        ConfigurationError: the migration failed; the message has the end of its output.
-    """
-    stamp, installed = home / "migrated", version("apache-airflow-core")
-    if stamp.exists() and stamp.read_text() == installed and (home / "airflow.db").exists():
-        return
-    say(f"preparing Airflow's database in {home}")
-    done = subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env=dict(environ),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise ConfigurationError(f"`airflow db migrate` failed:\n{(done.stdout + done.stderr)[-2000:]}")
-    stamp.write_text(installed)
-
-
 def start_airflow(
-    children: Children, home: Path, environ: Mapping[str, str], say: Say, pool_slots: int = POOL_SLOTS
+    children: Children,
+    home: Path,
+    environ: Mapping[str, str],
+    say: Say,
+    pool_slots: int = POOL_SLOTS,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> AirflowApi:
-    """Start all of Airflow and wait for it.
+    """Bring the database to the installed Airflow's version, start all of Airflow and wait for it.
 
     Args:
         pool_slots: shards that ask at once. One for the bundled model, which keeps the beginning of one pipeline's
             prompts in its cache; several pipelines at once would push each other out of it.
+        meanwhile: done while the database is prepared.
 
     Raises:
+        ConfigurationError: the migration failed; the message has the end of its output.
         EndpointUnusable: the api-server did not come up.
     """
-    base_url = environ["AIRFLOW__API__BASE_URL"]
-    say(f"starting Airflow {version('apache-airflow-core')}")
-    command = [sys.executable, "-m", "airflow"]
-    children.start("api-server", [*command, "api-server"], environ)
-    children.start("dag-processor", [*command, "dag-processor"], environ)
-    wait_until_healthy(f"{base_url}/api/v2/monitor/health", children, "api-server", START_SECONDS)
+    base_url, installed = environ["AIRFLOW__API__BASE_URL"], version("apache-airflow-core")
+    is_cleared, is_migrated = home / "cleared", home / "migrated"
+    is_cleared.unlink(missing_ok=True)
+    if not (home / "airflow.db").exists() or not is_migrated.exists() or is_migrated.read_text() != installed:
+        is_migrated.unlink(missing_ok=True)
+    say(f"starting Airflow {installed}")
+
+    def start(name: str, after: Path) -> None:
+        children.start(name, [sys.executable, "-m", "include.local.component", name, str(after)], environ)
+
+    start("api-server", is_migrated)
+    start("scheduler", is_cleared)
+    if not is_migrated.exists():
+        _migrate(environ, say, meanwhile)
+        is_migrated.write_text(installed)
+    else:
+        meanwhile()
+    start("dag-processor", is_migrated)
+    with waiting_for("Airflow's web server", USUAL_START_SECONDS, say):
+        wait_until_healthy(f"{base_url}/api/v2/monitor/health", children, "api-server", START_SECONDS)
     api = AirflowApi(base_url)
     api.set_pool(POOL, pool_slots)
     ended = api.fail_unfinished_runs()
     if ended:
         say(f"marked {ended} runs of an earlier, interrupted `make run` as failed; what they answered is kept")
-    children.start("scheduler", [*command, "scheduler"], environ)
-    children.start("triggerer", [*command, "triggerer"], environ)
+    is_cleared.touch()
+    start("triggerer", is_cleared)
     return api
+
+
+def _migrate(environ: Mapping[str, str], say: Say, meanwhile: Callable[[], None]) -> None:
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    with (
+        waiting_for("Airflow's database", USUAL_MIGRATION_SECONDS, say),
+        tempfile.TemporaryFile("w+") as output,
+        subprocess.Popen(command, env=dict(environ), stdout=output, stderr=subprocess.STDOUT) as migration,
+    ):
+        try:
+            meanwhile()
+            failed = migration.wait()
+        except BaseException:
+            migration.kill()
+            raise
+        if failed:
+            output.seek(0)
+            raise ConfigurationError(f"`airflow db migrate` failed:\n{output.read()[-2000:]}")
 
 
 def choose_ui_port(say: Say) -> int:

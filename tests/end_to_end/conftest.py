@@ -18,7 +18,7 @@ from include.llm.ledger import scan_ledger
 from include.local.airflow_api import UNFINISHED, AirflowApi
 from include.local.children import Children
 from include.local.ports import DIRECT, free_port
-from include.local.workbench import migrate, start_airflow, workbench_environ
+from include.local.workbench import start_airflow, workbench_environ
 from tests.fault_server.running import FaultServer
 from tests.report.mailbox import Mailbox, mail_server
 
@@ -147,7 +147,6 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         patch.setenv("NIGHTSHIFT_LAKE", str(folder / "lake"))
         patch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
         environ = workbench_environ(home, free_port(18080), model_url=None)
-        migrate(home, environ, print)
         with Children(home / "logs" / "processes") as children:
             api = start_airflow(children, home, environ, print)
             assert api.wait_for_dag("support_tickets", 120), api.import_errors()

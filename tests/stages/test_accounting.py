@@ -12,6 +12,7 @@ import pytest
 
 from include.errors import EndpointUnusable, RetryLater
 from include.lake.answer_index import write_index
+from include.lake.paths import manual_run_key
 from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
 from include.lake.write import write_table
@@ -186,7 +187,8 @@ def test_a_lake_of_the_version_before_is_read_as_if_the_columns_were_null(
     current = deployment.table("current").set_index("record_id")
     assert current["mode"].isna().sum() == 4 and current.loc["T-0005", "mode"] == "online"
     lake = deployment.lake
-    assert "manual__2" in runs_page(lake) and "success" in summary_table(lake, {"support_tickets": "manual__2"})
+    summary = summary_table(lake, [("tickets", "support_tickets", manual_run_key("manual__2"))])
+    assert "manual__2" in runs_page(lake) and "success" in summary
     written = {table: set(deployment.table(table).columns) for table in NEW_COLUMNS}
     assert all(columns <= written[table] for table, columns in NEW_COLUMNS.items())
 

@@ -1,0 +1,53 @@
+"""What `make run` says at its end: one query on the lake, and where to go from here, with what it costs."""
+
+from include.lake.paths import Lake
+from include.lake.read import read_tables
+from include.llm.endpoint import OPENAI_BASE_URL
+from include.llm.prices import load_price, usd
+from include.llm.usage import Usage
+from include.local.choice import Choice
+from include.local.lake_query import answer_of, topics_by_week
+from include.pipelines.definition import Pipeline
+from include.pipelines.registry import load_pipeline
+
+
+def closing_words(lake: Lake, choice: Choice) -> str:
+    """Topics by week as DuckDB finds them, then the next three commands."""
+    pipeline = load_pipeline(choice.pipelines[0])
+    parts = []
+    # Elsewhere DuckDB needs its own key of the storage.
+    if lake.is_local and lake.files("current", pipeline.name):
+        query = topics_by_week(lake, pipeline)
+        parts.append(
+            f"{pipeline.title} by topic and week, asked of the lake by DuckDB:\n\n{query}\n\n{answer_of(query)}"
+        )
+    return "\n".join([*parts, *_next_commands(lake, pipeline)])
+
+
+def _next_commands(lake: Lake, pipeline: Pipeline) -> list[str]:
+    file = "PIPELINES=support_tickets FILE=tickets.csv"
+    cost = _cost_of_a_thousand(lake, pipeline)
+    return [
+        "What next:",
+        "  your own file, no key needed: what is in it and what it would cost; free, about 20 s",
+        f"    make run {file} DRY=1",
+        f"  your key: {pipeline.model} answers; {cost}",
+        f"    OPENAI_API_KEY=sk-... NIGHTSHIFT_LAKE=my-lake make run {file}",
+        "  a model of your own on this machine (Ollama): free, as fast as the machine is",
+        f"    OPENAI_BASE_URL=http://127.0.0.1:11434/v1 NIGHTSHIFT_LAKE=my-lake make run {file} MODEL=qwen3:8b",
+    ]
+
+
+def _cost_of_a_thousand(lake: Lake, pipeline: Pipeline) -> str:
+    """What texts like the ones just read would cost on the pipeline's own model."""
+    price = load_price(pipeline.model, OPENAI_BASE_URL)
+    runs = read_tables(lake, lake.files("runs", pipeline.name), ["published", "prompt_tokens", "completion_tokens"])
+    texts, prompt, completion = (
+        (sum(filter(None, runs[name].to_pylist())) for name in ("published", "prompt_tokens", "completion_tokens"))
+        if runs is not None
+        else (0, 0, 0)
+    )
+    if price is None or not texts:
+        return "what it costs, the dry run above says"
+    cost = price.cost_usd(Usage(prompt, completion)) * 1000 / texts
+    return f"a thousand texts like these cost about {usd(cost)} ({price.as_of})"
