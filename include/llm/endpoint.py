@@ -134,27 +134,17 @@ def resolve_endpoint(
         key, setting = cleaned(environ.get("OPENAI_API_KEY")), "OPENAI_API_KEY"
     if key is not None:
         check_key(key, setting)
-    elif not connection_url and not own_url:
-        if connection_key is not None or connection_base_url is not None:
-            raise ConfigurationError(
-                "The Airflow connection openai_default names neither a host nor a key. Correct it."
-            )
-        return _of_make_run(model, environ)
-    in_flight = _in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT"))
-    return _checked(Endpoint(base_url.rstrip("/"), key, is_demo=False, in_flight=in_flight), model, environ)
-
-
-def _of_make_run(model: str | None, environ: Mapping[str, str]) -> Endpoint:
-    wanted = model or environ.get("NIGHTSHIFT_MODEL") or RECORDED_MODEL
-    recorded_url = environ.get("NIGHTSHIFT_RECORDED_URL")
-    if recorded_url and wanted == RECORDED_MODEL:
-        return Endpoint(recorded_url, None, is_demo=False, in_flight=RECORDED_IN_FLIGHT, is_recorded=True)
-    local_url = environ.get("NIGHTSHIFT_LOCAL_MODEL_URL") or LOCAL_MODEL_URL
-    return _checked(Endpoint(local_url, None, is_demo=True, in_flight=LOCAL_IN_FLIGHT), model, environ)
-
-
-def _checked(endpoint: Endpoint, model: str | None, environ: Mapping[str, str]) -> Endpoint:
     wanted = model or environ.get("NIGHTSHIFT_MODEL")
+    if key is not None or connection_url or own_url:
+        in_flight = _in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT"))
+        endpoint = Endpoint(base_url.rstrip("/"), key, is_demo=False, in_flight=in_flight)
+    elif connection_key is not None or connection_base_url is not None:
+        raise ConfigurationError("The Airflow connection openai_default names neither host nor key. Correct it.")
+    elif (url := environ.get("NIGHTSHIFT_RECORDED_URL")) and wanted in (None, "", RECORDED_MODEL):
+        endpoint = Endpoint(url, None, is_demo=False, in_flight=RECORDED_IN_FLIGHT, is_recorded=True)
+    else:
+        url = environ.get("NIGHTSHIFT_LOCAL_MODEL_URL") or LOCAL_MODEL_URL
+        endpoint = Endpoint(url, None, is_demo=True, in_flight=LOCAL_IN_FLIGHT)
     if wanted:
         endpoint.check_model(wanted)
     return endpoint

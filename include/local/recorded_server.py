@@ -203,12 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         model = {"id": RECORDED_MODEL, "object": "model", "created": 0, "owned_by": "nightshift"}
-        pages: dict[str, dict[str, Any]] = {
-            "/health": {"status": "ok"},
-            "/v1/models": {"object": "list", "data": [model]},
-        }
-        is_there = self.path in pages
-        self._send(200 if is_there else 404, pages.get(self.path, _error("not_found", "There is no such page.")))
+        pages: dict[str, Any] = {"/health": {"status": "ok"}, "/v1/models": {"object": "list", "data": [model]}}
+        page = pages.get(self.path)
+        self._send(200 if page else 404, page or _error("not_found", "There is no such page."))
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -199,7 +199,7 @@ def test_nothing_is_replayed_where_an_endpoint_is_set(
 
 
 def test_a_connection_that_names_nothing_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="openai_default names neither a host nor a key"):
+    with pytest.raises(ConfigurationError, match="openai_default names neither host nor key"):
         resolve_endpoint(" ", "", {"NIGHTSHIFT_RECORDED_URL": RECORDED})
 
 
