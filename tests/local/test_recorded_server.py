@@ -265,6 +265,7 @@ def test_one_text_with_two_answers_is_named(tmp_path: Path) -> None:
         load_answers(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.name for path in WEEKS.iterdir()))
 def test_in_a_run_every_text_of_the_weeks_gets_its_answer_or_cannot_be_read(tmp_path: Path, name: str) -> None:
     lines = [line for week in sorted((WEEKS / name).glob("week-*.jsonl")) for line in week.read_bytes().splitlines()]
@@ -278,6 +279,7 @@ def test_in_a_run_every_text_of_the_weeks_gets_its_answer_or_cannot_be_read(tmp_
     assert aside.empty or set(aside["stage"]) == {"extract"}
 
 
+@pytest.mark.slow
 def test_it_starts_as_a_child_with_all_that_is_recorded_and_ends_with_it(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
         base_url = start_recorded(children)
