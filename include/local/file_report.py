@@ -115,6 +115,7 @@ class FileReport:
         old: records that a first run by hand leaves out, because of calls it asks for the newest only.
         same_texts: records of which the model would see what it sees of another one.
         asked: texts that would be asked about, of the rows that were read; `tokens` is what they take.
+        answer_tokens: mean of the labelled samples; None: none are labelled.
         personal: by kind, values and the records that hold them.
         examples: pieces of redacted texts.
         languages: records by language, most first.
@@ -136,6 +137,7 @@ class FileReport:
     same_texts: int
     asked: int
     tokens: Estimate
+    answer_tokens: float | None
     personal: Mapping[str, tuple[int, int]]
     examples: tuple[str, ...]
     languages: Mapping[str, int]
@@ -203,7 +205,7 @@ def report_on(
     has_endpoint = not endpoint.comes_along
     if not has_endpoint:
         endpoint = Endpoint(OPENAI_BASE_URL, None, is_demo=False)
-    model = production_model(pipeline, comes_along=False, environ=environ)
+    model = own.model or production_model(pipeline, comes_along=False, environ=environ)
     chain = build_chain(pipeline, endpoint, model, pipeline.prompt_version)
     askable = [
         text
@@ -211,7 +213,9 @@ def report_on(
         if text.characters <= pipeline.max_text_characters
     ]
     texts = list(dict.fromkeys(askable))
-    tokens = estimate(chain, texts, answer_tokens=usual_answer_tokens(chain.question, load_golden(pipeline).values()))
+    labels = load_golden(pipeline) if pipeline.golden_path.exists() else {}
+    answer_tokens = usual_answer_tokens(chain.question, labels.values())
+    tokens = estimate(chain, texts, answer_tokens=answer_tokens)
     others = [(name, OPENAI_BASE_URL) for name in OTHER_MODELS if name != model][:2]
     needed = {"requests": tokens.requests * factor, "tokens": tokens.usage.total * factor}
     known = zip(needed, rate_limits(pipeline, comes_along=False, environ=environ), strict=True)
@@ -232,6 +236,7 @@ def report_on(
         same_texts=len(askable) - len(texts),
         asked=len(texts),
         tokens=tokens,
+        answer_tokens=answer_tokens,
         personal=_personal(records),
         examples=tuple(islice(_examples(records), SHOWN_EXAMPLES)),
         languages=_languages(record.text for record in records),
@@ -278,12 +283,15 @@ def _cost(model: str, price: Price | None, tokens: Estimate, factor: float) -> M
     return ModelCost(model, price, *(None if cost is None else cost * factor for cost in costs))
 
 
+def _texts(record: Record) -> list[str]:
+    return [record.text, *(value for value in record.attributes.values() if isinstance(value, str))]
+
+
 def _personal(records: Iterable[Record]) -> dict[str, tuple[int, int]]:
     values: Counter[str] = Counter()
     holders: Counter[str] = Counter()
     for record in records:
-        texts = [record.text, *(value for value in record.attributes.values() if isinstance(value, str))]
-        found = {placeholder for text in texts for placeholder in PLACEHOLDER.findall(text)}
+        found = {placeholder for text in _texts(record) for placeholder in PLACEHOLDER.findall(text)}
         values.update(kind for kind, _ in found)
         holders.update({kind for kind, _ in found})
     return {kind: (count, holders[kind]) for kind, count in values.most_common()}
@@ -293,18 +301,18 @@ def _examples(records: Iterable[Record]) -> Iterator[str]:
     """Pieces around placeholders, of as many kinds as there are; never a whole text."""
     shown: set[str] = set()
     left: list[str] = []
-    for record in records:
-        found = PLACEHOLDER.search(record.text)
-        if found is None or len(record.text) < SHORTEST_EXAMPLE:
+    for text in (text for record in records for text in _texts(record)):
+        found = PLACEHOLDER.search(text)
+        if found is None or len(text) < SHORTEST_EXAMPLE:
             continue
-        room = min(EXAMPLE_CHARACTERS, len(record.text) * 2 // 3)
-        start = max(min(found.start() - room // 3, len(record.text) - room), 0)
+        room = min(EXAMPLE_CHARACTERS, len(text) * 2 // 3)
+        start = max(min(found.start() - room // 3, len(text) - room), 0)
         end = max(start + room, found.end())
-        words = record.text[start:end].split()
+        words = text[start:end].split()
         # Half a word, or half a placeholder, is none.
         words = words[1:] if start and found.start() > start else words
-        words = words[:-1] if end < len(record.text) and found.end() < end else words
-        example = f"{'... ' if start else ''}{' '.join(words)}{' ...' if end < len(record.text) else ''}"
+        words = words[:-1] if end < len(text) and found.end() < end else words
+        example = f"{'... ' if start else ''}{' '.join(words)}{' ...' if end < len(text) else ''}"
         if found[1] in shown:
             left.append(example)
         else:

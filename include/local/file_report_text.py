@@ -61,7 +61,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 
 def _kinds(found: Mapping[str, tuple[int, int]]) -> str:
-    return ", ".join(f"{kind} {values:,} in {records:,} texts" for kind, (values, records) in found.items())
+    return ", ".join(f"{kind} {values:,} in {records:,} records" for kind, (values, records) in found.items())
 
 
 def _duration(seconds: float) -> str:

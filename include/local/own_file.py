@@ -25,6 +25,7 @@ class OwnFile:
         location: absolute path, folder, glob or URI.
         setting: the environment variable that makes the pipeline read them.
         is_dry: whether it is only looked at.
+        model: that `MODEL` names, but for the bundled one, which costs nothing.
     """
 
     pipeline: str
@@ -32,6 +33,7 @@ class OwnFile:
     location: str
     setting: str
     is_dry: bool
+    model: str | None = None
 
     @property
     def settings(self) -> dict[str, str]:
@@ -48,7 +50,7 @@ def own_file(environ: Mapping[str, str]) -> OwnFile | None:
     """What `FILE` names; None where it is not set.
 
     Args:
-        environ: `FILE`, `PIPELINES` and `DRY` as `make run` passes them on.
+        environ: `FILE`, `PIPELINES`, `DRY` and `MODEL` as `make run` passes them on.
 
     Raises:
         ConfigurationError: `PIPELINES` does not name exactly one that there is, or `DRY` has no file to look at.
@@ -69,7 +71,9 @@ def own_file(environ: Mapping[str, str]) -> OwnFile | None:
         )
     location = given if "://" in given else str(Path(given).expanduser().absolute())
     is_of_calls = names[0] == CALLS and _holds_transcripts(location)
-    return OwnFile(names[0], given, location, CALLS_SETTING if is_of_calls else source_setting(names[0]), is_dry)
+    setting = CALLS_SETTING if is_of_calls else source_setting(names[0])
+    model = environ.get("MODEL") or None
+    return OwnFile(names[0], given, location, setting, is_dry, None if model == "bundled" else model)
 
 
 def _holds_transcripts(location: str) -> bool:

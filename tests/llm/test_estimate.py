@@ -6,7 +6,7 @@ import pytest
 from include.llm.answering import Chain, split_chunks
 from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
-from include.llm.estimate import Estimate, estimate
+from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price
 from include.llm.request import Question
 from include.llm.token_count import token_counter
@@ -69,6 +69,16 @@ def test_answers_fill_half_of_their_cap_until_there_are_some() -> None:
     chain = chain_of("support_tickets")
     assert estimated(chain, "a", "b").completion_tokens == chain.question.max_output_tokens
     assert estimated(chain, "a", "b", mean_output_tokens=72.5).completion_tokens == 145
+
+
+def test_an_answer_is_as_long_as_the_labels_with_quotes_as_numbers() -> None:
+    question = chain_of("app_store_reviews").question
+    point = {"quote": "A long sentence of the review. " * 20, "summary": "It crashes."}
+    label = {"sentiment": "negative", "feedback": [point, {**point, "quote": None}]}
+    written = {"sentiment": "negative", "feedback": [{**point, "quote": 1}, {**point, "quote": None}]}
+    assert usual_answer_tokens(question, [label]) == token_counter(question.model).count(orjson.dumps(written).decode())
+    assert label["feedback"][0] is point and point["quote"] != 1
+    assert usual_answer_tokens(question, []) is None
 
 
 def test_an_unknown_price_is_no_cost_of_nothing_unless_nothing_is_asked() -> None:

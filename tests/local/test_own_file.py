@@ -136,7 +136,7 @@ def test_personal_data_is_counted_by_kind_and_shown_in_redacted_pieces_only(tmp_
         assert len(example) <= 110 and example not in texts
     shown = text_of(report)
     assert not any(secret in shown for secret in [*secrets, "bob@"])
-    assert "EMAIL 4 in 3 texts" in shown
+    assert "EMAIL 4 in 3 records" in shown
 
 
 def test_languages_are_named_and_what_is_not_clear_is_said(tmp_path: Path) -> None:
@@ -225,6 +225,7 @@ def test_a_file_that_takes_too_long_to_count_is_at_least_so_long(tmp_path: Path)
     assert not report.rows.is_whole
     assert 1 < report.rows.read < report.rows.counted < 40
     assert f"the first {report.rows.read} of at least {report.rows.counted} read" in text_of(report)
+    assert "There are more, which were not counted." in " ".join(text_of(report).split())
     assert any(line.startswith(f"{report.rows.read:,} rows read") for line in said)
 
 
@@ -257,6 +258,14 @@ def test_a_cost_above_the_budget_or_unknown_is_said(tmp_path: Path) -> None:
     unknown = look(path, environ={"OPENAI_BASE_URL": "https://llm.example.org/v1", "NIGHTSHIFT_MODEL": "house"})
     assert (unknown.costs[0].model, unknown.costs[0].usd) == ("house", None)
     assert "OPENAI_API_KEY=..." not in text_of(unknown)
+
+
+def test_the_model_that_is_named_is_the_one_that_is_priced(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "t.csv", tickets(KETTLE))
+    report = look(path, environ={"MODEL": "gpt-6-sol"})
+    assert [cost.model for cost in report.costs] == ["gpt-6-sol", "claude-haiku-4-5", "gpt-6-luna"]
+    assert f"FILE={path} MODEL=gpt-6-sol\n" in text_of(report)
+    assert look(path, environ={"MODEL": "bundled"}).costs[0].model == "gpt-6-luna"
 
 
 @pytest.mark.parametrize("pipeline", ["app_store_reviews", "call_transcripts", "survey_answers", "support_tickets"])
