@@ -9,6 +9,7 @@ from include.local.choice import Choice
 from include.local.lake_query import answer_of, topics_by_week
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
+from include.report.purpose import RECORDED_SHORT
 
 
 def closing_words(lake: Lake, choice: Choice) -> str:
@@ -18,9 +19,9 @@ def closing_words(lake: Lake, choice: Choice) -> str:
     # Elsewhere DuckDB needs its own key of the storage.
     if lake.is_local and lake.files("current", pipeline.name):
         query = topics_by_week(lake, pipeline)
-        parts.append(
-            f"{pipeline.title} by topic and week, asked of the lake by DuckDB:\n\n{query}\n\n{answer_of(query)}"
-        )
+        whose = f" ({RECORDED_SHORT})" if choice.answers == "recorded" else ""
+        title = f"{pipeline.title} by topic and week{whose}, asked of the lake by DuckDB"
+        parts.append(f"{title}:\n\n{query}\n\n{answer_of(query)}")
     return "\n".join([*parts, *_next_commands(lake, pipeline)])
 
 

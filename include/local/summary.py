@@ -8,7 +8,9 @@ from typing import Any
 from include.errors import RetryLater
 from include.lake.paths import Lake
 from include.lake.read import read_table
+from include.llm.endpoint import RECORDED_MODEL
 from include.llm.prices import usd
+from include.report.purpose import RECORDED, is_recorded
 
 log = logging.getLogger(__name__)
 
@@ -80,20 +82,22 @@ def report_path(lake: Lake, pipeline: str, run_key: str) -> str | None:
 
 
 def summary_table(lake: Lake, runs: Sequence[tuple[str, str, str]]) -> str:
-    """The table at the end, and where to look.
+    """The table at the end, what its recorded answers are, and where to look.
 
     Args:
         runs: what people call each run, its pipeline and its run key.
     """
-    table = [_HEAD]
+    table, notes = [_HEAD], list[str]()
     for label, pipeline, run_key in runs:
         row = run_row(lake, pipeline, run_key)
+        if row is not None and is_recorded(row):
+            notes = [f"{RECORDED_MODEL}: {RECORDED}"]
         table.append([label, *(["no row", *[""] * (len(_HEAD) - 2)] if row is None else _cells(row))])
     widths = [max(len(line[column]) for line in table) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
     pipelines = dict.fromkeys(pipeline for _, pipeline, _ in runs)
     places = [f"answers  {lake.uri(lake.table('current', pipeline))}" for pipeline in pipelines]
-    return "\n".join([*lines, "", *places])
+    return "\n".join([*lines, *notes, "", *places])
 
 
 _HEAD = [

@@ -21,10 +21,13 @@ from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.preflight import check_endpoint
 from include.llm.prompt import Prompt
 from include.local.children import Children
+from include.local.choice import Choice
+from include.local.closing_words import closing_words
 from include.local.model_server import start_recorded
 from include.local.ports import DIRECT
 from include.local.recorded_server import RECORDED as WEEKS
 from include.local.recorded_server import Recorded, RecordedServer, load_answers
+from include.local.summary import summary_table
 from include.pipelines.registry import load_pipeline
 from include.report.headline import Headline
 from include.report.notify import slack_text
@@ -182,8 +185,12 @@ def test_every_place_that_shows_an_answer_says_that_no_model_was_asked(played: P
     dag_run = SimpleNamespace(run_id=played.run.run_id, state="running", start_date=None)
     running = run_page(view_of(played.by.lake, dag_run, played.run, []))
     assert "running in extract" in running and sentence in running
-    for table in ("results", "current", "quarantine", "runs"):
-        assert set(played.by.table(table)["model"]) == {RECORDED_MODEL}, table
+    table = summary_table(played.by.lake, [("Week 1", "app_store_reviews", played.run.run_key)])
+    assert f"{RECORDED_MODEL}: {RECORDED}" in table
+    words = closing_words(played.by.lake, Choice(["app_store_reviews"], "recorded", {}))
+    assert "App store reviews by topic and week (recorded answers)" in words
+    for name in ("results", "current", "quarantine", "runs"):
+        assert set(played.by.table(name)["model"]) == {RECORDED_MODEL}, name
 
 
 def test_a_first_reply_comes_once_a_text_and_each_answer_takes_its_time(recorded: Recordings) -> None:
