@@ -4,21 +4,21 @@ import re
 from collections.abc import Callable, Iterable
 from functools import cache
 
-from include.privacy.addresses import find_addresses
-from include.privacy.anchors import find_anchors
-from include.privacy.birthdates import find_birthdates
-from include.privacy.emails import find_emails, find_spoken_emails
-from include.privacy.finding import TAKEN, Finding, Search, Searched, blanked, without_overlaps
-from include.privacy.ip_addresses import find_ips
-from include.privacy.labelled_values import find_accounts, find_secrets
-from include.privacy.national_ids import find_national_ids
-from include.privacy.payment import find_cards, find_ibans
-from include.privacy.people import find_people, know_speaker, person_in_column
-from include.privacy.phone_numbers import find_phone_numbers
 from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
-from include.privacy.speakers import person_of_speaker
-from include.privacy.spoken_numbers import find_spoken_numbers
+from include.privacy.rules.addresses import find_addresses
+from include.privacy.rules.anchors import find_anchors
+from include.privacy.rules.birthdates import find_birthdates
+from include.privacy.rules.emails import find_emails, find_spoken_emails
+from include.privacy.rules.finding import TAKEN, Finding, Search, Searched, blanked, without_overlaps
+from include.privacy.rules.ip_addresses import find_ips
+from include.privacy.rules.labelled_values import find_accounts, find_secrets
+from include.privacy.rules.national_ids import find_national_ids
+from include.privacy.rules.payment import find_cards, find_ibans
+from include.privacy.rules.people import find_people, know_speaker, person_in_column
+from include.privacy.rules.phone_numbers import find_phone_numbers
+from include.privacy.rules.speakers import person_of_speaker
+from include.privacy.rules.spoken_numbers import find_spoken_numbers
 from include.sources.clean import clean_text
 from include.sources.fields import column_name
 

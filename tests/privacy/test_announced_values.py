@@ -2,8 +2,8 @@
 
 import pytest
 
-from include.privacy.number_words import digits_said
 from include.privacy.redact import redact
+from include.privacy.rules.number_words import digits_said
 
 
 @pytest.mark.parametrize(

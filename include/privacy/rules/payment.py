@@ -6,7 +6,7 @@ Every search is linear in the length of the text, whatever the text is.
 import re
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched, is_named_otherwise, is_part_of_code
+from include.privacy.rules.finding import Finding, Searched, is_named_otherwise, is_part_of_code
 
 # Length of an IBAN by country: the registry of ISO 13616.
 _IBAN_LENGTHS = {

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from include.privacy.finding import Finding, Searched, word_set
+from include.privacy.rules.finding import Finding, Searched, word_set
 
 LONGEST_LOCAL_PART = 64
 _AT = re.compile(r"@|%40|&#64;|&commat;")

@@ -32,7 +32,7 @@ from stdnum.ro import cnp
 from stdnum.se import personnummer
 from stdnum.tr import tckimlik
 
-from include.privacy.finding import Finding, Searched, is_named_otherwise, word_set
+from include.privacy.rules.finding import Finding, Searched, is_named_otherwise, word_set
 
 WORDS_BEFORE = 60
 

@@ -2,11 +2,17 @@
 
 import re
 
-from include.privacy.finding import Anchor, word_set
-from include.privacy.name_cues import plausible
-from include.privacy.name_forms import Name, name_at, word_at
-from include.privacy.name_lists import ambiguous_given_names, given_names, is_a_company, is_in_a_list, may_be_a_name
-from include.privacy.small_letter_names import is_family_name
+from include.privacy.rules.finding import Anchor, word_set
+from include.privacy.rules.name_cues import plausible
+from include.privacy.rules.name_forms import Name, name_at, word_at
+from include.privacy.rules.name_lists import (
+    ambiguous_given_names,
+    given_names,
+    is_a_company,
+    is_in_a_list,
+    may_be_a_name,
+)
+from include.privacy.rules.small_letter_names import is_family_name
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
 INTRODUCTIONS = {

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from include.privacy.finding import Anchor, word_set
-from include.privacy.name_forms import WORD, Name, name_at
-from include.privacy.name_lists import (
+from include.privacy.rules.finding import Anchor, word_set
+from include.privacy.rules.name_forms import WORD, Name, name_at
+from include.privacy.rules.name_lists import (
     ambiguous_given_names,
     given_names,
     is_a_company,

@@ -7,11 +7,12 @@ everywhere in it.
 import re
 from collections.abc import Iterator, Mapping
 
-from include.privacy.correspondence import CLOSINGS, GREETINGS, greeted, signed
-from include.privacy.family_names import ambiguous, family_name, with_a_particle
-from include.privacy.finding import Anchor, Finding, Searched, word_set
-from include.privacy.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
-from include.privacy.name_cues import (
+from include.privacy.plain_view import UNSPACED
+from include.privacy.rules.correspondence import CLOSINGS, GREETINGS, greeted, signed
+from include.privacy.rules.family_names import ambiguous, family_name, with_a_particle
+from include.privacy.rules.finding import Anchor, Finding, Searched, word_set
+from include.privacy.rules.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
+from include.privacy.rules.name_cues import (
     at_a_desk,
     companion_of,
     from_an_office,
@@ -25,7 +26,7 @@ from include.privacy.name_cues import (
     with_a_role,
     with_an_honorific,
 )
-from include.privacy.name_forms import (
+from include.privacy.rules.name_forms import (
     FEWEST_LETTERS,
     PARTICLES,
     WORD,
@@ -35,21 +36,20 @@ from include.privacy.name_forms import (
     with_initials,
     word_at,
 )
-from include.privacy.name_lists import (
+from include.privacy.rules.name_lists import (
     is_in_a_list,
     may_be_a_name,
 )
-from include.privacy.name_places import (
+from include.privacy.rules.name_places import (
     correspondents,
     introduced_without_capitals,
     signatures,
     speakers,
     spelt,
 )
-from include.privacy.name_things import is_a_thing
-from include.privacy.plain_view import UNSPACED
-from include.privacy.small_letter_names import before_small, called_small, small_name, titled_small
-from include.privacy.speakers import words_of_speaker
+from include.privacy.rules.name_things import is_a_thing
+from include.privacy.rules.small_letter_names import before_small, called_small, small_name, titled_small
+from include.privacy.rules.speakers import words_of_speaker
 
 _TITLES = word_set(
     """

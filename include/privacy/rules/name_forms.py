@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-from include.privacy.finding import word_set
-from include.privacy.name_lists import brands_and_figures
+from include.privacy.rules.finding import word_set
+from include.privacy.rules.name_lists import brands_and_figures
 
 # No names, however they are written.
 NO_NAME = word_set(

@@ -4,25 +4,25 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from include.privacy.addresses import STREET_ENDINGS, STREET_WORDS
-from include.privacy.announced_addresses import ADDRESS_WORDS
-from include.privacy.birthdates import BIRTH_WORDS
-from include.privacy.emails import AT_WORDS
-from include.privacy.finding import Anchor
-from include.privacy.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
-from include.privacy.name_cues import CUE_WORDS, ROLE_WORDS
-from include.privacy.name_lists import (
+from include.privacy.rules.addresses import STREET_ENDINGS, STREET_WORDS
+from include.privacy.rules.announced_addresses import ADDRESS_WORDS
+from include.privacy.rules.birthdates import BIRTH_WORDS
+from include.privacy.rules.emails import AT_WORDS
+from include.privacy.rules.finding import Anchor
+from include.privacy.rules.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
+from include.privacy.rules.name_cues import CUE_WORDS, ROLE_WORDS
+from include.privacy.rules.name_lists import (
     SHOPS,
     ambiguous_given_names,
     given_in_small_letters,
     given_names,
     surnames,
 )
-from include.privacy.name_places import SPELLING_WORDS
-from include.privacy.national_ids import ID_WORDS
-from include.privacy.people import NAME_WORDS
-from include.privacy.small_letter_names import SMALL_WORDS
-from include.privacy.spoken_numbers import DIGIT_WORDS
+from include.privacy.rules.name_places import SPELLING_WORDS
+from include.privacy.rules.national_ids import ID_WORDS
+from include.privacy.rules.people import NAME_WORDS
+from include.privacy.rules.small_letter_names import SMALL_WORDS
+from include.privacy.rules.spoken_numbers import DIGIT_WORDS
 
 _QUOTES = ('"', "“", "”", "„", "«", "»")
 # Shorter ones are abbreviations: HAMP, ALMA.

@@ -2,16 +2,16 @@
 
 import re
 
-from include.privacy.finding import Anchor, word_set
-from include.privacy.name_cues import given_in_small_letters, plausible
-from include.privacy.name_forms import Name, name_at, word_at
-from include.privacy.name_lists import (
+from include.privacy.rules.finding import Anchor, word_set
+from include.privacy.rules.name_cues import given_in_small_letters, plausible
+from include.privacy.rules.name_forms import Name, name_at, word_at
+from include.privacy.rules.name_lists import (
     ambiguous_given_names,
     is_in_a_list,
     may_be_a_name,
     may_be_a_name_in_small_letters,
 )
-from include.privacy.name_places import LINE_END
+from include.privacy.rules.name_places import LINE_END
 
 _AND = re.compile(r" (?:&|and|und|et|y|e|en|och|ve)\b| & ")
 _LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")

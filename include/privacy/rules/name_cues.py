@@ -6,9 +6,9 @@ company that the lists know.
 
 import re
 
-from include.privacy.finding import Anchor, word_set
-from include.privacy.name_forms import NO_NAME, WORD, Name, name_at, word_at
-from include.privacy.name_lists import (
+from include.privacy.rules.finding import Anchor, word_set
+from include.privacy.rules.name_forms import NO_NAME, WORD, Name, name_at, word_at
+from include.privacy.rules.name_lists import (
     ambiguous_given_names,
     given_names,
     is_a_company,

@@ -2,10 +2,10 @@
 
 import re
 
-from include.privacy.finding import Anchor
-from include.privacy.name_cues import plausible
-from include.privacy.name_forms import Name, name_at, with_initials
-from include.privacy.name_lists import is_a_company, may_be_a_name, surnames
+from include.privacy.rules.finding import Anchor
+from include.privacy.rules.name_cues import plausible
+from include.privacy.rules.name_forms import Name, name_at, with_initials
+from include.privacy.rules.name_lists import is_a_company, may_be_a_name, surnames
 
 _LAST_WORD = re.compile(r"(?<![\w'’.-])(?P<name>[^\W\d_][\w'’-]+) $")
 _CHARACTERS = 30

@@ -4,16 +4,16 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from include.privacy.finding import Anchor, Finding, Searched, is_named_otherwise, word_set
-from include.privacy.labelled_values import (
+from include.privacy.rules.finding import Anchor, Finding, Searched, is_named_otherwise, word_set
+from include.privacy.rules.labelled_values import (
     account_is_named,
     iban_is_named,
     national_id_is_named,
     secret_is_named,
     thing_is_named,
 )
-from include.privacy.number_words import ANDS, NUMBER_WORDS, TIMES, ZEROS, digits_said
-from include.privacy.payment import has_luhn_digit, is_country_with_iban, is_iban
+from include.privacy.rules.number_words import ANDS, NUMBER_WORDS, TIMES, ZEROS, digits_said
+from include.privacy.rules.payment import has_luhn_digit, is_country_with_iban, is_iban
 
 # These begin no number, because they say something else more often.
 _BEGIN_NONE = word_set(

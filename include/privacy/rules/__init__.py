@@ -1,0 +1,1 @@
+"""What is found by rules: patterns, check digits, what people say around a name, and lists of names."""
