@@ -90,12 +90,14 @@ class Refusals:
         last = self._latest[-1].number
         for refused, first in enumerate(reversed(self._latest), 1):
             sent = last - first.number + 1
+            if sent > 2 * _REMEMBERED:
+                break
+            if refused < sent and 2 * refused - sent < LEAST_BY:
+                continue
             share = min(max(first.usual_share + first.doubt, SMALLEST_SHARE), LARGEST_SHARE)
             is_all = refused == sent and now - first.at >= ALL_SECONDS and refused >= _few(share)
             if is_all or 2 * refused - sent >= _many(share, workers):
                 return Verdict(_most_ask(self._latest[-refused:]), first.usual_share)
-            if sent > 2 * _REMEMBERED:
-                break
         return None
 
     def begin_anew(self) -> None:

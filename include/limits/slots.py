@@ -70,9 +70,12 @@ class Slots:
     @property
     def are_low(self) -> bool:
         """Whether it is time to lease more."""
-        return any(
-            sum(stretch.amount for stretch, _ in held) <= LOW * self._leased[name] for name, held in self._held.items()
-        )
+        for name, held in self._held.items():
+            enough = LOW * self._leased[name]
+            # Mostly the first stretch is enough.
+            if (not held or held[0][0].amount <= enough) and sum(stretch.amount for stretch, _ in held) <= enough:
+                return True
+        return False
 
     @staticmethod
     def _drop_late(held: deque[tuple[Stretch, float]], now: float) -> None:

@@ -1,6 +1,6 @@
 """From one text to one validated answer: ask, check, ask again, read long texts in two steps."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,7 +15,7 @@ from include.llm.request import Prepared, Question
 from include.llm.retry import CallCounts, Caller
 from include.llm.structured_output import parse_answer
 from include.llm.token_count import token_counter
-from include.llm.usage import Usage
+from include.llm.usage import NOTHING_USED, Usage
 
 # A model that fails twice after being told why rarely succeeds at the third try, and each try is paid.
 MAX_REASKS = 2
@@ -53,7 +53,7 @@ class Effort:
     """
 
     price: Price | None = None
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NOTHING_USED
     cost_usd: float = 0.0
     attempts: int = 0
     latency_ms: int = 0
@@ -107,7 +107,7 @@ async def ask_question(
     failed_at: float | None = None
     corrections: list[dict[str, str]] = []
     longer = is_repeat = False
-    asked: Counter[str] = Counter()
+    asked: defaultdict[str, int] = defaultdict(int)
     while True:
         effort.attempts += not is_repeat
         try:

@@ -24,6 +24,7 @@ from include.llm.provider_errors import (
     INVALID_REQUEST,
     MALFORMED,
     WHITE_SPACE,
+    Failure,
     PassingTrouble,
     RateLimited,
     Refused,
@@ -95,12 +96,10 @@ class ChatClient:
         if self._session is not None:
             await self._session.close()
 
-    async def complete(self, body: bytes) -> Completion:
-        """Send one request body and read the answer.
+    async def complete(self, body: bytes) -> Completion | Failure:
+        """Send one request body and read the answer, or what may be over at another attempt.
 
         Raises:
-            RateLimited: 429 that a wait mends.
-            PassingTrouble: worth another attempt.
             Unusable: 200 without a chat completion in it.
             Refused: 400 and its kin; of this request or of all.
             EndpointUnusable: 401, 404, a redirect, or a used-up quota.
@@ -113,20 +112,26 @@ class ChatClient:
                 raw = await _read_capped(response)
                 status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
-            raise PassingTrouble(
+            return PassingTrouble(
                 "unreachable", f"Cannot connect to {self.endpoint.base_url}: {error}", reached_provider=False
-            ) from error
-        except TimeoutError as error:
-            raise PassingTrouble("timeout", f"No answer within {self.endpoint.timeout_seconds:g} s") from error
+            )
+        except TimeoutError:
+            return PassingTrouble("timeout", f"No answer within {self.endpoint.timeout_seconds:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            raise PassingTrouble("broken_connection", f"The connection broke: {type(error).__name__}") from error
+            return PassingTrouble("broken_connection", f"The connection broke: {type(error).__name__}")
         if status != 200:
-            raise failure_of(status, headers, raw, self.endpoint, body)
+            return _or_raise(failure_of(status, headers, raw, self.endpoint, body))
         latency_ms = round((time.monotonic() - started) * 1000)
         try:
             return _completion(raw, headers, latency_ms)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise _no_completion(raw, self.endpoint, body, type(error).__name__) from error
+            return _or_raise(_no_completion(raw, self.endpoint, body, type(error).__name__))
+
+
+def _or_raise(failure: Exception | Failure) -> Failure:
+    if isinstance(failure, Exception):
+        raise failure
+    return failure
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
@@ -192,8 +197,8 @@ def content_of(completion: Completion) -> str:
     return content
 
 
-def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> Exception:
-    """The exception for a 200 that is none: OpenRouter and others put errors into it, with the status as a code."""
+def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> Exception | Failure:
+    """What a 200 that is none means: OpenRouter and others put errors into it, with the status as a code."""
     response = _object_in(raw)
     usage = usage_of(response)
     choices = response.get("choices")

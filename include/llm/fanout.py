@@ -73,6 +73,7 @@ class FanOut:
         self._stopped: list[NightshiftError] = []
         self._ledger_trouble: NightshiftError | None = None
         self._look_at_ledger = asyncio.Event()
+        self._on_tier = functools.cache(lambda tier: replace(self.service, service_tier=tier))
 
     async def run(self, texts: Iterable[Text]) -> None:
         """Answer all texts; every outcome is in the ledger when this returns, unless the budget is used up.
@@ -211,10 +212,11 @@ class FanOut:
 
     def _append(self, entry: LedgerEntry) -> None:
         self.ledger.append(entry)
-        if self.ledger.is_full:
-            self.caller.hold()
-        if self.ledger.is_due:
-            self._look_at_ledger.set()
+        if self.ledger.waiting:
+            if self.ledger.is_full:
+                self.caller.hold()
+            if self.ledger.is_due:
+                self._look_at_ledger.set()
 
     def _entry(
         self,
@@ -241,7 +243,7 @@ class FanOut:
             processed_at=self.now().isoformat(),
             is_notes=is_notes,
             is_unusable=is_unusable,
-            service=replace(self.service, service_tier=effort.service_tier),
+            service=self._on_tier(effort.service_tier),
         )
 
     @property

@@ -8,6 +8,7 @@ place as long as all goes well.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from include.limits.limiter import Sleep
 
@@ -27,7 +28,7 @@ class Places:
         self._sleep = sleep
         self._free = self._outside = self._most_outside = 0
         self._claims: deque[asyncio.Future[None]] = deque()
-        self._sleepers: set[asyncio.Future[None]] = set()
+        self._sleepers: set[asyncio.Timeout] = set()
         self._start_worker: Callable[[], None] = lambda: None
         self._is_closed = False
 
@@ -46,8 +47,8 @@ class Places:
     def close(self) -> None:
         """Nobody waits any longer."""
         self._is_closed = True
-        for sleeper in self._sleepers:
-            sleeper.cancel()
+        while self._sleepers:
+            self._sleepers.pop().reschedule(0.0)
 
     def hand_over(self) -> bool:
         """Give the caller's place to a call that has waited for one; whether there was any."""
@@ -94,11 +95,11 @@ class Places:
     async def _doze(self, seconds: float) -> None:
         if self._is_closed:
             return
-        sleeper = asyncio.ensure_future(self._sleep(seconds))
-        self._sleepers.add(sleeper)
-        try:
-            # Also returns when `close` ends it.
-            await asyncio.wait((sleeper,))
-        finally:
-            sleeper.cancel()
-            self._sleepers.discard(sleeper)
+        # Until `close` ends it. A task for each wait costs more than all the rest of it.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(None) as sleeper:
+                self._sleepers.add(sleeper)
+                try:
+                    await self._sleep(seconds)
+                finally:
+                    self._sleepers.discard(sleeper)

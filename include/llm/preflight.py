@@ -66,10 +66,7 @@ async def check_endpoint(
         while True:
             try:
                 requests += 1
-                completion = await client.complete(question.body(question.prepare(TINY_TEXT)))
-                return Preflight(question.dialect, requests, usage + completion.usage)
-            except RateLimited:
-                return Preflight(question.dialect, requests, usage)
+                outcome = await client.complete(question.body(question.prepare(TINY_TEXT)))
             except Refused as error:
                 question = _spelt_otherwise(endpoint, question, error)
             except EndpointUnusable as error:
@@ -84,13 +81,16 @@ async def check_endpoint(
                         f"{endpoint.base_url} gives no usable answer: {error}. Check that OPENAI_BASE_URL ends in /v1."
                     ) from None
                 await sleep(PAUSE_SECONDS)
-            except PassingTrouble as error:
-                requests -= not error.reached_provider
+            else:
+                if not isinstance(outcome, PassingTrouble):
+                    usage += Usage() if isinstance(outcome, RateLimited) else outcome.usage
+                    return Preflight(question.dialect, requests, usage)
+                requests -= not outcome.reached_provider
                 if clock() >= give_up_at:
                     raise EndpointUnusable(
-                        f"The endpoint {endpoint.base_url} cannot be used: {error}. Check OPENAI_BASE_URL, that the "
+                        f"The endpoint {endpoint.base_url} cannot be used: {outcome}. Check OPENAI_BASE_URL, that the "
                         "server runs, its own log, and the network."
-                    ) from None
+                    )
                 await sleep(PAUSE_SECONDS)
 
 

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import orjson
 
@@ -58,7 +59,8 @@ MOST_WORDS = 400
 _ECHO = 16
 
 
-class PassingTrouble(Exception):
+@dataclass(frozen=True, slots=True)
+class PassingTrouble:
     """This call failed in a way that another one may not: 5xx, timeout, broken connection.
 
     Args:
@@ -68,32 +70,33 @@ class PassingTrouble(Exception):
         retry_after_seconds: how long the server asks to wait, if it says.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        message: str,
-        *,
-        reached_provider: bool = True,
-        retry_after_seconds: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.reached_provider = reached_provider
-        self.retry_after_seconds = retry_after_seconds
+    reason: str
+    message: str
+    reached_provider: bool = True
+    retry_after_seconds: float | None = None
+
+    def __str__(self) -> str:
+        return self.message
 
 
-class RateLimited(Exception):
+@dataclass(frozen=True, slots=True)
+class RateLimited:
     """429: too fast. Not an attempt.
 
     Args:
         retry_after_seconds: how long the server asks to wait, if it says.
     """
 
-    reason = "rate_limited"
+    reason: ClassVar[str] = "rate_limited"
+    retry_after_seconds: float | None
 
-    def __init__(self, retry_after_seconds: float | None) -> None:
-        super().__init__(f"429, retry after {retry_after_seconds} s")
-        self.retry_after_seconds = retry_after_seconds
+    def __str__(self) -> str:
+        return f"429, retry after {self.retry_after_seconds} s"
+
+
+# What another call mends is returned and not raised: where one call in three fails, exceptions and the cycles that
+# their tracebacks leave cost as much as the calls.
+Failure = PassingTrouble | RateLimited
 
 
 class Refused(Quarantine):
@@ -151,8 +154,10 @@ class Unusable(Exception):
         return EndpointUnusable(f"{said} Check that this model answers with structured output. {KEPT}")
 
 
-def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: Endpoint, sent: bytes = b"") -> Exception:
-    """The exception for a response that is not 200, by the table in the README's section on faults.
+def failure_of(
+    status: int, headers: Mapping[str, str], raw: bytes, endpoint: Endpoint, sent: bytes = b""
+) -> Exception | Failure:
+    """What a response that is not 200 means, by the table in the README's section on faults.
 
     Args:
         status: of the response, or as an error in the body of a 200 says.
@@ -162,6 +167,9 @@ def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: En
     error = error_in(raw)
     names = names_of(error)
     message = str(error.get("message") or "")
+    is_429 = status == 429 and not _is_too_large(message)
+    if is_429 and not NO_MONEY_CODES & {*names, message} and "model_not_found" not in names:
+        return RateLimited(retry_after_seconds(headers))
     words = provider_words(error, endpoint, sent)
     said = " ".join([str(status), *names[:1]]) + (f': "{words}"' if words else "")
     if status == 401:
@@ -181,15 +189,13 @@ def failure_of(status: int, headers: Mapping[str, str], raw: bytes, endpoint: En
     if status in RETRYABLE_STATUS or status >= 500:
         wait = retry_after_seconds(headers)
         return PassingTrouble("server_error", f"The endpoint answered {said}", retry_after_seconds=wait)
-    if status == 413 or (status in (400, 429) and _is_too_large(message)):
+    if is_429:
+        return EndpointUnusable(
+            f"{endpoint.base_url} says that the quota is used up ({said}). Check the plan and the billing of the "
+            f"account. {KEPT}"
+        )
+    if status in (413, 429) or (status == 400 and _is_too_large(message)):
         return Refused("too_large", f"The endpoint takes no request of this size ({said})", raw)
-    if status == 429:
-        if NO_MONEY_CODES & {*names, message}:
-            return EndpointUnusable(
-                f"{endpoint.base_url} says that the quota is used up ({said}). Check the plan and the billing of the "
-                f"account. {KEPT}"
-            )
-        return RateLimited(retry_after_seconds(headers))
     if status == 402 or NO_MONEY_CODES & set(names):
         return Refused(PAYMENT_REQUIRED, f"The endpoint wants to be paid first ({said})", raw)
     if "json_validate_failed" in names:
@@ -258,6 +264,10 @@ def _is_moderated(error: Mapping[str, Any], names: list[str], message: str) -> b
 
 def _without_echo(words: str, sent: bytes) -> str:
     texts = [part for part in _sent_texts(sent) if part]
+    # Whatever is an echo holds one of these pieces, and most words are none.
+    half = _ECHO // 2
+    if not any(words[at : at + half] in text for at in range(0, len(words) - half + 1, half) for text in texts):
+        return words
 
     def is_echo(at: int) -> bool:
         piece = words[at : at + _ECHO]

@@ -1,13 +1,11 @@
 """Ask until there is an answer, or until asking on makes no sense."""
 
 import asyncio
-import random
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+from tenacity import AsyncRetrying, retry_if_result
 
 from include.errors import Quarantine, RetryLater
 from include.limits.limiter import Limiter, Permit, Sleep
@@ -16,21 +14,15 @@ from include.llm.client import ChatClient, Completion
 from include.llm.dialect import refusal_of
 from include.llm.output_length import OutputLength
 from include.llm.places import Places
-from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.request import TINY_TEXT, Question
+from include.llm.setbacks import MAX_ATTEMPTS, Setbacks, longest_wait_seconds
 from include.llm.usage import Usage
 from include.llm.witness import Witness
 
-# While others are answered, a record that fails this often is itself the trouble. Where one back end of several is at
-# its limit, four calls in ten are refused by chance alone.
-MAX_ATTEMPTS, MAX_REFUSALS = 6, 40
-# What a server asks for is asked for of many at once.
-RETRY_AFTER_JITTER = 0.1
 # A call that waits lets another go in its place, unless so large a share of the last calls (about so many) failed: then
 # the endpoint is down, and more calls than places would only add to it.
 TOO_MANY_FAIL, LAST_CALLS = 0.75, 64
-FIRST_WAIT_SECONDS = 1.0
-LONGEST_WAIT_SECONDS = 30.0
 # Of the tiny question that tells a poisoned record from an outage.
 PROBE_TOKENS = 500
 # When nobody is answered the endpoint is down: wait this long for it, then leave the rest to the task's retry.
@@ -77,7 +69,6 @@ class Caller:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client, self._limiter, self._probe, self._settles = client, limiter, probe, settles
-        self._outage_seconds = outage_seconds
         self._clock, self._sleep = clock, sleep
         self._expected = expected_output_tokens or {}
         self._lengths: dict[str, OutputLength] = {}
@@ -88,6 +79,14 @@ class Caller:
         self._may_send = asyncio.Event()
         self._may_send.set()
         self.places = Places(sleep)
+        # One for all questions: what is only read or never waits is safe to share.
+        self._retrying = AsyncRetrying(
+            retry=retry_if_result(lambda outcome: not isinstance(outcome, Completion)),
+            wait=lambda state: state.args[0].wait_seconds(),
+            stop=lambda state: state.args[0].is_poisoned or self._ended or self._silent_seconds() > outage_seconds,
+            sleep=self._wait_outside,
+            retry_error_callback=lambda state: state.args[0].last,
+        )
         self.meter = CallMeter(rate_limited=LastMinute(clock), failures=LastMinute(clock))
         self.witness = Witness(client.endpoint, clock)
 
@@ -177,58 +176,31 @@ class Caller:
             EndpointUnusable: going on cannot help.
         """
         asked_at = self._clock()
-        try:
-            # Nearly every call ends here, and tenacity costs as much as the parsing of an answer.
-            return await self._attempt(body, tokens, counts)
-        except (PassingTrouble, RateLimited) as error:
-            return await self._ask_again(body, tokens, counts, error, asked_at)
+        # Nearly every call ends here, and tenacity costs as much as the parsing of an answer.
+        outcome = await self._attempt(body, tokens, counts)
+        if isinstance(outcome, Completion):
+            return outcome
+        setbacks = Setbacks(outcome, asked_at)
+        again: Completion | Failure = await self._retrying(self._ask_again, setbacks, body, tokens, counts)
+        if isinstance(again, Completion):
+            return again
+        if setbacks.is_poisoned:
+            raise Quarantine(again.reason, f"{again}, {setbacks.times} times while others were answered")
+        raise self._outage(again)
 
     async def _ask_again(
-        self, body: bytes, tokens: int, counts: CallCounts, first: PassingTrouble | RateLimited, asked_at: float
-    ) -> Completion:
-        strikes: Counter[type[BaseException]] = Counter()
-        failures = 0
-        last_failure = asked_at
-        is_first = True
-
-        async def attempt() -> Completion:
-            nonlocal is_first
-            if is_first:
-                is_first = False
-                raise first
+        self, setbacks: Setbacks, body: bytes, tokens: int, counts: CallCounts
+    ) -> Completion | Failure:
+        outcome: Completion | Failure = setbacks.last
+        if setbacks.count:
             self._go_on()
-            return await self._attempt(body, tokens, counts)
-
-        async def count_strike(state: RetryCallState) -> None:
-            nonlocal failures, last_failure
-            error = state.outcome.exception() if state.outcome else None
-            is_trouble = isinstance(error, PassingTrouble)
-            failures += is_trouble
-            if is_trouble and state.attempt_number >= MAX_ATTEMPTS and self._last_answer <= last_failure:
+            outcome = await self._attempt(body, tokens, counts)
+        if not isinstance(outcome, Completion):
+            is_trouble = isinstance(outcome, PassingTrouble) and setbacks.count + 1 >= MAX_ATTEMPTS
+            if is_trouble and self._last_answer <= setbacks.since:
                 await self._try_probe(counts)
-            if error is not None and self._last_answer > last_failure:
-                strikes[type(error)] += 1
-            last_failure = self._clock()
-
-        def is_poisoned() -> bool:
-            return strikes[PassingTrouble] >= MAX_ATTEMPTS or strikes[RateLimited] >= MAX_REFUSALS
-
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type((PassingTrouble, RateLimited)),
-            wait=lambda state: _wait_seconds(state, failures),
-            stop=lambda _: is_poisoned() or self._ended or self._silent_seconds() > self._outage_seconds,
-            after=count_strike,
-            sleep=self._wait_outside,
-            reraise=True,
-        )
-        try:
-            completion: Completion = await retrying(attempt)
-        except (PassingTrouble, RateLimited) as error:
-            if is_poisoned():
-                times = strikes[type(error)]
-                raise Quarantine(error.reason, f"{error}, {times} times while others were answered") from error
-            raise self._outage(error) from error
-        return completion
+            setbacks.add(outcome, self._last_answer, self._clock())
+        return outcome
 
     async def _wait_outside(self, seconds: float) -> None:
         self.meter.waiting_to_retry += 1
@@ -246,10 +218,13 @@ class Caller:
     async def _try_probe(self, counts: CallCounts) -> None:
         permit = await self._limiter.acquire(PROBE_TOKENS)
         try:
-            await self._client.complete(self._probe)
-        except RateLimited as error:
-            await self._limiter.rejected(permit, error.retry_after_seconds)
-        except (PassingTrouble, Unusable, Quarantine):
+            outcome = await self._client.complete(self._probe)
+        except (Unusable, Quarantine):
+            await self._limiter.failed(permit)
+            return
+        if isinstance(outcome, RateLimited):
+            await self._limiter.rejected(permit, outcome.retry_after_seconds)
+        elif isinstance(outcome, PassingTrouble):
             await self._limiter.failed(permit)
         else:
             counts.requests += 1
@@ -270,44 +245,43 @@ class Caller:
 
     async def rest(self, times: int) -> None:
         """Wait before what was asked and paid for `times` times is asked again; nobody begins meanwhile."""
-        seconds = min(FIRST_WAIT_SECONDS * 2.0 ** (times - 1), LONGEST_WAIT_SECONDS)
-        await self.places.wait(seconds, outside=False)
+        await self.places.wait(longest_wait_seconds(times), outside=False)
 
-    async def _attempt(self, body: bytes, tokens: int, counts: CallCounts) -> Completion:
+    async def _attempt(self, body: bytes, tokens: int, counts: CallCounts) -> Completion | Failure:
         permit = await self._permit(tokens)
         counts.retries += counts.requests > 0
         self.meter.in_flight += 1
         try:
-            completion = await self._client.complete(body)
-        except RateLimited as error:
-            counts.requests += 1
-            counts.rate_limited += 1
-            self.meter.rate_limited.add()
-            self._failed(error)
-            await self._limiter.rejected(permit, error.retry_after_seconds)
-            raise
+            outcome = await self._client.complete(body)
         except (Quarantine, Unusable) as error:
             counts.requests += 1
             used = error.usage.total if self._settles and isinstance(error, Unusable) else 0
             await self._limiter.answered(permit, used)
-            raise
-        except PassingTrouble as error:
-            counts.requests += error.reached_provider
-            self.meter.failures.add()
-            self._failed(error)
-            await self._limiter.failed(permit)
             raise
         except BaseException:
             await self._limiter.failed(permit)
             raise
         finally:
             self.meter.in_flight -= 1
-        counts.requests += 1
-        self._last_answer = self._clock()
-        self._failing -= self._failing / LAST_CALLS
-        used = completion.usage.total if self._settles else 0
-        await self._limiter.answered(permit, used, completion.remaining, completion.wait_seconds)
-        return completion
+        if isinstance(outcome, Completion):
+            counts.requests += 1
+            self._last_answer = self._clock()
+            self._failing -= self._failing / LAST_CALLS
+            used = outcome.usage.total if self._settles else 0
+            await self._limiter.answered(permit, used, outcome.remaining, outcome.wait_seconds)
+            return outcome
+        self.meter.last_error = str(outcome)
+        self._failing += (1.0 - self._failing) / LAST_CALLS
+        if isinstance(outcome, RateLimited):
+            counts.requests += 1
+            counts.rate_limited += 1
+            self.meter.rate_limited.add()
+            await self._limiter.rejected(permit, outcome.retry_after_seconds)
+        else:
+            counts.requests += outcome.reached_provider
+            self.meter.failures.add()
+            await self._limiter.failed(permit)
+        return outcome
 
     async def _permit(self, tokens: int) -> Permit:
         await self._may_send.wait()
@@ -321,27 +295,11 @@ class Caller:
             self._go_on()
         return permit
 
-    def _failed(self, error: Exception) -> None:
-        self.meter.last_error = str(error)
-        self._failing += (1.0 - self._failing) / LAST_CALLS
-
     def _silent_seconds(self) -> float:
         return self._clock() - self._last_answer
 
-    def _outage(self, last: Exception) -> RetryLater:
+    def _outage(self, last: Failure) -> RetryLater:
         return RetryLater(
             f"The endpoint has answered nobody for {self._silent_seconds():.0f} s; the last failure: {last}. What was "
             "answered before is kept, and the task's retry goes on from there."
         )
-
-
-def _wait_seconds(state: RetryCallState, failures: int) -> float:
-    """How long a call waits after so many failures; 429s are none, and the next one is as likely as the first."""
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_seconds if isinstance(error, PassingTrouble | RateLimited) else None
-    if isinstance(error, RateLimited) and asked:
-        # The server knows better than a guess that grows.
-        return asked * (1 + random.uniform(0, RETRY_AFTER_JITTER))
-    tries = failures if isinstance(error, PassingTrouble) else state.attempt_number
-    longest = min(FIRST_WAIT_SECONDS * 2.0 ** min(tries - 1, 10), LONGEST_WAIT_SECONDS)
-    return max(random.uniform(0, longest), asked or 0.0)

@@ -29,6 +29,8 @@ class Usage:
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: "Usage") -> "Usage":
+        if self is NOTHING_USED:
+            return other
         return Usage(
             self.prompt_tokens + other.prompt_tokens,
             self.cached_tokens + other.cached_tokens,
@@ -36,6 +38,10 @@ class Usage:
             self.reasoning_tokens + other.reasoning_tokens,
             self.cache_write_tokens + other.cache_write_tokens,
         )
+
+
+# What most sums begin with.
+NOTHING_USED = Usage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +91,10 @@ def usage_of(response: Mapping[str, Any]) -> Usage:
 
 
 def _count(counts: Any, *names: str) -> int:
-    for name in names if isinstance(counts, dict) else ():
-        value = counts.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
+    if isinstance(counts, dict):
+        for name in names:
+            value = counts.get(name)
+            # Not isinstance: True is no count.
+            if type(value) is int and value > 0:
+                return value
     return 0
