@@ -3,21 +3,19 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from itertools import islice
-from typing import Any
 
 from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, REMOTE_IN_FLIGHT, Endpoint, resolve_endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price, load_price
 from include.local.own_file import CALLS_SETTING, OwnFile
+from include.local.own_texts import languages, personal_data, redacted_examples
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.privacy.policy import PLACEHOLDER
 from include.privacy.redact import Redactor
 from include.quality.golden import load_golden
 from include.settings import (
@@ -43,16 +41,10 @@ MOST_ROWS, MOST_SECONDS = 20_000, 10.0
 COUNT_SECONDS = 4.0
 LINE_SECONDS = 3.0
 SHOWN_REFUSALS = SHOWN_EXAMPLES = 3
-EXAMPLE_CHARACTERS = 100
-# Of a shorter text there is no piece that says anything and is not nearly the whole.
-SHORTEST_EXAMPLE = 45
 # Beside the default model: OpenAI's large and small one, and a small one of another vendor.
 OTHER_MODELS = ("gpt-6-sol", "claude-haiku-4-5", "gpt-6-luna")
 # Of a short structured answer: of hosted models, and of the bundled one on two cores.
 ANSWER_SECONDS, BUNDLED_SECONDS = 2.0, 4.0
-# The language detector is right in 145 of the 153 labelled samples, and below this in nearly all others.
-SURE = 0.5
-LANGUAGE_CHARACTERS = 2_000
 
 Say = Callable[[str], None]
 
@@ -237,9 +229,9 @@ def report_on(
         asked=len(texts),
         tokens=tokens,
         answer_tokens=answer_tokens,
-        personal=_personal(records),
-        examples=tuple(islice(_examples(records), SHOWN_EXAMPLES)),
-        languages=_languages(record.text for record in records),
+        personal=personal_data(records),
+        examples=tuple(islice(redacted_examples(records), SHOWN_EXAMPLES)),
+        languages=languages(record.text for record in records),
         characters=(lengths[len(lengths) // 2], lengths[len(lengths) * 95 // 100], lengths[-1]),
         costs=tuple(
             _cost(name, load_price(name, url, environ), tokens, factor)
@@ -281,64 +273,3 @@ def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: i
 def _cost(model: str, price: Price | None, tokens: Estimate, factor: float) -> ModelCost:
     costs = [tokens.cost_usd(price, is_cached=is_cached) for is_cached in (False, True)]
     return ModelCost(model, price, *(None if cost is None else cost * factor for cost in costs))
-
-
-def _texts(record: Record) -> list[str]:
-    return [record.text, *(value for value in record.attributes.values() if isinstance(value, str))]
-
-
-def _personal(records: Iterable[Record]) -> dict[str, tuple[int, int]]:
-    values: Counter[str] = Counter()
-    holders: Counter[str] = Counter()
-    for record in records:
-        found = {placeholder for text in _texts(record) for placeholder in PLACEHOLDER.findall(text)}
-        values.update(kind for kind, _ in found)
-        holders.update({kind for kind, _ in found})
-    return {kind: (count, holders[kind]) for kind, count in values.most_common()}
-
-
-def _examples(records: Iterable[Record]) -> Iterator[str]:
-    """Pieces around placeholders, of as many kinds as there are; never a whole text."""
-    shown: set[str] = set()
-    left: list[str] = []
-    for text in (text for record in records for text in _texts(record)):
-        found = PLACEHOLDER.search(text)
-        if found is None or len(text) < SHORTEST_EXAMPLE:
-            continue
-        room = min(EXAMPLE_CHARACTERS, len(text) * 2 // 3)
-        start = max(min(found.start() - room // 3, len(text) - room), 0)
-        end = max(start + room, found.end())
-        words = text[start:end].split()
-        # Half a word, or half a placeholder, is none.
-        words = words[1:] if start and found.start() > start else words
-        words = words[:-1] if end < len(text) and found.end() < end else words
-        example = f"{'... ' if start else ''}{' '.join(words)}{' ...' if end < len(text) else ''}"
-        if found[1] in shown:
-            left.append(example)
-        else:
-            shown.add(found[1])
-            yield example
-    yield from left
-
-
-def _languages(texts: Iterable[str]) -> dict[str, int]:
-    """How many texts are in which language, by its English name."""
-    from babel import Locale
-
-    names = Locale("en").languages
-    found: Counter[str] = Counter()
-    for text in texts:
-        words = PLACEHOLDER.sub(" ", text[:LANGUAGE_CHARACTERS])
-        code, share = _language_identifier().classify(words)
-        if code == "zxx" or not any(character.isalpha() for character in words):
-            found["no words"] += 1
-        else:
-            found[names.get(code, code) if share >= SURE else "not clear"] += 1
-    return dict(found.most_common())
-
-
-@cache
-def _language_identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -9,6 +9,7 @@ from include.errors import ConfigurationError
 from include.pipelines.registry import pipeline_names
 from include.settings import source_setting
 from include.sources.formats import ENDINGS
+from include.sources.location import find_files
 from include.sources.transcript_file import is_transcript
 
 # Where a folder of calls, one file each, is named instead.
@@ -44,6 +45,16 @@ class OwnFile:
     def command(self) -> str:
         """The command that asks about it."""
         return f"make run PIPELINES={self.pipeline} FILE={shlex.quote(self.given)}"
+
+
+def check_there(own: OwnFile) -> None:
+    """Find the file now, and not minutes later in a task.
+
+    Raises:
+        ConfigurationError, RetryLater: see `find_files`.
+    """
+    if own.setting != CALLS_SETTING:
+        find_files(own.location, own.pipeline)
 
 
 def own_file(environ: Mapping[str, str]) -> OwnFile | None:

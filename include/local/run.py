@@ -28,7 +28,7 @@ from include.local.choice import Choice, check_lake, choose
 from include.local.closing_words import closing_words
 from include.local.file_report_text import show_report
 from include.local.model_server import DEFAULT_PORT, RECORDED_PORT, start_model, start_recorded
-from include.local.own_file import own_file
+from include.local.own_file import check_there, own_file
 from include.local.player import Player, Turn
 from include.local.ports import HOST, free_port
 from include.local.say import say, waiting_for
@@ -157,7 +157,10 @@ def main() -> int:
         if own is not None and own.is_dry:
             return show_report(own, say)
         home = airflow_home(say)
-        return run(choose(os.environ, home, own), home, os.environ.get("ONCE") == "1")
+        choice = choose(os.environ, home, own)
+        if own is not None:
+            check_there(own)
+        return run(choice, home, os.environ.get("ONCE") == "1")
     except KeyboardInterrupt:
         say("stopped")
         return 130

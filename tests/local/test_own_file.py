@@ -333,3 +333,9 @@ def test_the_command_looks_at_a_file_without_airflow_and_leaves_nothing_behind(t
     assert "tickets.csv as support_tickets would read it" in done.stdout and "2 read, 0 refused" in done.stdout
     assert "Susan" not in done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["tickets.csv"]
+
+
+def test_a_run_over_a_file_that_is_not_there_stops_before_anything_is_started(tmp_path: Path) -> None:
+    done = run({"PIPELINES": "support_tickets", "FILE": "missing.csv", "MODEL": "bundled"}, tmp_path)
+    assert done.returncode == 1 and "There is no file at" in done.stdout, done.stdout + done.stderr
+    assert not list(tmp_path.iterdir())
