@@ -5,7 +5,7 @@ BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
 	--no-emit-find-links --no-annotate
 
-PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 .PHONY: run env check lint test test-long bench setup lock try new-pipeline format clean
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # One for each process of a run, with a short name: some servers listen at a socket below it.
 _FOLDER = tempfile.mkdtemp(prefix="ns-")
@@ -33,24 +35,39 @@ pytest_plugins = [
 ]
 # What takes one of these waits for a program that is started beside the tests.
 _PROGRAMS = {"postgres_uri", "s3_server", "valkey_url"}
+# Their tests run in one process: one Airflow at a time.
+_AIRFLOW = ("tests/end_to_end/", "tests/local/test_make_run.py")
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What needs a program is slow."""
+    is_airflow = item.get_closest_marker("airflow") is not None
+    assert not is_airflow or _group(item.nodeid) == "airflow", f"{item.nodeid}: name its file in _AIRFLOW"
+    if is_airflow or _PROGRAMS.intersection(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.slow)
+
+
+def _group(nodeid: str) -> str:
+    """A file has one process, for the fixtures that it shares; so have all that start an Airflow, one at a time."""
+    return "airflow" if nodeid.startswith(_AIRFLOW) else nodeid.partition("::")[0]
+
+
+class _ByGroup(LoadScopeScheduling):
+    # By `--dist loadgroup` nothing is grouped: it changes an attribute that pytest 9 does not read.
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Who runs beside whom, with `-n 2`."""
+    return _ByGroup(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What needs a program is slow. A file has one process, for the fixtures that it shares; so have all of Airflow.
-
-    The longest begin first, so that the two processes end at about the same time.
-    """
-    groups: dict[pytest.Item, str] = {}
-    for item in items:
-        if item.get_closest_marker("airflow") or _PROGRAMS.intersection(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.slow)
-        is_airflow = item.get_closest_marker("airflow") is not None
-        groups[item] = "airflow" if is_airflow else item.path.relative_to(config.rootpath).as_posix()
-        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    """Of two processes: the longest begin first, so that both end at about the same time."""
     if hasattr(config, "workerinput"):
-        slow = {group for item, group in groups.items() if item.get_closest_marker("slow")}
-        items.sort(key=lambda item: (groups[item] != "airflow", groups[item] not in slow))
+        slow = {_group(item.nodeid) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: (_group(item.nodeid) != "airflow", _group(item.nodeid) not in slow))
 
 
 @pytest.fixture(scope="session", autouse=True)

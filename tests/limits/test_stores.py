@@ -24,7 +24,7 @@ def count(held: dict[str, Any], now: float) -> tuple[dict[str, Any], int]:
     return {"number": number}, number
 
 
-@pytest.fixture(params=["memory", "sqlite", "valkey"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("valkey", marks=pytest.mark.slow)])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     if request.param == "memory":
         return MemoryStore
@@ -88,6 +88,7 @@ def count_often(make: Callable[..., Store], argument: Any, times: int) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "valkey"])
 def test_no_step_of_four_processes_is_lost(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     make: Callable[..., Store] = SqliteStore if kind == "sqlite" else RedisStore
@@ -135,6 +136,7 @@ def test_a_server_that_does_not_answer_is_away() -> None:
         asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_is_asked_again() -> None:
     async def run() -> int:
         with running_valkey() as server:
