@@ -16,8 +16,8 @@ from include.local.ports import DIRECT
 UNFINISHED = ("queued", "running")
 CALL_SECONDS = 30.0
 # A busy machine makes the api-server slow or its database locked for a moment; that must not end a run of hours.
-GET_TRIES = 5
-GET_WAIT_SECONDS = 2.0
+TRIES = 8
+WAIT_SECONDS = 1.0
 
 
 def _passes(error: BaseException) -> bool:
@@ -44,19 +44,15 @@ class AirflowApi:
             urllib.error.URLError: the server refuses, or was not there for several tries.
         """
         if self._token is None:
-            self._token = self._get("/auth/token")["access_token"]
-        path = f"/api/v2/{path}"
-        return self._get(path) if method == "GET" else self._send(method, path, body)
+            self._token = self._send("GET", "/auth/token", None)["access_token"]
+        return self._send(method, f"/api/v2/{path}", body)
 
     @retry(
         retry=retry_if_exception(_passes),
-        stop=stop_after_attempt(GET_TRIES),
-        wait=wait_fixed(GET_WAIT_SECONDS),
+        stop=stop_after_attempt(TRIES),
+        wait=wait_fixed(WAIT_SECONDS),
         reraise=True,
     )
-    def _get(self, path: str) -> dict[str, Any]:
-        return self._send("GET", path, None)
-
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:
@@ -116,7 +112,12 @@ class AirflowApi:
         """Un-pause a DAG and start a manual run of it with values of its trigger form."""
         self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(form)}
-        self.call("POST", f"dags/{dag_id}/dagRuns", body)
+        try:
+            self.call("POST", f"dags/{dag_id}/dagRuns", body)
+        except urllib.error.HTTPError as error:
+            # An earlier try of this very call has made the run, and its answer was lost.
+            if error.code != 409:
+                raise
 
     def state(self, dag_id: str, run_id: str) -> str:
         """State of a run: `queued`, `running`, `success` or `failed`."""
