@@ -18,7 +18,8 @@ from tests.stages.running import Deployment
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / ".github/CONTRIBUTING.md", *sorted((ROOT / "include").glob("*/README.md"))]
 README = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
-SNIPPETS = sorted(set(re.findall(r"```python\n(.*?)```", README, re.DOTALL)))
+OF_THE_LAKE = "".join((ROOT / page).read_text(encoding="utf-8") for page in ("README.md", "include/lake/README.md"))
+SNIPPETS = sorted(set(re.findall(r"```python\n(.*?)```", OF_THE_LAKE, re.DOTALL)))
 COMMANDS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
