@@ -71,7 +71,7 @@ def items_of(published: pd.DataFrame, digest: Digest) -> list[Item]:
 def _topic(source: Mapping[str, Any], digest: Digest) -> str:
     topic = _text(source.get(digest.topic)) or UNKNOWN
     label = _text(source.get(digest.topic_other)) if digest.topic_other else None
-    return f"other: {label.lower()}" if topic == "other" and label else topic
+    return f"other: {label.lower()}" if topic == "other" and label else topic.replace("_", " ")
 
 
 def _rows(value: Any) -> Iterable[Mapping[str, Any]]:

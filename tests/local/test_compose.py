@@ -16,7 +16,7 @@ from include.stages.dag import INFER_TIMEOUT, RETRY_DELAY, RUN_TIMEOUT
 from include.stages.pool import POOL, POOL_SLOTS
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = "".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *ROOT.glob("include/*/README.md")])
 TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")

@@ -84,7 +84,7 @@ def test_no_topic_breaks_a_subject(mail: Mailbox) -> None:
 
 
 def test_the_connection_that_the_readme_shows_works(mail: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "include" / "stages" / "README.md").read_text(encoding="utf-8")
     connection = json.loads(readme.split("```json\n")[1].split("```")[0])
     # The test's server has neither a certificate nor accounts.
     connection |= {"host": HOST, "port": mail.port, "password": None}

@@ -90,6 +90,13 @@ def test_a_topic_that_grew_is_the_news() -> None:
     assert "+50 points" in render_page(found)
 
 
+def test_a_label_of_two_words_reads_as_two_words_and_no_change_as_none() -> None:
+    earlier = [EarlierRun("e1", END - timedelta(days=1), reviews(*["customer_support"] * 3, *["ads"] * 2))]
+    page = render_page(outcome(reviews(*["customer_support"] * 299, *["ads"] * 201), earlier=earlier))
+    assert "customer support" in page and "customer_support" not in page
+    assert "+0 points" in page and "-0 points" not in page
+
+
 def test_customer_text_is_escaped_everywhere() -> None:
     published = reviews("other", kind="feature_request", quote=f"Please add {SCRIPT} to it.")
     published["feedback"] = [
