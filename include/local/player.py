@@ -61,6 +61,7 @@ class Player:
         """Make the runs of all queues, each queue in order and the queues side by side.
 
         Args:
+            queues: each has the runs of one pipeline.
             usual_seconds: of one run, on two idle cores; the estimates begin with it.
             first_alone: the first queue's first run has the machine for itself, so that its report is there early.
 
@@ -71,41 +72,34 @@ class Player:
             ConfigurationError: a part of Airflow died, a DAG did not appear, or a run does not end.
         """
         waiting = [list(queue) for queue in queues]
-        running: list[Turn] = []
+        # What each queue is at.
+        running: dict[int, Turn] = {}
         ended: dict[Turn, str] = {}
         begun = said_at = time.monotonic()
         while any(waiting) or running:
             self._check_alive(begun)
-            for queue in waiting:
-                is_first = queue is waiting[0]
-                if queue and not any(turn.pipeline == queue[0].pipeline for turn in running):
-                    if first_alone and not is_first and not ended:
-                        continue
-                    running.append(queue.pop(0))
-                    self._start(running[-1])
-            left = sum(map(len, waiting)) + len(running)
-            lines, shares = [], 0.0
-            for turn in tuple(running):
+            for place in range(len(waiting) if ended or not first_alone else 1):
+                if waiting[place] and place not in running:
+                    running[place] = waiting[place].pop(0)
+                    self._start(running[place])
+            looks = []
+            for place, turn in tuple(running.items()):
                 state = self._api.state(turn.pipeline, turn.run_id)
-                if state not in UNFINISHED:
-                    running.remove(turn)
-                    ended[turn] = state
-                    said_at = time.monotonic()
-                    self._tell_end(turn, state)
-                    if state != "success":
-                        for queue in waiting:
-                            if queue and queue[0].pipeline == turn.pipeline:
-                                queue.clear()
+                if state in UNFINISHED:
+                    looks.append(self._look(turn))
                     continue
-                line, share = self._look(turn)
-                lines.append(line)
-                shares += share
-            if lines and time.monotonic() - said_at > LINE_SECONDS:
+                ended[running.pop(place)] = state
+                self._tell_end(turn, state)
                 said_at = time.monotonic()
-                done = len(ended) + shares
+                if state != "success":
+                    waiting[place].clear()
+            if looks and time.monotonic() - said_at > LINE_SECONDS:
+                said_at = time.monotonic()
+                shares = sum(share for _, share in looks)
                 # The usual time counts as much as one run that was measured.
-                pace = (said_at - begun + usual_seconds) / (done + 1)
-                self._say(f"{'; '.join(lines)}. {about(pace * (left - shares))}")
+                pace = (said_at - begun + usual_seconds) / (len(ended) + shares + 1)
+                left = pace * (sum(map(len, waiting)) + len(looks) - shares)
+                self._say(f"{'; '.join(words for words, _ in looks)}. {about(left).capitalize()}")
             time.sleep(LOOK_SECONDS)
         return ended
 
@@ -140,24 +134,26 @@ class Player:
         return f"{turn.label}: {stage_words(stage, progress)}", share / len(STAGES)
 
     def _tell_end(self, turn: Turn, state: str) -> None:
-        if state != "success":
+        row = run_row(self._lake, turn.pipeline, turn.run_key)
+        path = report_path(self._lake, turn.pipeline, turn.run_key)
+        if state != "success" or row is None or path is None:
             self._say(f"{turn.label}: {state}")
             for task in self._api.tasks(turn.pipeline, turn.run_id):
                 if task["state"] == "failed":
                     error = self._api.last_error(turn.pipeline, turn.run_id, task)
                     self._say(f"{turn.label}: {task['task_id']} failed: {error}")
-        row = run_row(self._lake, turn.pipeline, turn.run_key)
-        path = report_path(self._lake, turn.pipeline, turn.run_key)
-        if state != "success" or row is None or path is None:
             return
-        if row["requests"] == 0 and row["skipped"] == row["extracted"]:
-            self._say(f"{turn.label}: 0 asked, all {row['skipped']} skipped: already answered")
+        skipped = dict(row["skipped_by_reason"] or ()).get("has_outcome", 0)
+        if not row["requests"] and skipped == row["extracted"]:
+            news = f"0 asked, all {skipped} skipped: already answered"
         else:
-            skipped = f", {row['skipped']} skipped: already answered" if row["skipped"] else ""
-            self._say(
-                f"{turn.label}: report ready, {row['published']} texts answered, "
-                f"{row['quarantined']} in quarantine{skipped}"
-            )
+            counts = [
+                f"{row['published']} answered",
+                f"{row['quarantined']} in quarantine" if row["quarantined"] else "",
+            ]
+            counts.append(f"{skipped} skipped: already answered" if skipped else "")
+            news = f"{', '.join(filter(None, counts))}. {self._api.headline(turn.pipeline, turn.run_id)}"
+        self._say(f"{turn.label}: report is there. {news}")
         print(f"        file {self._lake.uri(path)}\n        tab  {self._tab(turn)}", flush=True)
 
     def _tab(self, turn: Turn) -> str:

@@ -121,7 +121,9 @@ def try_model(player: Player, lake: Lake, children: Children, port: int, pipelin
     with waiting_for("the bundled model", USUAL_MODEL_START_SECONDS):
         start_model(children, port)
     week = weeks_of(pipeline)[-1]
-    turn = Turn(pipeline, _run_id(TRIAL_NAME), f"{pipeline}, trial", week.trial_form, is_trial=True)
+    turn = Turn(
+        pipeline, _run_id(TRIAL_NAME), f"{pipeline}, trial of the bundled model", week.trial_form, is_trial=True
+    )
     return player.play([[turn]], TRIAL_SECONDS)
 
 

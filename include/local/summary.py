@@ -8,9 +8,9 @@ from typing import Any
 from include.errors import RetryLater
 from include.lake.paths import Lake
 from include.lake.read import read_table
-from include.llm.endpoint import RECORDED_MODEL
+from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL
 from include.llm.prices import usd
-from include.report.purpose import RECORDED, is_recorded
+from include.report.purpose import RECORDED
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
 STAGE_WORDS = {
     "extract": "reads and redacts its texts",
     "plan": "plans",
-    "infer": "waits for its turn at the model",
+    "infer": "begins to ask",
     "validate": "checks the answers",
     "publish": "publishes",
     "report": "writes the report",
@@ -87,19 +87,23 @@ def summary_table(lake: Lake, runs: Sequence[tuple[str, str, str]]) -> str:
     Args:
         runs: what people call each run, its pipeline and its run key.
     """
-    table, notes = [_HEAD], list[str]()
+    table = [_HEAD]
     for label, pipeline, run_key in runs:
         row = run_row(lake, pipeline, run_key)
-        if row is not None and is_recorded(row):
-            notes = [f"{RECORDED_MODEL}: {RECORDED}"]
         table.append([label, *(["no row", *[""] * (len(_HEAD) - 2)] if row is None else _cells(row))])
     widths = [max(len(line[column]) for line in table) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table]
+    answered_by = {line[1] for line in table}
+    notes = [note for model, note in _NOTES.items() if model in answered_by]
     pipelines = dict.fromkeys(pipeline for _, pipeline, _ in runs)
     places = [f"answers  {lake.uri(lake.table('current', pipeline))}" for pipeline in pipelines]
     return "\n".join([*lines, *notes, "", *places])
 
 
+_NOTES = {
+    RECORDED_MODEL: f"{RECORDED_MODEL}: {RECORDED}",
+    LOCAL_MODEL: f"{LOCAL_MODEL}: a real model on this machine, too small to be right",
+}
 _HEAD = [
     *("run", "answered by", "state", "records", "published", "quarantined", "skipped", "reused", "tokens", "cost"),
     "seconds",

@@ -85,7 +85,10 @@ def test_the_recorded_weeks_go_on_after_ctrl_c_end_in_reports_and_a_trial_and_le
     assert (len(current), set(current["model"])) == (nights["published"].sum(), {"recorded-answers"})
     reports = re.findall(r"file (/\S+\.html)\n +tab +(http://\S+)", run.stdout)
     assert [Path(file).exists() for file, _ in reports] == [True] * 4
-    assert "support_tickets, trial" in run.stdout.split("answered by")[1], "both stand in one table"
+    # Both stand in one table.
+    assert "support_tickets, trial of the bundled model" in run.stdout.split("answered by")[1], (
+        "both stand in one table"
+    )
 
 
 @pytest.mark.airflow
