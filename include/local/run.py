@@ -48,7 +48,7 @@ USUAL_MODEL_START_SECONDS = 5.0
 WHO_ANSWERS = {
     "recorded": "playing recorded weeks: answers written by hand for this project, no model is asked",
     "bundled": "asking the bundled demo model (SmolLM2-135M; it proves the machinery, not the quality)",
-    "endpoint": "asking the endpoint of your environment",
+    "endpoint": "asking the endpoint of your environment, or of the connection openai_default",
 }
 
 Runs = dict[Turn, str]

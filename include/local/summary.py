@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
 STAGE_WORDS = {
-    "extract": "reads and redacts its texts",
+    "extract": "reads its texts",
     "plan": "plans",
     "infer": "begins to ask",
     "validate": "checks the answers",

@@ -18,6 +18,7 @@ from tests.sources.test_zendesk import CUSTOMER, HelpDesk
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "include.local.run"]
+REVIEWS = "app_store_reviews"
 TABLES = ("current", "results", "quarantine", "runs", "reports")
 
 __all__ = ["adopting_orphans"]
@@ -36,7 +37,7 @@ def environ_of_run(folder: Path, **settings: str) -> dict[str, str]:
 
 def make_run(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    return subprocess.run(COMMAND, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
+    return subprocess.run(COMMAND, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800)
 
 
 def interrupted(environ: dict[str, str], sign: str) -> int:
@@ -66,7 +67,7 @@ def rows_of(folder: Path, table: str, pipeline: str) -> pd.DataFrame:
 
 @pytest.mark.airflow
 def test_the_recorded_weeks_go_on_after_ctrl_c_end_in_reports_and_a_trial_and_leave_no_process(tmp_path: Path) -> None:
-    environ, before = environ_of_run(tmp_path, PIPELINES="support_tickets"), descendants()
+    environ, before = environ_of_run(tmp_path, PIPELINES=REVIEWS), descendants()
     assert interrupted(environ, r"week \d: (?!report)") == 130
     assert descendants() == before
     run = make_run(environ)
@@ -74,21 +75,21 @@ def test_the_recorded_weeks_go_on_after_ctrl_c_end_in_reports_and_a_trial_and_le
     assert descendants() == before
     assert "marked 1 runs" in run.stdout
     for table in TABLES:
-        assert list((tmp_path / "lake" / table / "support_tickets").rglob("*.*")), table
-    runs = rows_of(tmp_path, "runs", "support_tickets").query("state == 'success'")
+        assert list((tmp_path / "lake" / table / REVIEWS).rglob("*.*")), table
+    runs = rows_of(tmp_path, "runs", REVIEWS).query("state == 'success'")
     assert (runs["extracted"] == runs["published"] + runs["quarantined"] + runs["skipped"]).all()
     nights, (trial,) = runs[runs["purpose"] == "night"], runs[runs["purpose"] == "trial"].to_dict("records")
     assert set(nights["model"]) == {"recorded-answers"}
-    assert (nights["published"] + nights["quarantined"]).sum() == 48
+    assert (nights["published"] + nights["quarantined"]).sum() == 72
     assert (trial["model"], trial["published"] + trial["quarantined"]) == ("smollm2-135m-instruct", 8)
-    current = rows_of(tmp_path, "current", "support_tickets")
-    assert (len(current), set(current["model"])) == (nights["published"].sum(), {"recorded-answers"})
+    current = rows_of(tmp_path, "current", REVIEWS)
+    assert set(current["model"]) == {"recorded-answers"}
+    # One of them was edited.
+    assert len(current) == current["record_id"].nunique() == nights["published"].sum() - 1
     reports = re.findall(r"file (/\S+\.html)\n +tab +(http://\S+)", run.stdout)
-    assert [Path(file).exists() for file, _ in reports] == [True] * 4
+    assert len(reports) == len(runs) == sum(Path(file).exists() for file, _ in reports)
     # Both stand in one table.
-    assert "support_tickets, trial of the bundled model" in run.stdout.split("answered by")[1], (
-        "both stand in one table"
-    )
+    assert f"{REVIEWS}, trial of the bundled model" in run.stdout.split("answered by")[1]
 
 
 @pytest.mark.airflow
