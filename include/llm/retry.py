@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tenacity import AsyncRetrying, retry_if_result
+from tenacity import Retrying, retry_always
 
 from include.errors import Quarantine, RetryLater
 from include.limits.limiter import Limiter, Permit, Sleep
@@ -16,7 +16,7 @@ from include.llm.output_length import OutputLength
 from include.llm.places import Places
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.request import TINY_TEXT, Question
-from include.llm.setbacks import MAX_ATTEMPTS, Setbacks, longest_wait_seconds
+from include.llm.setbacks import Setbacks, longest_wait_seconds, setbacks_of
 from include.llm.usage import Usage
 from include.llm.witness import Witness
 
@@ -69,7 +69,7 @@ class Caller:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client, self._limiter, self._probe, self._settles = client, limiter, probe, settles
-        self._clock, self._sleep = clock, sleep
+        self._clock, self._sleep, self._outage_seconds = clock, sleep, outage_seconds
         self._expected = expected_output_tokens or {}
         self._lengths: dict[str, OutputLength] = {}
         self._spelt: dict[str, Question] = {}
@@ -79,13 +79,13 @@ class Caller:
         self._may_send = asyncio.Event()
         self._may_send.set()
         self.places = Places(sleep)
-        # One for all questions: what is only read or never waits is safe to share.
-        self._retrying = AsyncRetrying(
-            retry=retry_if_result(lambda outcome: not isinstance(outcome, Completion)),
-            wait=lambda state: state.args[0].wait_seconds(),
-            stop=lambda state: state.args[0].is_poisoned or self._ended or self._silent_seconds() > outage_seconds,
-            sleep=self._wait_outside,
-            retry_error_callback=lambda state: state.args[0].last,
+        # It only says what comes next, and that once for all: its own way to wait costs as much as half a call.
+        self._retrying = Retrying(
+            retry=retry_always,
+            wait=lambda state: setbacks_of(state).wait_seconds(),
+            stop=lambda state: self._gives_up(setbacks_of(state)),
+            sleep=lambda _: None,
+            retry_error_callback=lambda _: None,
         )
         self.meter = CallMeter(rate_limited=LastMinute(clock), failures=LastMinute(clock))
         self.witness = Witness(client.endpoint, clock)
@@ -181,26 +181,24 @@ class Caller:
         if isinstance(outcome, Completion):
             return outcome
         setbacks = Setbacks(outcome, asked_at)
-        again: Completion | Failure = await self._retrying(self._ask_again, setbacks, body, tokens, counts)
-        if isinstance(again, Completion):
-            return again
-        if setbacks.is_poisoned:
-            raise Quarantine(again.reason, f"{again}, {setbacks.times} times while others were answered")
-        raise self._outage(again)
-
-    async def _ask_again(
-        self, setbacks: Setbacks, body: bytes, tokens: int, counts: CallCounts
-    ) -> Completion | Failure:
-        outcome: Completion | Failure = setbacks.last
-        if setbacks.count:
-            self._go_on()
-            outcome = await self._attempt(body, tokens, counts)
-        if not isinstance(outcome, Completion):
-            is_trouble = isinstance(outcome, PassingTrouble) and setbacks.count + 1 >= MAX_ATTEMPTS
-            if is_trouble and self._last_answer <= setbacks.since:
+        for attempt in self._retrying:
+            state = attempt.retry_state
+            if state.attempt_number > 1:
+                await self._wait_outside(state.upcoming_sleep)
+                self._go_on()
+                outcome = await self._attempt(body, tokens, counts)
+                if isinstance(outcome, Completion):
+                    return outcome
+            if setbacks.needs_probe(outcome, self._last_answer):
                 await self._try_probe(counts)
             setbacks.add(outcome, self._last_answer, self._clock())
-        return outcome
+            state.set_result(setbacks)
+        if setbacks.is_poisoned:
+            raise Quarantine(outcome.reason, f"{outcome}, {setbacks.times} times while others were answered")
+        raise self._outage(outcome)
+
+    def _gives_up(self, setbacks: Setbacks) -> bool:
+        return setbacks.is_poisoned or self._ended or self._silent_seconds() > self._outage_seconds
 
     async def _wait_outside(self, seconds: float) -> None:
         self.meter.waiting_to_retry += 1

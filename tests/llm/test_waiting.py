@@ -1,6 +1,7 @@
 """A call that waits to be repeated: its place goes to others, within bounds, and it is counted while it waits."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,24 @@ def test_when_all_ends_nobody_waits_on() -> None:
         return shop.served
 
     assert asyncio.run(main()) == 2
+
+
+def test_a_call_leaves_nothing_for_the_collector_whether_it_is_answered_or_not(
+    fault_server: FaultServer, tmp_path: Path
+) -> None:
+    texts = [f"Ticket number {number}. It waits." for number in range(200)]
+    refused, broken = Rule(fault="429_retry_after", times=1, probability=0.5), Rule(fault="500", times=1)
+    fault_server.set_plan(Plan(rules=(refused, broken)))
+    answer_texts(fault_server, tmp_path / "warm", OTHERS)
+    gc.collect()
+    gc.disable()
+    try:
+        entries = answer_texts(fault_server, tmp_path / "measured", texts)
+        left = gc.collect()
+    finally:
+        gc.enable()
+    assert all(entry.retries for entry in entries.values())
+    assert left < 5 * len(texts)
 
 
 @pytest.mark.parametrize(("later", "count"), [(0, 3), (59, 3), (60, 1), (61, 0)])
