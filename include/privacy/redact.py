@@ -1,24 +1,13 @@
 """Take personal data out of the texts of a record before anything is stored or sent. See README.md."""
 
 import re
-from collections.abc import Callable, Iterable
-from functools import cache
 
+from include.privacy.engine import TAKEN, Engine, Finding, take
 from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
-from include.privacy.rules.addresses import find_addresses
-from include.privacy.rules.anchors import find_anchors
-from include.privacy.rules.birthdates import find_birthdates
-from include.privacy.rules.emails import find_emails, find_spoken_emails
-from include.privacy.rules.finding import TAKEN, Finding, Search, Searched, blanked, without_overlaps
-from include.privacy.rules.ip_addresses import find_ips
-from include.privacy.rules.labelled_values import find_accounts, find_secrets
-from include.privacy.rules.national_ids import find_national_ids
-from include.privacy.rules.payment import find_cards, find_ibans
-from include.privacy.rules.people import find_people, know_speaker, person_in_column
-from include.privacy.rules.phone_numbers import find_phone_numbers
+from include.privacy.rules.find import find_by_rules
+from include.privacy.rules.people import know_speaker, person_in_column
 from include.privacy.rules.speakers import person_of_speaker
-from include.privacy.rules.spoken_numbers import find_spoken_numbers
 from include.sources.clean import clean_text
 from include.sources.fields import column_name
 
@@ -28,30 +17,10 @@ MAX_OUTPUT_CHARACTERS = 20_000
 CUT_CHARACTERS = 200
 # Whoever writes `<EMAIL_999999>` shall not make us write numbers that are no placeholders any more.
 HIGHEST_NUMBER = 99_999
-_DIGIT = re.compile(r"\d")
 _UUID = re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE)
 DASHES_OF_UUID = 4
-_AT = re.compile(r"@|%40|&#64;|&commat;")
 _KINDS_WITH_UNDERSCORES = frozenset({"PERSON", "CARD"})
 _DEFAULT_POLICY = RedactionPolicy()
-
-# Kinds of a search, what its text must have for it to be worth while, and the search: the surest come first, for what
-# is found is hidden from those that follow.
-_SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
-    (frozenset({"EMAIL"}), _AT, find_emails),
-    (frozenset({"EMAIL"}), None, find_spoken_emails),
-    (frozenset({"IBAN"}), _DIGIT, find_ibans),
-    (frozenset({"CARD"}), _DIGIT, find_cards),
-    (frozenset({"NATIONAL_ID"}), _DIGIT, find_national_ids),
-    (frozenset({"IP"}), _DIGIT, find_ips),
-    (frozenset({"CARD", "IBAN", "IP", "ACCOUNT", "NATIONAL_ID", "SECRET", "PHONE"}), None, find_spoken_numbers),
-    (frozenset({"SECRET"}), None, find_secrets),
-    (frozenset({"BIRTHDATE"}), None, find_birthdates),
-    (frozenset({"ACCOUNT"}), _DIGIT, find_accounts),
-    (frozenset({"ADDRESS"}), None, find_addresses),
-    (frozenset({"PHONE"}), _DIGIT, find_phone_numbers),
-    (frozenset({"PERSON"}), None, find_people),
-)
 
 
 def redact(text: str, policy: RedactionPolicy = _DEFAULT_POLICY) -> str:
@@ -77,11 +46,16 @@ class Redactor:
     """Redacts the texts of one record: the same value gets the same placeholder in all of them.
 
     The values themselves are forgotten with the redactor; nothing stores which placeholder stands for what.
+
+    Args:
+        policy: what the pipeline wants taken out.
+        engine: what finds it, see `engine.py`.
     """
 
-    def __init__(self, policy: RedactionPolicy = _DEFAULT_POLICY) -> None:
+    def __init__(self, policy: RedactionPolicy = _DEFAULT_POLICY, engine: Engine = find_by_rules) -> None:
         self._policy = policy
-        self._searches = _searches(policy)
+        self._kinds = frozenset(policy.kinds)
+        self._engine = engine
         self._placeholders: dict[tuple[str, str], str] = {}
         self._count: dict[str, int] = {}
         self._people: dict[str, str] = {}
@@ -147,25 +121,17 @@ class Redactor:
 
     def _find_all(self, text: str) -> list[Finding]:
         """All findings; none overlaps another."""
-        findings: list[Finding] = []
         if "<" in text:
             text = self._without_placeholders(text)
         if text.count("-") >= DASHES_OF_UUID:
             # One in a thousand would pass for the number of a card or a telephone.
             text = _UUID.sub(lambda uuid: TAKEN * len(uuid.group()), text)
-        anchors = find_anchors(text)
-        has = {None: True, _DIGIT: bool(_DIGIT.search(text)), _AT: bool(_AT.search(text))}
-        for kinds, needs, search in self._searches:
-            found = list(search(Searched(text, anchors, self._people))) if has[needs] else []
-            if found:
-                found = [
-                    one
-                    for one in without_overlaps(found)
-                    if one.kind in kinds and TAKEN not in text[one.start : one.end]
-                ]
-                findings += found
-                text = blanked(text, found)
-        return findings
+        findings: list[Finding] = []
+        for kind, pattern in self._policy.patterns.items():
+            said = (match for match in re.finditer(pattern, text) if match.group())
+            found, text = take(text, (Finding(*match.span(), kind, match.group()) for match in said), frozenset({kind}))
+            findings += found
+        return findings + take(text, self._engine(text, self._kinds, self._people), self._kinds)[0]
 
     def _without_placeholders(self, text: str) -> str:
         """The text with its placeholders hidden; new ones are counted from the highest of them on."""
@@ -181,17 +147,3 @@ class Redactor:
             self._count[finding.kind] = self._count.get(finding.kind, 0) + 1
             self._placeholders[identity] = f"<{finding.kind}_{self._count[finding.kind]}>"
         return self._placeholders[identity]
-
-
-@cache
-def _searches(policy: RedactionPolicy) -> tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...]:
-    own = tuple((frozenset({kind}), None, _pattern_search(kind, pattern)) for kind, pattern in policy.patterns.items())
-    wanted = frozenset(policy.kinds)
-    return own + tuple((kinds & wanted, needs, search) for kinds, needs, search in _SEARCHES if kinds & wanted)
-
-
-def _pattern_search(kind: str, pattern: str) -> Callable[[Searched], Iterable[Finding]]:
-    compiled = re.compile(pattern)
-    return lambda searched: (
-        Finding(*match.span(), kind, match.group()) for match in compiled.finditer(searched.text) if match.group()
-    )

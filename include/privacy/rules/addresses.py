@@ -7,8 +7,9 @@ those of English, German, Dutch, Swedish, French, Spanish, Italian, Portuguese, 
 import re
 from collections.abc import Iterator
 
+from include.privacy.engine import Finding
 from include.privacy.rules.announced_addresses import find_announced_addresses
-from include.privacy.rules.finding import Anchor, Finding, Searched, word_set
+from include.privacy.rules.searched import Anchor, Searched, word_set
 
 # English street names end in one of these.
 _ENGLISH = (

@@ -9,7 +9,6 @@ from include.privacy.rules.announced_addresses import ADDRESS_WORDS
 from include.privacy.rules.birthdates import BIRTH_WORDS
 from include.privacy.rules.correspondence import THANKS_WORDS
 from include.privacy.rules.emails import AT_WORDS
-from include.privacy.rules.finding import Anchor
 from include.privacy.rules.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
 from include.privacy.rules.name_lists import (
     SHOPS,
@@ -19,6 +18,7 @@ from include.privacy.rules.name_lists import (
 from include.privacy.rules.name_places import SPELLING_WORDS
 from include.privacy.rules.national_ids import ID_WORDS
 from include.privacy.rules.people import NAME_WORDS
+from include.privacy.rules.searched import Anchor
 from include.privacy.rules.small_letter_names import SMALL_WORDS
 from include.privacy.rules.spoken_numbers import DIGIT_WORDS
 

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from include.privacy.rules.finding import Finding, Searched, word_set
+from include.privacy.engine import Finding
 from include.privacy.rules.number_words import ANDS, NUMBER_WORDS
+from include.privacy.rules.searched import Searched, word_set
 
 # A noun announces an address before and after the next turn; a verb only what follows right away.
 _NOUNS = word_set(

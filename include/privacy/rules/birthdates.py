@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from babel.dates import get_month_names
 
-from include.privacy.rules.finding import Finding, Searched, word_set
+from include.privacy.engine import Finding
 from include.privacy.rules.labelled_values import GAP
 from include.privacy.rules.number_words import NUMBER_WORDS, digits_said
+from include.privacy.rules.searched import Searched, word_set
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "tr")
 # They announce a date whatever words stand between.

@@ -2,7 +2,6 @@
 
 import re
 
-from include.privacy.rules.finding import Anchor, word_set
 from include.privacy.rules.name_forms import Name, given_in_small_letters, name_at, plausible, word_at
 from include.privacy.rules.name_lists import (
     ambiguous_given_names,
@@ -10,6 +9,7 @@ from include.privacy.rules.name_lists import (
     may_be_a_name,
 )
 from include.privacy.rules.name_places import LINE_END
+from include.privacy.rules.searched import Anchor, word_set
 
 _AND = re.compile(r" (?:&|and|und|et|y|e|en|och|ve)\b| & ")
 _LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from include.privacy.rules.finding import Finding, Searched, word_set
+from include.privacy.engine import Finding
+from include.privacy.rules.searched import Searched, word_set
 
 LONGEST_LOCAL_PART = 64
 _AT = re.compile(r"@|%40|&#64;|&commat;")

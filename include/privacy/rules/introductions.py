@@ -2,7 +2,6 @@
 
 import re
 
-from include.privacy.rules.finding import Anchor, word_set
 from include.privacy.rules.name_forms import Name, name_at, plausible, word_at
 from include.privacy.rules.name_lists import (
     ambiguous_given_names,
@@ -11,6 +10,7 @@ from include.privacy.rules.name_lists import (
     is_in_a_list,
     may_be_a_name,
 )
+from include.privacy.rules.searched import Anchor, word_set
 from include.privacy.rules.small_letter_names import is_family_name
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.

@@ -4,8 +4,9 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from include.privacy.rules.finding import Anchor, Finding, Searched, word_set
+from include.privacy.engine import Finding
 from include.privacy.rules.number_words import NUMBER_WORDS
+from include.privacy.rules.searched import Anchor, Searched, word_set
 
 # Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
 _FILLER = (

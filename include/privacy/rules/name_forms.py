@@ -3,7 +3,6 @@
 import re
 from typing import NamedTuple
 
-from include.privacy.rules.finding import word_set
 from include.privacy.rules.name_lists import (
     brands_and_figures,
     given_names,
@@ -11,6 +10,7 @@ from include.privacy.rules.name_lists import (
     is_in_a_list,
     may_be_a_name,
 )
+from include.privacy.rules.searched import word_set
 
 # No names, however they are written.
 NO_NAME = word_set(

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from include.privacy.rules.finding import word_set
+from include.privacy.rules.searched import word_set
 
 _FOLDER = Path(__file__).parent / "names"
 _FEWEST_SMALL_LETTERS = 4

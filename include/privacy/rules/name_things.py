@@ -2,9 +2,9 @@
 
 import re
 
-from include.privacy.rules.finding import word_set
 from include.privacy.rules.name_forms import POSSESSIVE, WORD, Name
 from include.privacy.rules.name_lists import brands_and_figures
+from include.privacy.rules.searched import word_set
 
 # A town is called so, or a king in a game, or a storm; `the Victoria sofa`, `chez Jules`, `I play as Mario`.
 _BEFORE = re.compile(

@@ -32,7 +32,8 @@ from stdnum.ro import cnp
 from stdnum.se import personnummer
 from stdnum.tr import tckimlik
 
-from include.privacy.rules.finding import Finding, Searched, is_named_otherwise, word_set
+from include.privacy.engine import Finding
+from include.privacy.rules.searched import Searched, is_named_otherwise, word_set
 
 WORDS_BEFORE = 60
 

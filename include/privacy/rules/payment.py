@@ -9,7 +9,8 @@ from functools import cache
 
 from stdnum import iban, luhn, numdb
 
-from include.privacy.rules.finding import Finding, Searched, is_named_otherwise, is_part_of_code
+from include.privacy.engine import Finding
+from include.privacy.rules.searched import Searched, is_named_otherwise, is_part_of_code
 
 COUNTRY_LETTERS = 2
 # With the check digits.

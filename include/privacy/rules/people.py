@@ -7,9 +7,9 @@ everywhere in it.
 import re
 from collections.abc import Iterator, Mapping
 
+from include.privacy.engine import Finding
 from include.privacy.plain_view import UNSPACED
 from include.privacy.rules.correspondence import CLOSINGS, GREETINGS, greeted, signed, thanked
-from include.privacy.rules.finding import Anchor, Finding, Searched, word_set
 from include.privacy.rules.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
 from include.privacy.rules.name_forms import (
     FEWEST_LETTERS,
@@ -34,6 +34,7 @@ from include.privacy.rules.name_places import (
     spelt,
 )
 from include.privacy.rules.name_things import is_a_thing
+from include.privacy.rules.searched import Anchor, Searched, word_set
 from include.privacy.rules.small_letter_names import before_small, called_small, small_name, titled_small
 from include.privacy.rules.speakers import words_of_speaker
 

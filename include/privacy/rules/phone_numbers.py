@@ -7,7 +7,8 @@ length of the text.
 import re
 from collections.abc import Iterator
 
-from include.privacy.rules.finding import Finding, Searched, is_named_otherwise, is_part_of_code
+from include.privacy.engine import Finding
+from include.privacy.rules.searched import Searched, is_named_otherwise, is_part_of_code
 
 # Sizes of the groups of numbers that begin with neither `+` nor 0, and who writes them so. Longer ones first.
 _SHAPES = (

@@ -6,13 +6,13 @@ one speaks: `this is kayode from`, `ask for xiomara`, `ms ocampo`.
 
 import re
 
-from include.privacy.rules.finding import Anchor, word_set
 from include.privacy.rules.name_forms import FEWEST_LETTERS, NO_NAME, WORD, Name, word_at
 from include.privacy.rules.name_lists import (
     given_in_small_letters,
     is_in_a_list,
     may_be_a_name,
 )
+from include.privacy.rules.searched import Anchor, word_set
 
 _ROLES = word_set(
     """

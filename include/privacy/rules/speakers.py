@@ -7,10 +7,10 @@ language is a name here: `王小明`, `tjorven.q`, `Qvarnholt, Tjorven (Lamps Lt
 import re
 
 from include.privacy.plain_view import UNSPACED
-from include.privacy.rules.finding import word_set
 from include.privacy.rules.name_forms import FEWEST_LETTERS, PARTICLES, WORD
 from include.privacy.rules.name_lists import ambiguous_given_names, given_names, may_be_a_name
 from include.privacy.rules.name_places import ROLES
+from include.privacy.rules.searched import word_set
 
 # What formats and offices call those who speak, beside the words that `common_words.txt` has.
 _OFFICES = word_set(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from include.privacy.rules.finding import Anchor, Finding, Searched, is_named_otherwise, word_set
+from include.privacy.engine import Finding
 from include.privacy.rules.labelled_values import (
     account_is_named,
     iban_is_named,
@@ -14,6 +14,7 @@ from include.privacy.rules.labelled_values import (
 )
 from include.privacy.rules.number_words import ANDS, NUMBER_WORDS, TIMES, ZEROS, digits_said
 from include.privacy.rules.payment import has_luhn_digit, is_country_with_iban, is_iban
+from include.privacy.rules.searched import Anchor, Searched, is_named_otherwise, word_set
 
 # These begin no number, because they say something else more often.
 _BEGIN_NONE = word_set(

@@ -1,11 +1,11 @@
-"""What a search gives, and what all searches look at."""
+"""What all searches look at, and what several of them ask of a place in a text."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-# What was found already; cleaned texts do not contain it.
-TAKEN = "\x00"
+from include.privacy.engine import Finding
+
 WORDS_BEFORE = 40
 LETTERS_OF_CODE = 9
 # What stands right before a number that a business gave to a thing, not to a person.
@@ -24,15 +24,6 @@ _GROUP_WITH_LETTER = re.compile(r"-\d{0,7}[^\W\d_]")
 _LETTERS_AND_DIGIT = re.compile(r"[^\W\d_]+\d")
 
 
-class Finding(NamedTuple):
-    """Characters `start` to `end` are personal data of a kind; `key` is the same for the same value spelt otherwise."""
-
-    start: int
-    end: int
-    kind: str
-    key: str
-
-
 class Anchor(NamedTuple):
     """A word that personal data may stand beside, such as `account` or `Street`; in lower case."""
 
@@ -45,7 +36,7 @@ class Searched(NamedTuple):
     """A text that is searched.
 
     Args:
-        text: with `TAKEN` for what was found already; before the value of a column stands the column's name.
+        text: with `engine.TAKEN` for what was found already; before the value of a column stands the column's name.
         anchors: by the name of the search that they concern, in the order of the text.
         people: parts of the names that the record has shown so far, and the key of the person; added to.
     """
@@ -78,25 +69,3 @@ def is_part_of_code(text: str, start: int, end: int) -> bool:
     before, after = text[max(start - LETTERS_OF_CODE, 0) : start], text[end : end + LETTERS_OF_CODE]
     is_between_letters = before[-1:].isalpha() and (after[:1].isalpha() or bool(_GROUP_WITH_LETTER.match(after)))
     return bool(is_between_letters or _DIGIT_AND_LETTERS.search(before) or _LETTERS_AND_DIGIT.match(after))
-
-
-def blanked(text: str, findings: Sequence[Finding]) -> str:
-    """The text of the same length without what was found.
-
-    Args:
-        findings: sorted; none overlaps another.
-    """
-    parts, position = [], 0
-    for finding in findings:
-        parts += [text[position : finding.start], TAKEN * (finding.end - finding.start)]
-        position = finding.end
-    return "".join([*parts, text[position:]])
-
-
-def without_overlaps(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings in order; of two that overlap the earlier, and the longer of two that begin together."""
-    end = -1
-    for finding in sorted(findings, key=lambda finding: (finding.start, -finding.end)):
-        if finding.start >= end and finding.end > finding.start:
-            end = finding.end
-            yield finding
