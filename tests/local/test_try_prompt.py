@@ -20,11 +20,11 @@ def test_two_prompts_stand_side_by_side_with_scores_tokens_and_cost(
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", fault_server.base_url)
     monkeypatch.setenv("NIGHTSHIFT_LAKE", str(tmp_path / "lake"))
-    # One tiny question, five records with v1, five with v2: the last ones get another answer.
+    # One tiny question, five records with v3, five with v2: the last ones get another answer.
     fault_server.set_plan(Plan(rules=(Rule(answer=VALID, calls=(7, 11)),)))
     assert main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "5"]) == 0
     printed = capsys.readouterr().out
-    assert "  * problem (v1 on gpt-6-luna)" in printed
+    assert "  * problem (v3 on gpt-6-luna)" in printed
     assert f"  * problem (v2 on gpt-6-luna): {VALID['problem']}" in printed
     assert "5 records have golden labels" in printed
     assert "a night of 1,000 records" in printed

@@ -111,17 +111,19 @@ def questions_sent(server: FaultServer) -> list[dict[str, Any]]:
 def test_a_deploy_in_mid_run_changes_neither_what_is_sent_nor_what_is_said_of_it(
     deployment: Deployment, fault_server: FaultServer, tmp_path: Path, deploy: Deploy
 ) -> None:
-    planned = build_chain(TICKETS, deployment.endpoint, TICKETS.model, "v1")
+    planned = build_chain(TICKETS, deployment.endpoint, TICKETS.model, TICKETS.prompt_version)
     run = deployment.settle()
     start(deployment, TICKETS, run)
     deployed = deploy(TICKETS, tmp_path)
     answer(deployment, deployed, run)
     finish(deployment, deployed, run)
-    expected = [json.loads(planned.question.body(planned.question.prepare(each["text"]))) for each in tickets(4)]
+    texts = {each["id"]: planned.about(each["text"], each) for each in tickets(4)}
+    prepared = [planned.question.prepare(text.text, text.above) for text in texts.values()]
+    expected = [json.loads(planned.question.body(each)) for each in prepared]
     sent = questions_sent(fault_server)
     assert sorted(map(json.dumps, sent)) == sorted(map(json.dumps, expected))
     rows = deployment.table("results")
-    assert [planned.key(text) for text in rows["text"]] == rows["answer_key"].tolist()
+    assert [texts[record_id].key for record_id in rows["record_id"]] == rows["answer_key"].tolist()
     assert set(rows["prompt_hash"]) == {prompt_hash(planned)}
 
 
@@ -180,7 +182,7 @@ def test_what_was_answered_under_the_old_prompt_is_reused_under_it_alone(
     start(deployment, TICKETS, run)
     answer(deployment, edited_prompt(TICKETS, tmp_path), run)
     finish(deployment, TICKETS, run)
-    again = deployment.settle("manual__again", reprocess="older_prompt", prompt_version="v1")
+    again = deployment.settle("manual__again", reprocess="older_prompt", prompt_version=TICKETS.prompt_version)
     deployment.write_source([{**ticket, "id": f"N{ticket['id']}"} for ticket in tickets(4)])
     assert start(deployment, TICKETS, again) == []
     edited = deployment.settle("manual__edited")
@@ -201,7 +203,8 @@ def test_a_run_that_is_planned_anew_keeps_and_counts_what_it_paid_for_before(
     finish(deployment, edited, run)
     row = deployment.row(run)
     rows = deployment.table("results")
-    assert set(rows["prompt_hash"]) == {prompt_hash(build_chain(edited, deployment.endpoint, run.model, "v1"))}
+    chain = build_chain(edited, deployment.endpoint, run.model, edited.prompt_version)
+    assert set(rows["prompt_hash"]) == {prompt_hash(chain)}
     assert row["unusable_cost_usd"] > 0
     assert row["cost_usd"] == pytest.approx(rows["cost_usd"].sum() + row["unusable_cost_usd"])
     deployment.write_source([{**ticket, "id": f"N{ticket['id']}"} for ticket in tickets(4)])
@@ -226,7 +229,7 @@ def test_the_key_goes_to_no_other_place_than_the_run_was_planned_for(
 @pytest.mark.parametrize("today", ["key", None])
 def test_a_run_that_was_planned_without_a_key_goes_on_where_it_was_planned(today: str | None) -> None:
     keyless = Endpoint("https://models.intranet/v1", None, is_demo=False)
-    planned = write_down(build_chain(TICKETS, keyless, TICKETS.model, "v1"), keyless)
+    planned = write_down(build_chain(TICKETS, keyless, TICKETS.model, TICKETS.prompt_version), keyless)
     elsewhere = Endpoint("https://api.openai.com/v1", today, is_demo=False)
     assert planned_endpoint(planned, elsewhere) == keyless
     # A key that was added for the same place is used.
@@ -247,7 +250,7 @@ def test_a_run_that_was_planned_on_recorded_answers_is_replayed_nowhere_else() -
         with pytest.raises(StopRun, match="planned for http://127"):
             planned_endpoint(planned, today)
     keyless = Endpoint("https://models.intranet/v1", None, is_demo=False)
-    planned = write_down(build_chain(TICKETS, keyless, TICKETS.model, "v1"), keyless)
+    planned = write_down(build_chain(TICKETS, keyless, TICKETS.model, TICKETS.prompt_version), keyless)
     assert planned_endpoint(planned, recorded) == keyless
 
 
@@ -266,4 +269,4 @@ def test_the_same_window_again_has_its_whole_budget(
     deployment.write_source([{**ticket, "created_at": "2026-11-22T12:00:00Z"} for ticket in tickets(12)])
     first = night(replace(TICKETS, shard_size=1))
     assert first["published"] == 12
-    assert night(TICKETS, reprocess="all", limit=4, budget_usd=first["cost_usd"])["published"] == 4
+    assert night(TICKETS, reprocess="all", limit=2, budget_usd=first["cost_usd"])["published"] == 2

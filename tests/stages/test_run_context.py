@@ -45,7 +45,7 @@ def settle(
 def test_a_scheduled_run_takes_its_data_interval() -> None:
     run = settle(trigger="scheduled")
     assert (run.window_start, run.window_end) == NIGHT
-    assert run.run_key == "20261122T030000Z-20261123T030000Z-v1-gpt-6-luna"
+    assert run.run_key == "20261122T030000Z-20261123T030000Z-v3-gpt-6-luna"
 
 
 def test_a_manual_run_without_a_window_is_unbounded() -> None:
@@ -141,7 +141,7 @@ def test_another_prompt_is_a_trial_unless_promoted() -> None:
     assert not settle({"prompt_version": "v2", "promote": True}).is_trial
     assert settle({"prompt_version": "v2", "promote": True}).is_promotion
     assert not settle({"promote": True}).is_promotion
-    assert not settle({"prompt_version": "v1"}).is_trial
+    assert not settle({"prompt_version": "v3"}).is_trial
 
 
 def test_the_environments_model_is_production_not_a_trial() -> None:

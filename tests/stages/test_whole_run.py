@@ -194,7 +194,7 @@ def test_promote_alone_publishes_a_trial_over_older_answers_and_asks_nothing(
     assert (row["published"], row["reused"], row["skipped"], row["requests"]) == (6, 6, 4, 0)
     assert fault_server.counters().requests == asked
     current = pd.read_parquet(deployment.folder / "lake/current/support_tickets")
-    assert sorted(current["prompt_version"]) == ["v1"] * 4 + ["v2"] * 6
+    assert sorted(current["prompt_version"]) == ["v2"] * 6 + ["v3"] * 4
     # What is promoted already is not promoted again, and a trial of another model was never this one's.
     for run_id, form in {"manual__4": {}, "manual__5": {"model": "gpt-4.1"}}.items():
         row = promote(deployment, run_id, **form)

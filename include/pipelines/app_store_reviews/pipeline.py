@@ -10,7 +10,7 @@ PIPELINE = Pipeline(
     description="""
 Reads every app store review of the night's window once and takes out each **bug, feature request, complaint, praise
 and question** in it, with its topic, its severity, a one-sentence summary and the customer's own sentence; and says
-in which language and how the customer feels about the app.
+in which language and how the customer feels about the app. The model sees title and rating beside the text.
 
 Analysts read `<lake>/current/app_store_reviews`: one row for each review with its newest answer; `feedback` is a list,
 so unnest it to count points rather than reviews. Reviews that could not be answered are in
@@ -37,6 +37,7 @@ the text is stored or sent.
     tags=("nightshift", "reviews"),
     schedule="0 2 * * *",
     attributes={"rating": int, "app_version": str, "country": str, "title": str},
+    prompt_version="v3",
     # A usual answer has 60 to 150 tokens; eight points with full summaries have about 550.
     max_output_tokens=600,
     # Stores cap reviews at 6,000 characters (Apple) or less; what is longer is no review.

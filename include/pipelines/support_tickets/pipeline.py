@@ -10,7 +10,7 @@ PIPELINE = Pipeline(
     description="""
 Reads every support ticket of the night's window once and says which **queue** has to act, how **urgent** it is, what
 the **problem** and the **request** are, how the customer sounds, and whether the case is about to **escalate**
-(with the sentence that shows it).
+(with the sentence that shows it). The model sees subject and channel beside the text.
 
 Analysts read `<lake>/current/support_tickets`: one row for each ticket with its newest answer. Tickets that could not
 be answered are in `<lake>/quarantine/support_tickets`, each with the reason.
@@ -34,6 +34,7 @@ is redacted before the text is stored or sent. Labels help to find and to count:
     tags=("nightshift", "tickets"),
     schedule="0 3 * * *",
     attributes={"subject": str, "channel": str, "status": str, "country": str, "plan": str, "replies": int},
+    prompt_version="v3",
     # A usual answer has about 90; two sentences that fill their caps and the other fields have about 250.
     max_output_tokens=300,
     # A mail thread of some thirty replies; longer ones are mostly pasted logs, which are not worth their tokens.
