@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError, RetryLater
+from include.llm.prompt import load_prompt
+from include.pipelines.registry import load_pipeline
 from include.pipelines.support_tickets.source import source
 from include.privacy.customer_key import SETTING, CustomerKeys
 from include.sources.files import normaliser_of
@@ -113,6 +115,11 @@ def test_a_ticket_is_its_whole_public_conversation(desk: HelpDesk, provider: Pro
         "satisfaction": "good",
         "replies": 1,
     }
+    # The conversation opens with the subject: the model sees it once.
+    tickets = load_pipeline("support_tickets")
+    prompt = load_prompt(tickets.folder, tickets.prompt_version, tickets.answer)
+    assert prompt.above(record.text, record.attributes) == "channel: email"
+    assert prompt.above("It burns.", record.attributes) == "subject: Subject 1\nchannel: email"
 
 
 def test_the_requester_becomes_a_customer_key(desk: HelpDesk, provider: Provider) -> None:
