@@ -10,7 +10,11 @@ from tests.fault_server_test.checking import play
 TEXT = "The text."
 
 
-@pytest.mark.parametrize("name", CATALOGUE)
+# One of each group: every fault by itself is tried by a rule, and once more with the product's client (tests/llm).
+SAMPLES = {fault.group: fault.name for fault in CATALOGUE.values()}
+
+
+@pytest.mark.parametrize("name", SAMPLES.values())
 def test_a_fault_in_the_text_may_be_over_the_next_time(name: str, fault_server: FaultServer) -> None:
     """`FAULT:<name>:once` fails the first question about a text and answers the re-ask."""
     text = f"Please FAULT:{name}:once now."

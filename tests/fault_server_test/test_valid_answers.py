@@ -17,7 +17,7 @@ from tests.fault_server.schema_leaves import leaves
 from tests.fault_server.strings import UnsupportedSchema
 from tests.fault_server_test.asking import SYSTEM, Reading, ask, fenced, question, send
 
-TEXTS = [f"Text {number} about the app." for number in range(300)]
+TEXTS = [f"Text {number} about the app." for number in range(100)]
 
 
 class Colour(StrEnum):
@@ -53,7 +53,7 @@ class Unusual(StrictAnswer):
 @pytest.mark.parametrize("model", [Reading, Unusual])
 @pytest.mark.parametrize("full", [False, True])
 def test_an_instance_satisfies_its_schema_and_its_model(model: type[BaseModel], full: bool) -> None:
-    """Three hundred texts, each with an answer that jsonschema and strict Pydantic accept."""
+    """A hundred texts, each with an answer that jsonschema and strict Pydantic accept."""
     for schema in (json_schema(model, length_keywords=True), model.model_json_schema()):
         validator = jsonschema.Draft202012Validator(schema)
         for text in TEXTS:

@@ -1,6 +1,7 @@
 """A shard whose lake goes away: nothing that was paid for is lost, little is paid ahead, and the log says so."""
 
 import asyncio
+import itertools
 import json
 import resource
 import threading
@@ -47,8 +48,15 @@ def has_asked(server: FaultServer, count: int) -> bool:
     return server.counters().requests >= count
 
 
-@pytest.mark.parametrize("outage", OUTAGES)
-@pytest.mark.parametrize("moment", ["start", "middle", "end"])
+MOMENTS = ("start", "middle", "end")
+# Each outage and each moment once; all pairs where there is time.
+USUAL = [*zip(OUTAGES, MOMENTS, strict=True)]
+OTHERS = [pair for pair in itertools.product(OUTAGES, MOMENTS) if pair not in USUAL]
+
+
+@pytest.mark.parametrize(
+    ("outage", "moment"), [*USUAL, *(pytest.param(*pair, marks=pytest.mark.long) for pair in OTHERS)]
+)
 def test_a_shard_outlasts_a_storage_that_goes_away(
     proxy: OutageProxy, fault_server: FaultServer, outage: Outage, moment: str
 ) -> None:

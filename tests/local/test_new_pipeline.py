@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 # The one is as long as a name may be: lines break where a name is long.
 TABLE, FILES = "answers_".ljust(40, "x"), "probe"
 NEW_FOLDER = {
@@ -63,7 +64,6 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     return copy
 
 
-@pytest.mark.slow
 def test_what_is_made_fulfils_the_contract_of_every_folder(grown: Copy) -> None:
     tests = [f"tests/pipelines/test_{name}_folder.py" for name in (TABLE, FILES)]
     done = grown.call("pytest", "-q", "-p", "no:cacheprovider", *tests)

@@ -112,7 +112,7 @@ def test_what_is_left_is_said_as_roughly_as_it_is_known() -> None:
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_bundled_model_answers_by_a_schema() -> None:
     schema = {
         "type": "object",

@@ -129,6 +129,7 @@ def test_a_name_is_one_person_wherever_it_stands(text: str, redacted: str) -> No
     assert redact(text) == redacted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["my husband ", "Ben & Jerry é ", "harriet van der ", "J. de ", "regards\n", "Ann & "])
 def test_names_of_a_hostile_text_take_linear_time(unit: str) -> None:
     with in_linear_time():

@@ -338,6 +338,7 @@ _NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [*_DIGITS, *_SIGNS, *_LETTERS, *_WORDS, *_NAMES])
 def test_a_hostile_text_takes_linear_time(unit: str) -> None:
     with in_linear_time():

@@ -185,6 +185,7 @@ def test_a_stray_quote_does_not_mix_two_customers_texts(tmp_path: Path) -> None:
     assert (reasons(rows), texts(rows)) == (["not_csv", "record", "record"], ["Two", "Three"])
 
 
+@pytest.mark.slow
 def test_many_quotes_that_never_close_end_in_reasonable_time(tmp_path: Path) -> None:
     rows = read_csv(tmp_path, "id,text\n" + 'x","\n' * 20_000)
     assert "not_csv" in reasons(rows)

@@ -17,6 +17,8 @@ from tests.stages.office import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
 
+pytestmark = pytest.mark.slow
+
 OLD = NIGHT - 100 * DAY
 
 

@@ -108,7 +108,7 @@ class Weeks:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [3, 11])
+@pytest.mark.parametrize("seed", [3, pytest.param(11, marks=pytest.mark.long)])
 def test_whatever_happens_each_version_has_one_outcome_and_is_asked_about_once(
     office: Office, tmp_path: Path, seed: int
 ) -> None:

@@ -14,7 +14,7 @@ from tests.stages.running import Deployment
 pytestmark = pytest.mark.slow
 
 # Enough to see answers, re-asks and both steps of a long call, few enough for two cores.
-RECORDS = 4
+ALL_KINDS, FEW = 4, 2
 
 
 class DemoDeployment(Deployment):
@@ -33,16 +33,26 @@ def model_url() -> Iterator[str]:
         yield url
 
 
-@pytest.mark.parametrize("name", ["app_store_reviews", "call_transcripts", "support_tickets"])
-def test_a_pipeline_runs_on_the_bundled_model(name: str, tmp_path: Path, model_url: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "records"),
+    [
+        # The answer with a list of points in it. Tickets are asked about by `make run`, in tests/local.
+        ("app_store_reviews", FEW),
+        *(
+            pytest.param(name, ALL_KINDS, marks=pytest.mark.long)
+            for name in ("app_store_reviews", "call_transcripts", "support_tickets")
+        ),
+    ],
+)
+def test_a_pipeline_runs_on_the_bundled_model(name: str, records: int, tmp_path: Path, model_url: str) -> None:
     deployment = DemoDeployment(tmp_path, model_url, name)
     (sample,) = (load_pipeline(name).folder / "samples").glob("*.jsonl")
     lines = sample.read_bytes().split(b"\n")
-    longest = max(lines, key=len)
-    deployment.write_source([*lines[: RECORDS - 1], longest])
+    longest = [max(lines, key=len)] if records == ALL_KINDS else []
+    deployment.write_source([*lines[: records - len(longest)], *longest])
     row = deployment.run()
-    assert row["extracted"] == RECORDS
-    assert row["published"] >= RECORDS / 2
+    assert row["extracted"] == records
+    assert row["published"] >= records / 2
     assert row["completion_tokens"] > 0
     assert len(pd.read_parquet(tmp_path / "lake/current" / name)) == row["published"]
     (report,) = (tmp_path / "lake/reports" / name).glob("*/*.html")
