@@ -1,49 +1,38 @@
 """One provider's limit, as one worker process keeps to it together with all others."""
 
 import asyncio
-import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from include.errors import RetryLater
 from include.limits.refusals import Refusals
+from include.limits.shared_state import SharedState, Sleep
 from include.limits.slots import Slots
 from include.limits.state import (
     CANARY_SECONDS,
     DEFAULT_PAUSE_SECONDS,
     SLICE_SECONDS,
     Ask,
-    LimitState,
     canary_lost,
     lease,
     pause,
     reopen,
     suspect,
 )
-from include.limits.store import Clock, MemoryStore, Store, StoreAway
-
-log = logging.getLogger(__name__)
+from include.limits.store import Clock, Store
 
 # Requests are let through at this share of the limit: arrivals bunch a little on their way, and a 429 costs more than
 # two requests in a hundred.
 MARGIN = 0.98
 # So often a worker looks whether somebody else has met a 429, and it goes on for as long again while it looks.
 LOOK_SECONDS = 0.5
-# While the store is away.
-STORE_RETRY_SECONDS = 1.0
-# By then all others have counted a worker that begins while the store is away: they try it once a second, for as long.
-COUNTED_SECONDS = 3.0
 _WAKE_SECONDS = 0.0005
 # While no limit is known a worker begins with so many requests at once, and adds one for so many answers: when a limit
 # is met, few are on their way. Reno's slow start would double each round trip, and meet it with hundreds.
 FIRST_IN_FLIGHT, ANSWERS_PER_MORE = 8, 10
-
-Sleep = Callable[[float], Awaitable[None]]
-R = TypeVar("R")
 
 
 @dataclass(slots=True)
@@ -86,17 +75,15 @@ class Limiter:
         clock: Clock = time.monotonic,
         count_workers: Callable[[], int] | None = None,
     ) -> None:
-        self._store, self._key, self._workers = store, f"pace:{key}", workers
-        self._sleep, self._clock, self._count_workers = sleep, clock, count_workers
+        self._sleep = sleep
+        self._shared = SharedState(store, f"pace:{key}", workers, sleep, clock, count_workers, self._on_new_clock)
+        self._now, self._update = self._shared.now, self._shared.update
         self._holder = uuid.uuid4().hex
         self._per_minute = {
             name: float(limit)
             for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute))
             if limit
         }
-        self._fallback = MemoryStore(clock)
-        self._store_back_at = 0.0
-        self._offset, self._offset_error = 0.0, float("inf")
         self._slots = Slots()
         self._waiting: deque[tuple[int, asyncio.Future[Permit]]] = deque()
         self._pump: asyncio.Task[None] | None = None
@@ -123,7 +110,7 @@ class Limiter:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._store.close()
+        await self._shared.close()
 
     async def acquire(self, tokens: int) -> Permit:
         """Wait until a request of about `tokens` tokens (prompt and answer) may go. First come, first served."""
@@ -322,61 +309,18 @@ class Limiter:
 
     def _rates(self) -> dict[str, float]:
         """Units per second by dimension; this worker's share of them while the store is away."""
-        share = 1.0 if self._store_back_at == 0.0 else 1.0 / self._workers
         rates = {}
         for name, limit in self._per_minute.items():
             # Between two moments a minute apart one request may be counted whole that is paid for in part.
             slack = max((1.0 - MARGIN) * limit, self._largest if name == "tokens" else 1.0)
-            rates[name] = share * max(limit - slack, limit / 2) / 60
+            rates[name] = self._shared.share * max(limit - slack, limit / 2) / 60
         return rates
 
-    async def _update(self, step: Callable[[LimitState, float], R]) -> R:
-        """Change the shared state; the worker's own while the store is away."""
-
-        def on_object(held: dict[str, Any], now: float) -> tuple[dict[str, Any], tuple[R, float]]:
-            state = LimitState(**held)
-            result = step(state, now)
-            return state.to_dict(), (result, now)
-
-        asked_at = self._clock()
-        if asked_at >= self._store_back_at:
-            was_away, self._store_back_at = self._store_back_at > 0.0, 0.0
-            try:
-                result, now = await self._store.update(self._key, on_object)
-            except StoreAway as error:
-                if self._count_workers is not None:
-                    self._workers = await asyncio.to_thread(self._count_workers)
-                if not was_away:
-                    log.warning(
-                        "The limiter's store is away (%s); going on with 1/%d of the limit", error, self._workers
-                    )
-                    if self._count_workers is not None:
-                        await self._sleep(COUNTED_SECONDS)
-                    self._change_clock(0.0)
-            else:
-                back_at = self._clock()
-                offset = now - (asked_at + back_at) / 2 if self._store.has_own_clock else 0.0
-                if was_away:
-                    log.info("The limiter's store is back")
-                    self._change_clock(offset)
-                # The quickest round trip knows the store's clock best; older ones fade, because clocks drift.
-                self._offset_error *= 1.01
-                if back_at - asked_at <= self._offset_error:
-                    self._offset, self._offset_error = offset, back_at - asked_at
-                return result
-            self._store_back_at = self._clock() + STORE_RETRY_SECONDS
-        result, _ = await self._fallback.update(self._key, on_object)
-        return result
-
-    def _change_clock(self, offset: float) -> None:
-        """Go over to another store's clock: slots that were leased by the old one are lost."""
-        shift, self._offset, self._offset_error = offset - self._offset, offset, float("inf")
+    def _on_new_clock(self, shift: float) -> None:
+        """Slots that were leased by the old one are lost."""
         self._look_at += shift
         self._lease_at += shift
         self._slots.clear()
-
-    def _now(self) -> float:
-        return self._clock() + self._offset
 
     def _close(self, seconds: float) -> None:
         self._is_closed = True

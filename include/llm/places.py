@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from include.limits.limiter import Sleep
+from include.limits.shared_state import Sleep
 
 # So many texts may wait outside for each place, and at most: each keeps its text and its request in memory, some tens
 # of KB. With more, workers wait in their places, and fewer calls go.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from include.errors import EndpointUnusable
-from include.limits.limiter import Sleep
+from include.limits.shared_state import Sleep
 from include.llm.client import ChatClient
 from include.llm.dialect import Dialect, has_no_chat, refusal_of
 from include.llm.endpoint import Endpoint

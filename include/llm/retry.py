@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from tenacity import Retrying, retry_always
 
 from include.errors import Quarantine, RetryLater
-from include.limits.limiter import Limiter, Permit, Sleep
+from include.limits.limiter import Limiter, Permit
+from include.limits.shared_state import Sleep
 from include.llm.call_meter import CallMeter, LastMinute
 from include.llm.client import ChatClient, Completion
 from include.llm.dialect import refusal_of

@@ -1,0 +1,104 @@
+"""The state of one limit in the store that all workers share; this worker's own while the store is away."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from include.limits.state import LimitState
+from include.limits.store import Clock, MemoryStore, Store, StoreAway
+
+log = logging.getLogger(__name__)
+
+# While the store is away.
+STORE_RETRY_SECONDS = 1.0
+# By then all others have counted a worker that begins while the store is away: they try it once a second, for as long.
+COUNTED_SECONDS = 3.0
+
+Sleep = Callable[[float], Awaitable[None]]
+R = TypeVar("R")
+
+
+class SharedState:
+    """What a worker sees of the store, and of its clock.
+
+    Args:
+        store: what all workers share; closed by `close`.
+        key: of the limit.
+        workers: so many share it; each takes its part of the limit while the store is away.
+        sleep, clock: for tests.
+        count_workers: counts them anew then; None: nothing does.
+        on_new_clock: called with how many seconds another store's clock is ahead of the one before.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        workers: int,
+        sleep: Sleep,
+        clock: Clock,
+        count_workers: Callable[[], int] | None,
+        on_new_clock: Callable[[float], None],
+    ) -> None:
+        self._store, self._key, self._workers = store, key, workers
+        self._sleep, self._clock, self._count_workers = sleep, clock, count_workers
+        self._on_new_clock = on_new_clock
+        self._fallback = MemoryStore(clock)
+        self._store_back_at = 0.0
+        self._offset, self._offset_error = 0.0, float("inf")
+
+    async def close(self) -> None:
+        """Give back the store's connections."""
+        await self._store.close()
+
+    def now(self) -> float:
+        """Seconds, by the store's clock."""
+        return self._clock() + self._offset
+
+    @property
+    def share(self) -> float:
+        """Part of the limit that this worker may lease from the state: all of it, unless the store is away."""
+        return 1.0 if self._store_back_at == 0.0 else 1.0 / self._workers
+
+    async def update(self, step: Callable[[LimitState, float], R]) -> R:
+        """Change the state in one step, and return what the step does."""
+
+        def on_object(held: dict[str, Any], now: float) -> tuple[dict[str, Any], tuple[R, float]]:
+            state = LimitState(**held)
+            result = step(state, now)
+            return state.to_dict(), (result, now)
+
+        asked_at = self._clock()
+        if asked_at >= self._store_back_at:
+            was_away, self._store_back_at = self._store_back_at > 0.0, 0.0
+            try:
+                result, now = await self._store.update(self._key, on_object)
+            except StoreAway as error:
+                if self._count_workers is not None:
+                    self._workers = await asyncio.to_thread(self._count_workers)
+                if not was_away:
+                    log.warning(
+                        "The limiter's store is away (%s); going on with 1/%d of the limit", error, self._workers
+                    )
+                    if self._count_workers is not None:
+                        await self._sleep(COUNTED_SECONDS)
+                    self._change_clock(0.0)
+            else:
+                back_at = self._clock()
+                offset = now - (asked_at + back_at) / 2 if self._store.has_own_clock else 0.0
+                if was_away:
+                    log.info("The limiter's store is back")
+                    self._change_clock(offset)
+                # The quickest round trip knows the store's clock best; older ones fade, because clocks drift.
+                self._offset_error *= 1.01
+                if back_at - asked_at <= self._offset_error:
+                    self._offset, self._offset_error = offset, back_at - asked_at
+                return result
+            self._store_back_at = self._clock() + STORE_RETRY_SECONDS
+        result, _ = await self._fallback.update(self._key, on_object)
+        return result
+
+    def _change_clock(self, offset: float) -> None:
+        shift, self._offset, self._offset_error = offset - self._offset, offset, float("inf")
+        self._on_new_clock(shift)
