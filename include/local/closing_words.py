@@ -1,15 +1,21 @@
 """What `make run` says at its end: one query on the lake, and where to go from here, with what it costs."""
 
+from statistics import fmean
+
 from include.lake.paths import Lake
-from include.lake.read import read_tables
-from include.llm.endpoint import OPENAI_BASE_URL
+from include.lake.read import read_table
+from include.llm.build_chain import build_chain
+from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
+from include.llm.estimate import estimate
 from include.llm.prices import load_price, usd
-from include.llm.usage import Usage
 from include.local.choice import Choice
 from include.local.lake_query import answer_of, topics_by_week
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.report.purpose import RECORDED_SHORT
+
+# Enough for a mean; more of them would only take time.
+MOST_TEXTS = 200
 
 
 def closing_words(lake: Lake, choice: Choice) -> str:
@@ -40,15 +46,18 @@ def _next_commands(lake: Lake, pipeline: Pipeline) -> list[str]:
 
 
 def _cost_of_a_thousand(lake: Lake, pipeline: Pipeline) -> str:
-    """What texts like the ones just read would cost on the pipeline's own model."""
+    """What texts like the ones just read would cost on the pipeline's own model, without and with its cache."""
+    files = lake.files("current", pipeline.name)
+    rows = read_table(lake, files[-1]).slice(0, MOST_TEXTS).to_pylist() if files else []
     price = load_price(pipeline.model, OPENAI_BASE_URL)
-    runs = read_tables(lake, lake.files("runs", pipeline.name), ["published", "prompt_tokens", "completion_tokens"])
-    texts, prompt, completion = (
-        (sum(filter(None, runs[name].to_pylist())) for name in ("published", "prompt_tokens", "completion_tokens"))
-        if runs is not None
-        else (0, 0, 0)
-    )
-    if price is None or not texts:
-        return "what it costs, the dry run above says"
-    cost = price.cost_usd(Usage(prompt, completion)) * 1000 / texts
-    return f"a thousand texts like these cost about {usd(cost)} ({price.as_of})"
+    if price is None or not rows:
+        return "the command above says what it costs"
+    endpoint = Endpoint(OPENAI_BASE_URL, None, is_demo=False)
+    chain = build_chain(pipeline, endpoint, pipeline.model, pipeline.prompt_version)
+    texts = [
+        chain.about(row["text"], {name.removeprefix("attr_"): row[name] for name in row if name.startswith("attr_")})
+        for row in rows
+    ]
+    took = estimate(chain, texts, fmean(row["completion_tokens"] or 0 for row in rows))
+    costs = (usd((took.cost_usd(price, is_cached=is_cached) or 0.0) * 1000 / len(texts)) for is_cached in (True, False))
+    return f"a thousand texts like these cost about {' to '.join(costs)} ({price.as_of})"

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 Say = Callable[[str], None]
 
-# A line at least this often, also when nothing moves, so that nobody takes a slow machine for a hung one.
-LINE_SECONDS = 10.0
+# A line every ten seconds at least, so that nobody takes a slow machine for a hung one; asking takes its time, too.
+LINE_SECONDS = 8.0
 
 _STARTED = time.monotonic()
 
@@ -30,7 +30,7 @@ def about(seconds: float) -> str:
 
 @contextmanager
 def waiting_for(what: str, usual_seconds: float, say: Say = say) -> Iterator[None]:
-    """Say every ten seconds what is waited for and how much longer, until the block ends.
+    """Say again and again what is waited for and how much longer, until the block ends.
 
     Args:
         usual_seconds: what it takes on two idle cores.
