@@ -16,6 +16,7 @@ from include.report.purpose import RECORDED_SHORT
 
 # Enough for a mean; more of them would only take time.
 MOST_TEXTS = 200
+WHOSE = {"recorded": f" ({RECORDED_SHORT})", "bundled": " (a tiny model, near chance)", "endpoint": ""}
 
 
 def closing_words(lake: Lake, choice: Choice) -> str:
@@ -25,8 +26,7 @@ def closing_words(lake: Lake, choice: Choice) -> str:
     # Elsewhere DuckDB needs its own key of the storage.
     if lake.is_local and lake.files("current", pipeline.name):
         query = topics_by_week(lake, pipeline)
-        whose = f" ({RECORDED_SHORT})" if choice.answers == "recorded" else ""
-        title = f"{pipeline.title} by topic and week{whose}, asked of the lake by DuckDB"
+        title = f"{pipeline.title} by topic and week{WHOSE[choice.answers]}, asked of the lake by DuckDB"
         parts.append(f"{title}:\n\n{query}\n\n{answer_of(query)}")
     return "\n".join([*parts, *_next_commands(lake, pipeline)])
 

@@ -13,6 +13,7 @@ from include.errors import ConfigurationError
 from include.llm.endpoint import Endpoint
 from include.local.choice import Choice, check_lake
 from include.local.closing_words import closing_words
+from include.local.lake_query import answer_of
 from include.local.player import Turn
 from include.local.recorded_server import RecordedServer, load_answers
 from include.local.summary import summary_table
@@ -91,6 +92,10 @@ def test_the_last_words_are_a_query_and_three_commands(playing: Playing) -> None
     assert "reviews, week 2  recorded-answers  success" in summary_table(
         playing.lake, [(turn.label, turn.pipeline, turn.run_key)]
     )
+
+
+def test_a_query_that_fails_does_not_fail_the_run(tmp_path: Path) -> None:
+    assert "DuckDB cannot answer it" in answer_of(f"SELECT 1 FROM '{tmp_path}/nothing.parquet'")
 
 
 def test_recorded_answers_and_those_of_a_model_are_not_mixed_in_silence(

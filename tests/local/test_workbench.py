@@ -1,4 +1,4 @@
-"""`make run` on this machine: its Airflow, its lock, its end, and what Ctrl-C leaves behind."""
+"""`make run` on this machine: its Airflow, its lock, and what it says."""
 
 import json
 import subprocess
