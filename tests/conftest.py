@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 # One for each process of a run, with a short name: some servers listen at a socket below it.
 _FOLDER = tempfile.mkdtemp(prefix="ns-")
 tempfile.tempdir = os.environ["TMPDIR"] = _FOLDER
+# Some tests are another user, for whom files below it may not be read.
+Path(_FOLDER).chmod(0o711)
 # As the first it runs as the last: Airflow and pytest clean up below it when the process ends.
 _REMOVE = atexit.register(lambda: shutil.rmtree(_FOLDER, ignore_errors=True))
 # Before Airflow is imported anywhere: tests never touch a real Airflow's database, connections or environment.

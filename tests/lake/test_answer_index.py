@@ -36,7 +36,7 @@ def found(lake: Lake, *texts: str) -> list[tuple[str, str]]:
     return [(row["record_id"], row["answer"]) for _, rows in hits for row in rows]
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])
 def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
     if request.param == "local":
         yield open_lake(str(tmp_path))

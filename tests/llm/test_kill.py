@@ -24,6 +24,8 @@ from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
 from tests.servers.s3 import S3Server
 
+pytestmark = pytest.mark.slow
+
 ROWS, IN_FLIGHT = 400, 16
 MODULES = ["include.stages.infer", "tests.bench.workload", "openai"]
 # Calls on their way when the process died are answered without anybody to take the answer.
@@ -99,7 +101,6 @@ def kill_and_resume(
     check_promises(lake, before, server, len(asked_between))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "asked_between",
     [
@@ -124,7 +125,6 @@ def test_a_shard_killed_at_random_moments_is_resumed(seed: int, tmp_path: Path, 
     kill_and_resume(tmp_path, server, asked_between, lambda: chance.uniform(0, 0.02))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])
 def test_a_shard_killed_while_its_parquet_is_written_is_resumed(seed: int, tmp_path: Path, server: FaultServer) -> None:
     lake = write_shards(tmp_path, server.base_url, ROWS)
@@ -168,7 +168,6 @@ def test_a_line_that_was_torn_by_the_kill_is_asked_again(tmp_path: Path, server:
     check_promises(lake, kept(lake), server, kills=1)
 
 
-@pytest.mark.slow
 def test_on_object_storage_a_kill_costs_at_most_the_answers_of_the_flush_interval(
     tmp_path: Path, server: FaultServer, s3_server: S3Server, s3_environ: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,6 @@ import os
 import sys
 
 import psutil
-import pytest
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SERVANTS = ("multiprocessing.forkserver", "multiprocessing.resource_tracker")
@@ -18,11 +17,6 @@ def adopt_orphans() -> None:
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-@pytest.fixture
-def adopting_orphans() -> None:
-    """For all tests, see `tests/conftest.py`."""
 
 
 def descendants() -> set[psutil.Process]:

@@ -18,9 +18,10 @@ from include.errors import EndpointUnusable
 from include.local.children import Children
 from include.local.model_server import wait_until_healthy
 from include.local.ports import HOST, free_port
-from tests.local.processes import adopting_orphans, descendants
+from tests.local.processes import descendants
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 # A child that does not listen to SIGTERM, with a grandchild in a session of its own.
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -36,8 +37,6 @@ with Children(Path(sys.argv[1])) as children:
     children.start("stubborn", [sys.executable, "-c", {STUBBORN!r}], os.environ)
     time.sleep(60)
 """
-
-__all__ = ["adopting_orphans"]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:

@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 RUNTIME, TOOLS, WEIGHTS = (ROOT / f"requirements{name}.txt" for name in ("", "-dev", "-weights"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -47,6 +49,7 @@ def test_both_locks_have_the_same_version_of_what_is_in_both() -> None:
     }
 
 
+@pytest.mark.slow
 def test_airflow_s_celery_and_login_load_with_the_versions_that_are_locked() -> None:
     modules = "airflow.providers.celery.executors.celery_executor, airflow.providers.fab.auth_manager.fab_auth_manager"
     loaded = subprocess.run([sys.executable, "-c", f"import {modules}"], capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.local.processes import adopting_orphans, descendants
+from tests.local.processes import descendants
 from tests.servers.provider import Answer, Provider
 from tests.sources.test_zendesk import CUSTOMER, HelpDesk
 
@@ -20,8 +20,6 @@ ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "include.local.run"]
 REVIEWS = "app_store_reviews"
 TABLES = ("current", "results", "quarantine", "runs", "reports")
-
-__all__ = ["adopting_orphans"]
 
 
 def environ_of_run(folder: Path, **settings: str) -> dict[str, str]:

@@ -324,6 +324,7 @@ def run(environ: dict[str, str], folder: Path) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_the_command_looks_at_a_file_without_airflow_and_leaves_nothing_behind(tmp_path: Path) -> None:
     write_csv(
         tmp_path / "tickets.csv", tickets(KETTLE, "My name is Susan Quill and the kettle leaks, as I wrote before.")
@@ -335,6 +336,7 @@ def test_the_command_looks_at_a_file_without_airflow_and_leaves_nothing_behind(t
     assert [path.name for path in tmp_path.iterdir()] == ["tickets.csv"]
 
 
+@pytest.mark.slow
 def test_a_run_over_a_file_that_is_not_there_stops_before_anything_is_started(tmp_path: Path) -> None:
     done = run({"PIPELINES": "support_tickets", "FILE": "missing.csv", "MODEL": "bundled"}, tmp_path)
     assert done.returncode == 1 and "There is no file at" in done.stdout, done.stdout + done.stderr

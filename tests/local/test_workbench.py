@@ -50,6 +50,7 @@ def test_the_settings_of_another_airflow_in_the_environment_do_no_harm(
     assert environ["NO_PROXY"] == "intranet,127.0.0.1,localhost"
 
 
+@pytest.mark.slow
 def test_a_task_waits_a_minute_for_its_next_try_at_most(tmp_path: Path) -> None:
     # What Airflow caps its growing pauses with.
     capped = "from airflow.sdk.definitions._internal.abstractoperator import MAX_RETRY_DELAY; print(MAX_RETRY_DELAY)"
