@@ -121,7 +121,8 @@ def test_a_call_leaves_nothing_for_the_collector_whether_it_is_answered_or_not(
     finally:
         gc.enable()
     assert all(entry.retries for entry in entries.values())
-    assert left < 5 * len(texts)
+    # With a cycle a failure it is about 90 a text; some belong to the server, which shares this process.
+    assert left < 20 * len(texts)
 
 
 @pytest.mark.parametrize(("later", "count"), [(0, 3), (59, 3), (60, 1), (61, 0)])
