@@ -31,7 +31,7 @@ METRICS = {
     },
 }
 # With the fault server, processes and a profile; and what a prompt costs, which is changed most often.
-IN_EVERY_RUN = ("fanout", "gauntlet", "tokens")
+IN_EVERY_RUN = ("fanout", "tokens")
 Lines = list[dict[str, Any]]
 
 
@@ -88,8 +88,9 @@ def test_a_peer_comes_with_its_value_and_the_ratio_of_ours_to_it(lines: Lines) -
     assert all(line["ratio"] is None for line in beside if line not in comparable)
 
 
-def test_the_value_of_a_line_is_always_ours_and_a_peer_s_stands_beside_it(lines: Lines) -> None:
-    delivered = [line for line in of(lines, "gauntlet") if line["metric"] == "delivered"]
+@pytest.mark.long
+def test_the_value_of_a_line_is_always_ours_and_a_peer_s_stands_beside_it(lines_of_all: Lines) -> None:
+    delivered = [line for line in of(lines_of_all, "gauntlet") if line["metric"] == "delivered"]
     (alone,) = [line for line in delivered if line["processes"] == 1 and "peer" not in line]
     beside = [line for line in delivered if "peer" in line]
     assert {line["peer"] for line in beside} == {"openai_aiohttp_loop"}
@@ -102,8 +103,9 @@ def test_a_shard_of_any_size_is_answered_whole(lines_of_all: Lines) -> None:
     assert [line["delivered"] for line in peaks] == [line["rows"] for line in peaks] == [50, 500]
 
 
-def test_the_gauntlet_delivers_every_row_however_many_processes_run_it(lines: Lines) -> None:
-    cases = [line for line in of(lines, "gauntlet") if line["metric"] == "delivered" and "peer" not in line]
+@pytest.mark.long
+def test_the_gauntlet_delivers_every_row_however_many_processes_run_it(lines_of_all: Lines) -> None:
+    cases = [line for line in of(lines_of_all, "gauntlet") if line["metric"] == "delivered" and "peer" not in line]
     configured = [(line["processes"], line["configured_per_minute"]) for line in cases]
     assert configured == [(1, "not configured"), (4, 1200)]
     assert [line["value"] for line in cases] == [line["rows"] for line in cases]

@@ -90,6 +90,7 @@ def test_the_recorded_weeks_go_on_after_ctrl_c_end_in_reports_and_a_trial_and_le
     assert f"{REVIEWS}, trial of the bundled model" in run.stdout.split("answered by")[1]
 
 
+@pytest.mark.long
 @pytest.mark.airflow
 def test_the_bundled_model_reads_the_help_desk_that_the_environment_names_or_says_what_to_check(tmp_path: Path) -> None:
     desk, an_hour_ago = HelpDesk(), (datetime.now(UTC) - timedelta(hours=1)).isoformat()
