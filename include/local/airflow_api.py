@@ -15,7 +15,8 @@ from include.local.ports import DIRECT
 
 UNFINISHED = ("queued", "running")
 CALL_SECONDS = 30.0
-# A busy machine makes the api-server slow or its database locked for a moment; that must not end a run of hours.
+# A busy machine makes the api-server slow, and on SQLite it may lock its own database until a write gives up (its audit
+# log is written in the event loop, which the other writer waits for); that must not end a run of hours.
 TRIES = 8
 WAIT_SECONDS = 1.0
 
@@ -110,7 +111,8 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, run_id: str, form: Mapping[str, Any]) -> None:
         """Un-pause a DAG and start a manual run of it with values of its trigger form."""
-        self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
+        if self.call("GET", f"dags/{dag_id}")["is_paused"]:
+            self.call("PATCH", f"dags/{dag_id}", {"is_paused": False})
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(form)}
         try:
             self.call("POST", f"dags/{dag_id}/dagRuns", body)

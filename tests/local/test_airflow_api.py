@@ -21,7 +21,7 @@ class Stumbling(BaseHTTPRequestHandler):
         self.tries[call := (self.command, self.path)] += 1
         is_again = self.tries[call] > 1
         status = 500 if not is_again else 409 if call == ("POST", "/api/v2/dags/a/dagRuns") else 200
-        body = json.dumps({"access_token": "t", "state": "running"}).encode()
+        body = json.dumps({"access_token": "t", "state": "running", "is_paused": True}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

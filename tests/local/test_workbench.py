@@ -44,7 +44,7 @@ def test_the_settings_of_another_airflow_in_the_environment_do_no_harm(
     monkeypatch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "True")
     monkeypatch.setenv("NO_PROXY", "intranet")
     environ = workbench_environ(tmp_path, 8123, model_url=None)
-    assert environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/airflow.db?timeout=60"
+    assert environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/airflow.db"
     assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] == "True", "a matter of taste stays the user's"
     assert environ["NO_PROXY"] == "intranet,127.0.0.1,localhost"
