@@ -19,7 +19,7 @@ from include.lake.paths import Lake
 from include.lake.write import write_table
 
 # Of a hexadecimal key: 64 bits. Two of 10 million keys share them by chance once in 370,000 lakes.
-_FINGERPRINT_DIGITS = 16
+_PREFIX_DIGITS = 16
 _STAMP = b"results_stamp"
 
 
@@ -32,7 +32,7 @@ def write_index(lake: Lake, results_path: str) -> None:
     info = lake.fs.info(results_path)
     with lake.fs.open(results_path, "rb") as file:
         keys = pq.ParquetFile(file, page_checksum_verification=True).read(columns=["answer_key"])["answer_key"]
-    _write(lake, results_path, fingerprints(keys.to_pylist()), _stamp(info))
+    _write(lake, results_path, key_prefixes(keys.to_pylist()), _stamp(info))
 
 
 def find_answers(
@@ -49,7 +49,7 @@ def find_answers(
     """
     if not keys:
         return
-    wanted, wanted_set = np.unique(fingerprints(list(keys))), frozenset(keys)
+    wanted, wanted_set = np.unique(key_prefixes(list(keys))), frozenset(keys)
     files = lake.find(lake.table("results", pipeline), "*/*.parquet")
     for path in sorted(files, reverse=True):
         positions = _positions(lake, path, _stamp(files[path]), wanted)
@@ -59,9 +59,9 @@ def find_answers(
                 yield path, rows
 
 
-def fingerprints(keys: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.uint64]]":
+def key_prefixes(keys: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.uint64]]":
     """First 64 bits of each key."""
-    return np.array([int(key[:_FINGERPRINT_DIGITS], 16) for key in keys], dtype=np.uint64)
+    return np.array([int(key[:_PREFIX_DIGITS], 16) for key in keys], dtype=np.uint64)
 
 
 def _positions(lake: Lake, path: str, stamp: bytes, wanted: Any) -> Any:
@@ -74,7 +74,7 @@ def _positions(lake: Lake, path: str, stamp: bytes, wanted: Any) -> Any:
     at = np.searchsorted(known, wanted)
     is_hit = at < len(known)
     is_hit[is_hit] = known[at[is_hit]] == wanted[is_hit]
-    # The same text of several records has the same key, so a fingerprint may stand there several times.
+    # The same text of several records has the same key, so a prefix may stand there several times.
     ends = np.searchsorted(known, wanted[is_hit], side="right")
     return np.sort(np.concatenate([rows[s:e] for s, e in zip(at[is_hit], ends, strict=True)] or [rows[:0]]))
 
@@ -103,9 +103,9 @@ def _stamp(info: dict[str, Any]) -> bytes:
     return str(info.get("ETag") or (info["size"], info.get("mtime"))).encode()
 
 
-def _write(lake: Lake, results_path: str, prints: Any, stamp: bytes) -> None:
-    order = np.argsort(prints, kind="stable")
-    table = pa.table({"fingerprint": prints[order], "row": order.astype(np.uint32)})
+def _write(lake: Lake, results_path: str, prefixes: Any, stamp: bytes) -> None:
+    order = np.argsort(prefixes, kind="stable")
+    table = pa.table({"fingerprint": prefixes[order], "row": order.astype(np.uint32)})
     write_table(lake, _index_path(lake, results_path), table.replace_schema_metadata({_STAMP: stamp}))
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake.fingerprints import Positions, fingerprints
-from include.lake.fit import common_schema, fit
 from include.lake.paths import Lake, is_trial
 from include.lake.raw_records import read_index
 from include.lake.read import read_table
 from include.lake.row_groups import file_schema, read_groups, read_rows
+from include.lake.row_hashes import Positions, row_hashes
+from include.lake.schema_evolution import common_schema, conform
 from include.lake.schemas import UTC_TIME
 from include.lake.write import open_table_writer
 
@@ -58,7 +58,7 @@ def update_current(lake: Lake, pipeline: str, accepted: pa.Table, run_ids: Seque
     held = _held(lake, paths, accepted["record_id"], run_ids)
     own = pc.is_in(held["run_id"], pa.array(run_ids, pa.string()))
     fallbacks = _fallbacks(lake, pipeline, held.filter(own)["record_id"], accepted, schema)
-    added = _winners(lake, pipeline, fit(accepted, schema), held.filter(pc.invert(own)), fallbacks)
+    added = _winners(lake, pipeline, conform(accepted, schema), held.filter(pc.invert(own)), fallbacks)
     removed = held.filter(pc.or_(own, pc.is_in(held["record_id"], added["record_id"].combine_chunks())))
     months = pc.strftime(added["occurred_at"], format="%Y-%m")
     written = []
@@ -95,7 +95,7 @@ def _fallbacks(
     for path in lake.files("results", pipeline) if len(lost) else ():
         if not is_trial(path):
             is_lost = pc.is_in(read_table(lake, path, ["record_id"])["record_id"], lost)
-            found += [fit(rows, schema) for rows in read_rows(lake, path, np.flatnonzero(is_lost))]
+            found += [conform(rows, schema) for rows in read_rows(lake, path, np.flatnonzero(is_lost))]
     return pa.concat_tables(found)
 
 
@@ -131,13 +131,13 @@ def _changed_at(lake: Lake, pipeline: str, contest: pa.Table) -> pa.Array:
     moments = np.zeros(len(ids), dtype=np.int64)
     if rivals.any():
         index = read_index(lake, pipeline)
-        prints = fingerprints(ids, versions)
+        hashes = row_hashes(ids, versions)
         # What is not in `raw/` any more goes by the time of its writing, as `raw/` itself does.
         written = contest["occurred_at"].cast(pa.int64()).to_numpy()
-        places = np.flatnonzero(np.isin(index.versions, prints[rivals]))
+        places = np.flatnonzero(np.isin(index.versions, hashes[rivals]))
         known = dict(zip(index.versions[places].tolist(), index.changed_at[places].tolist(), strict=True))
         for place in np.flatnonzero(rivals):
-            moments[place] = known.get(int(prints[place]), int(written[place]))
+            moments[place] = known.get(int(hashes[place]), int(written[place]))
     return pa.array(moments)
 
 
@@ -158,7 +158,7 @@ def _rewrite(lake: Lake, path: str, exists: bool, gone: Positions, additions: pa
             start += rows.num_rows
             remain += int(stays.sum())
             upto = bisect_right(ids, rows["record_id"][-1].as_py()) if rows.num_rows else taken
-            kept = fit(rows.filter(pa.array(stays)), additions.schema)
+            kept = conform(rows.filter(pa.array(stays)), additions.schema)
             writer.write(pa.concat_tables([additions.slice(taken, upto - taken), kept]).sort_by("record_id"))
             taken = upto
         writer.write(additions.slice(taken))

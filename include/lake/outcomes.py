@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake.fingerprints import Fingerprints, Lookup, Mask, fingerprints
 from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import read_groups
+from include.lake.row_hashes import Lookup, Mask, RowHashes, row_hashes
 
 _VERSION = ("record_id", "record_version")
 _Of = Literal["any", "prompt", "prompt and model"]
@@ -39,15 +39,15 @@ class Outcomes:
     for_trial: bool
     promotes: bool = False
 
-    def known(self, versions: Fingerprints, reprocess: str) -> Mask:
-        """Which of these record versions a run does not take up again.
+    def known(self, versions: RowHashes, reprocess: str) -> Mask:
+        """Which of these record versions a run skips.
 
         Every outcome's id and version is read, row group by row group, and nothing else of it: one to two seconds for a
         million outcomes, and memory only for what is asked about.
 
         Args:
-            versions: fingerprints of (record_id, record_version).
-            reprocess: `none` takes up nothing that has an outcome; `quarantined` what was never published;
+            versions: row_hashes of (record_id, record_version).
+            reprocess: `none` selects nothing that has an outcome; `quarantined` what was never published;
                 `older_prompt` what has no outcome under this prompt version; `all` everything.
         """
         if reprocess == "all" or not len(versions):
@@ -56,23 +56,23 @@ class Outcomes:
         of: _Of = "prompt and model" if self.for_trial else "prompt" if reprocess == "older_prompt" else "any"
         return self._found(versions, tables, self.for_trial, of) & ~self.promoted(versions)
 
-    def promoted(self, versions: Fingerprints) -> Mask:
+    def promoted(self, versions: RowHashes) -> Mask:
         """Which of these record versions a trial has answered that the run publishes now."""
         if not self.promotes or not len(versions):
             return np.zeros(len(versions), dtype=np.bool_)
         tried = self._found(versions, ("results",), True, "prompt and model")
         return tried & ~self._found(versions, ("results", "quarantine"), False, "prompt and model")
 
-    def _found(self, versions: Fingerprints, tables: Sequence[str], in_trials: bool, of: _Of) -> Mask:
+    def _found(self, versions: RowHashes, tables: Sequence[str], in_trials: bool, of: _Of) -> Mask:
         lookup = Lookup(versions)
         for table in tables:
             for path in self.lake.files(table, self.pipeline):
                 if is_trial(path) == in_trials and posixpath.basename(path) != f"{self.run_key}.parquet":
                     for rows in self._counted(path, of):
-                        lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
+                        lookup.mark(row_hashes(*(rows[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
-    def own(self, versions: Fingerprints) -> Mask:
+    def own(self, versions: RowHashes) -> Mask:
         """Which of these record versions the run itself published or quarantined before: it has to keep them."""
         files = (path for table in ("results", "quarantine") for path in self.lake.files(table, self.pipeline))
         own = [path for path in files if posixpath.basename(path) == f"{self.run_key}.parquet"]
@@ -81,7 +81,7 @@ class Outcomes:
         lookup = Lookup(versions)
         for path in own:
             for rows in read_groups(self.lake, path, _VERSION):
-                lookup.mark(fingerprints(*(rows[name].to_pylist() for name in _VERSION)))
+                lookup.mark(row_hashes(*(rows[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
     def _counted(self, path: str, of: _Of) -> Iterator[pa.Table]:

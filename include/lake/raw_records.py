@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake.fingerprints import Fingerprints, Mask, Positions, fingerprints, newest_of_each
 from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import file_schema, read_groups, read_rows
+from include.lake.row_hashes import Mask, Positions, RowHashes, newest_of_each, row_hashes
 from include.lake.schemas import RAW_FIELDS, UTC_TIME
 from include.pipelines.definition import Pipeline
 from include.sources.record import Record
@@ -69,13 +69,13 @@ def attribute_names(schemas: Iterable[pa.Schema]) -> set[str]:
 
 @dataclass(frozen=True)
 class RawIndex:
-    """All rows of `raw/` by fingerprint, in the order in which they were pulled: 28 bytes a row, and no text.
+    """All rows of `raw/` by row_hash, in the order in which they were pulled: 28 bytes a row, and no text.
 
     Args:
         paths: of the files, in the order of their pulls.
         file: place in `paths`, of each row.
         row: position in its file.
-        ids, versions: fingerprints of the record and of this version of it.
+        ids, versions: row_hashes of the record and of this version of it.
         changed_at: microseconds since 1970, UTC.
     """
 
@@ -83,8 +83,8 @@ class RawIndex:
     paths: list[str]
     file: np.ndarray[Any, np.dtype[np.int32]]
     row: np.ndarray[Any, np.dtype[np.int32]]
-    ids: Fingerprints
-    versions: Fingerprints
+    ids: RowHashes
+    versions: RowHashes
     changed_at: Positions
 
     def newest(self, of: Mask) -> Mask:
@@ -173,12 +173,12 @@ def microseconds(moment: datetime) -> int:
     return count
 
 
-def _index_rows(rows: pa.Table) -> tuple[Fingerprints, Fingerprints, Positions]:
+def _index_rows(rows: pa.Table) -> tuple[RowHashes, RowHashes, Positions]:
     ids, versions = rows["record_id"].to_pylist(), rows["record_version"].to_pylist()
     changed_at = rows["occurred_at"]
     if CHANGED_AT.name in rows.column_names:
         changed_at = pc.coalesce(rows[CHANGED_AT.name], changed_at)
-    return fingerprints(ids), fingerprints(ids, versions), changed_at.cast(pa.int64()).to_numpy()
+    return row_hashes(ids), row_hashes(ids, versions), changed_at.cast(pa.int64()).to_numpy()
 
 
 def _joined(parts: list[Positions]) -> Positions:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.errors import RetryLater
-from include.lake.fit import common_schema, fit
 from include.lake.paths import Lake
+from include.lake.schema_evolution import common_schema, conform
 from include.lake.storage import FileReplaced, storage_error
 
 
@@ -42,4 +42,4 @@ def read_tables(lake: Lake, paths: Sequence[str], columns: Sequence[str] | None 
     if not tables:
         return None
     schema = common_schema(tables[-1].schema, [table.schema for table in tables])
-    return pa.concat_tables([fit(table, schema) for table in tables])
+    return pa.concat_tables([conform(table, schema) for table in tables])

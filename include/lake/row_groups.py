@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.errors import NightshiftError, RetryLater
-from include.lake.fingerprints import Positions
 from include.lake.paths import Lake
+from include.lake.row_hashes import Positions
 from include.lake.storage import storage_error
 
 

@@ -15,7 +15,7 @@ from include.limits.state import (
     CANARY_SECONDS,
     DEFAULT_PAUSE_SECONDS,
     SLICE_SECONDS,
-    Ask,
+    LeaseRequest,
     canary_lost,
     lease,
     pause,
@@ -42,7 +42,7 @@ class Permit:
     Args:
         tokens: what it was estimated at.
         number: of the call, among those of this worker.
-        is_canary: the gate opens or stays closed by what becomes of it.
+        is_canary: the circuit breaker resets or stays tripped by what becomes of it.
     """
 
     tokens: int
@@ -89,7 +89,7 @@ class Limiter:
         self._pump: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
-        # The gate, as far as this worker knows; and when it has to look again, in the shared store.
+        # The circuit breaker, as far as this worker knows; and when it has to look again, in the shared store.
         self._is_closed = True
         self._has_canary = False
         self._look_at = self._lease_at = 0.0
@@ -190,7 +190,7 @@ class Limiter:
 
     @property
     def pause_seconds(self) -> float:
-        """How long the gate stays closed, as far as this worker knows."""
+        """How long the circuit breaker stays tripped, as far as this worker knows."""
         return max(self._lease_at - self._now(), 0.0) if self._is_closed else 0.0
 
     def _correction(self, tokens: int) -> float:
@@ -295,17 +295,17 @@ class Limiter:
         self._taken, self._taken_tokens, self._taken_since = 0.0, 0.0, now
         wants, least = {"requests": requests, "tokens": tokens}, {"requests": 1.0, "tokens": first}
         sent, refused = self._refusals.unreported()
-        ask = Ask(self._holder, self._rates(), wants, least, sent, refused)
-        grant = await self._update(lambda state, now: lease(state, now, ask))
+        request = LeaseRequest(self._holder, self._rates(), wants, least, sent, refused)
+        granted = await self._update(lambda state, now: lease(state, now, request))
         now = self._now()
-        self._holders = grant.holders
-        if self._is_closed and not grant.is_closed:
+        self._holders = granted.holders
+        if self._is_closed and not granted.is_closed:
             self._refusals.begin_anew()
-        self._is_closed, self._has_canary = grant.is_closed, grant.is_canary
-        self._lease_at = now + grant.wait_seconds
+        self._is_closed, self._has_canary = granted.is_closed, granted.is_canary
+        self._lease_at = now + granted.wait_seconds
         self._look_at = max(self._lease_at, now + LOOK_SECONDS)
-        if not grant.is_closed and not grant.wait_seconds:
-            self._slots.add(grant.stretches, grant.is_at_limit)
+        if not granted.is_closed and not granted.wait_seconds:
+            self._slots.add(granted.ranges, granted.is_at_limit)
 
     def _rates(self) -> dict[str, float]:
         """Units per second by dimension; this worker's share of them while the store is away."""

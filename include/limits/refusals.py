@@ -69,7 +69,7 @@ class Refusals:
         self._doubt -= self._doubt / LAST_CALLS
 
     def judge(self, number: int, now: float, retry_after_seconds: float | None, workers: int) -> Verdict | None:
-        """Take in a 429 that came while the gate was open.
+        """Take in a 429 that came while the circuit breaker had not tripped.
 
         Args:
             number: of the call.
@@ -101,7 +101,7 @@ class Refusals:
         return None
 
     def begin_anew(self) -> None:
-        """The gate has opened: 429s to calls that were sent before say nothing more."""
+        """The circuit breaker has reset: 429s to calls that were sent before say nothing more."""
         self._since = self.sent
         self._latest.clear()
 

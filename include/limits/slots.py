@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 
-from include.limits.state import SLICE_SECONDS, Stretch
+from include.limits.state import SLICE_SECONDS, SlotRange
 
 # How late a slot may be used while others wait for theirs: what is late arrives together with what is on time. Of a
 # second MARGIN (in limiter.py) leaves 20 ms free, and the way to the provider is uneven too.
@@ -17,20 +17,22 @@ class Slots:
     """Slots of all limited dimensions."""
 
     def __init__(self) -> None:
-        self._held: dict[str, deque[tuple[Stretch, float]]] = {}
+        self._held: dict[str, deque[tuple[SlotRange, float]]] = {}
         self._leased: dict[str, float] = {}
         # What the last request took beyond the slots that were there; the next lease pays for it first.
         self._owed: dict[str, float] = {}
 
-    def add(self, stretches: Mapping[str, Stretch], is_at_limit: bool) -> None:
+    def add(self, ranges: Mapping[str, SlotRange], is_at_limit: bool) -> None:
         """Take a lease in."""
         late = LATE_SECONDS if is_at_limit else SLICE_SECONDS
-        for name in [name for name in self._held if name not in stretches]:
+        for name in [name for name in self._held if name not in ranges]:
             del self._held[name]
-        self._leased = {name: stretch.amount for name, stretch in stretches.items()}
-        for name, stretch in stretches.items():
-            paid = min(self._owed.pop(name, 0.0), stretch.amount)
-            rest = Stretch(stretch.start + paid / stretch.per_second, stretch.amount - paid, stretch.per_second)
+        self._leased = {name: slot_range.amount for name, slot_range in ranges.items()}
+        for name, slot_range in ranges.items():
+            paid = min(self._owed.pop(name, 0.0), slot_range.amount)
+            rest = SlotRange(
+                slot_range.start + paid / slot_range.per_second, slot_range.amount - paid, slot_range.per_second
+            )
             self._held.setdefault(name, deque()).append((rest, late))
 
     def clear(self) -> None:
@@ -57,13 +59,13 @@ class Slots:
         for name, held in self._held.items():
             left = weights[name]
             while left > _ALMOST_NOTHING and held:
-                stretch, late = held.popleft()
-                used = min(left, stretch.amount)
+                slot_range, late = held.popleft()
+                used = min(left, slot_range.amount)
                 left -= used
-                rest = stretch.amount - used
+                rest = slot_range.amount - used
                 if rest > _ALMOST_NOTHING:
-                    start = stretch.start + used / stretch.per_second
-                    held.appendleft((Stretch(start, rest, stretch.per_second), late))
+                    start = slot_range.start + used / slot_range.per_second
+                    held.appendleft((SlotRange(start, rest, slot_range.per_second), late))
             if left > _ALMOST_NOTHING:
                 self._owed[name] = self._owed.get(name, 0.0) + left
 
@@ -72,24 +74,24 @@ class Slots:
         """Whether it is time to lease more."""
         for name, held in self._held.items():
             enough = LOW * self._leased[name]
-            # Mostly the first stretch is enough.
-            if (not held or held[0][0].amount <= enough) and sum(stretch.amount for stretch, _ in held) <= enough:
+            # Mostly the first range is enough.
+            if (not held or held[0][0].amount <= enough) and sum(slot_range.amount for slot_range, _ in held) <= enough:
                 return True
         return False
 
     @staticmethod
-    def _drop_late(held: deque[tuple[Stretch, float]], now: float) -> None:
+    def _drop_late(held: deque[tuple[SlotRange, float]], now: float) -> None:
         while held:
-            stretch, late = held[0]
-            if stretch.amount <= _ALMOST_NOTHING:
+            slot_range, late = held[0]
+            if slot_range.amount <= _ALMOST_NOTHING:
                 held.popleft()
                 continue
-            missed = (now - late - stretch.start) * stretch.per_second
+            missed = (now - late - slot_range.start) * slot_range.per_second
             if missed <= 0:
                 return
             held.popleft()
             # A slot is lost as a whole.
             missed = float(int(missed) + 1)
-            if stretch.amount - missed > _ALMOST_NOTHING:
-                start = stretch.start + missed / stretch.per_second
-                held.appendleft((Stretch(start, stretch.amount - missed, stretch.per_second), late))
+            if slot_range.amount - missed > _ALMOST_NOTHING:
+                start = slot_range.start + missed / slot_range.per_second
+                held.appendleft((SlotRange(start, slot_range.amount - missed, slot_range.per_second), late))

@@ -1,13 +1,13 @@
 """What all workers know together about one provider's limit, and the steps that change it.
 
 Requests and tokens are paced by weighted GCRA (ITU-T I.371): `due` is the moment at which all that was let through is
-paid off. A lease is a stretch of that time line: slots at fixed distances, one for each request, so that requests leave
-evenly however many workers there are, and a limit that the provider enforces per second holds as well as one per
+paid off. A lease is a range of slots on that time line, at fixed distances, one for each request, so that requests
+leave evenly however many workers there are, and a limit that the provider enforces per second holds as well as one per
 minute. A slot that nobody uses at its time is lost, not saved up; so a dead worker's lease comes back by itself, as its
 time passes.
 
-When 429s show that we are too fast (see `refusals.py`) the gate closes for everybody. When the pause is over one worker
-sends one canary; its answer opens the gate again, at the rate that was accepted, which grows slowly around it and fast
+When 429s show that we are too fast (see `refusals.py`) the circuit breaker trips for everybody. When the pause is over
+one worker sends one canary; its answer resets it, at the rate that was accepted, which grows slowly around it and fast
 beyond. Where more is refused at that pace than was usual, the pace goes down to what is accepted.
 
 Every function here is a pure step on a state that the caller loaded and will store, with `now` by the store's clock.
@@ -57,9 +57,9 @@ class LimitState:
         suspects: workers whose calls are refused, by when they said so.
         accepted: begins of seconds, and the calls sent in them that were not refused; of the last few.
         learned: requests per second that 429s have taught; None: none yet.
-        ceiling: requests per second that were accepted when the gate closed.
+        ceiling: requests per second that were accepted when the circuit breaker tripped.
         raised_at: when `learned` last grew.
-        usual_share, refused_share: of calls that were refused before the gate closed, and lately.
+        usual_share, refused_share: of calls that were refused before the circuit breaker tripped, and lately.
     """
 
     due: dict[str, float] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class LimitState:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class LeaseRequest:
     """What one worker wants.
 
     Args:
@@ -102,7 +102,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SlotRange:
     """Slots in one dimension: `amount` units from `start` on, `per_second` of them."""
 
     start: float
@@ -111,21 +111,21 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Lease:
     """What it gets.
 
     Args:
         now: the store's clock.
-        stretches: by dimension, of those that are limited.
+        ranges: by dimension, of those that are limited.
         is_at_limit: more is wanted than there is, so slots are to be used on time or not at all.
         wait_seconds: ask again after so long; nothing is granted before.
-        is_closed: because the gate is closed; slots that are held already are not to be used either.
+        is_closed: because the circuit breaker has tripped; slots that are held already are not to be used either.
         is_canary: one request may go, and nothing else until it is back.
         holders: how many workers are there.
     """
 
     now: float
-    stretches: dict[str, Stretch]
+    ranges: dict[str, SlotRange]
     is_at_limit: bool = False
     wait_seconds: float = 0.0
     is_closed: bool = False
@@ -133,40 +133,40 @@ class Grant:
     holders: int = 1
 
 
-def lease(state: LimitState, now: float, ask: Ask) -> Grant:
-    """Lease the next stretch of every limited dimension, or of none."""
+def lease(state: LimitState, now: float, request: LeaseRequest) -> Lease:
+    """Lease the next slots of every limited dimension, or of none."""
     state.holders = {name: seen for name, seen in state.holders.items() if now - seen < HOLDER_SECONDS}
-    state.holders[ask.holder] = now
-    _take_in(state, now, ask.sent, ask.refused)
+    state.holders[request.holder] = now
+    _take_in(state, now, request.sent, request.refused)
     holders = len(state.holders)
     if now < state.closed_until:
-        return Grant(now, {}, wait_seconds=state.closed_until - now, is_closed=True, holders=holders)
+        return Lease(now, {}, wait_seconds=state.closed_until - now, is_closed=True, holders=holders)
     if state.half_open:
         if state.canary is not None and now < state.canary_until:
-            return Grant(now, {}, wait_seconds=CANARY_POLL_SECONDS, is_closed=True, holders=holders)
-        state.canary, state.canary_until = ask.holder, now + CANARY_SECONDS
-        return Grant(now, {}, is_closed=True, is_canary=True, holders=holders)
-    rates = _rates(state, now, ask)
+            return Lease(now, {}, wait_seconds=CANARY_POLL_SECONDS, is_closed=True, holders=holders)
+        state.canary, state.canary_until = request.holder, now + CANARY_SECONDS
+        return Lease(now, {}, is_closed=True, is_canary=True, holders=holders)
+    rates = _rates(state, now, request)
     ahead = max((state.due.get(name, 0.0) - now for name in rates), default=0.0)
     if ahead > HORIZON_SECONDS:
-        return Grant(now, {}, wait_seconds=ahead - HORIZON_SECONDS, holders=holders)
+        return Lease(now, {}, wait_seconds=ahead - HORIZON_SECONDS, holders=holders)
     amounts = {
-        name: float(max(int(min(ask.wants[name], rate * SLICE_SECONDS)), ask.least[name]))
+        name: float(max(int(min(request.wants[name], rate * SLICE_SECONDS)), request.least[name]))
         for name, rate in rates.items()
     }
     # The dimension that is not the bottleneck is stretched to the length of the one that is.
     seconds = max((amounts[name] / rate for name, rate in rates.items()), default=0.0)
-    stretches = {}
+    ranges = {}
     for name, rate in rates.items():
         start = max(state.due.get(name, 0.0), now)
         state.due[name] = start + amounts[name] / rate
-        stretches[name] = Stretch(max(start, now + max(ahead, 0.0)), amounts[name], amounts[name] / seconds)
-    is_at_limit = ahead > 0 or any(ask.wants[name] >= rate * SLICE_SECONDS for name, rate in rates.items())
-    return Grant(now, stretches, is_at_limit=is_at_limit, holders=holders)
+        ranges[name] = SlotRange(max(start, now + max(ahead, 0.0)), amounts[name], amounts[name] / seconds)
+    is_at_limit = ahead > 0 or any(request.wants[name] >= rate * SLICE_SECONDS for name, rate in rates.items())
+    return Lease(now, ranges, is_at_limit=is_at_limit, holders=holders)
 
 
-def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
-    rates = dict(ask.rates)
+def _rates(state: LimitState, now: float, request: LeaseRequest) -> dict[str, float]:
+    rates = dict(request.rates)
     if state.learned is None:
         return rates
     # Only time in which somebody asks counts, so that an idle hour proves nothing.
@@ -188,7 +188,7 @@ def _rates(state: LimitState, now: float, ask: Ask) -> dict[str, float]:
         state.learned = None
     else:
         rates["requests"] = state.learned
-    return {name: rate for name, rate in rates.items() if name in ask.wants}
+    return {name: rate for name, rate in rates.items() if name in request.wants}
 
 
 def _take_in(state: LimitState, now: float, sent: int, refused: int) -> None:
@@ -201,7 +201,7 @@ def _take_in(state: LimitState, now: float, sent: int, refused: int) -> None:
         state.accepted.append((begin, count + sent - refused))
     else:
         state.accepted.append((now, sent - refused))
-    # What comes back from before the gate closed says nothing of the pace after it.
+    # What comes back from before the circuit breaker tripped says nothing of the pace after it.
     if not state.half_open:
         weight = min(max(sent, refused) / SHARE_OF_CALLS, HEAVIEST)
         state.refused_share += (refused / max(sent, refused) - state.refused_share) * weight
@@ -218,17 +218,17 @@ def suspect(
     refused: int = 0,
     configured: float | None = None,
 ) -> float | None:
-    """A worker takes its 429s for a sign that we are too fast; when half of the workers do, the gate closes.
+    """A worker takes its 429s for a sign that we are too fast; when half of the workers do, the circuit breaker trips.
 
     Args:
         holder: its name.
         retry_after_seconds: what the server asks for.
         usual_share: of calls that were refused before.
-        sent, refused: see `Ask`.
+        sent, refused: see `LeaseRequest`.
         configured: requests per second that all may go at; None: not known.
 
     Returns:
-        Seconds until the gate may open; None when it is open.
+        Seconds until the circuit breaker may reset; None when it has not tripped.
     """
     _take_in(state, now, sent, refused)
     if state.half_open:
@@ -250,7 +250,7 @@ def suspect(
 
 
 def pause(state: LimitState, now: float, seconds: float | None) -> float:
-    """Close the gate without a cut: the server says that nothing is left for now. Returns seconds until it may open."""
+    """Trip the circuit breaker without a cut: the server says that nothing is left. Returns seconds of pause."""
     wait = DEFAULT_PAUSE_SECONDS if seconds is None else seconds
     state.closed_until = max(state.closed_until, now + wait * (1 + random.uniform(0, JITTER)))
     state.half_open, state.canary = True, None

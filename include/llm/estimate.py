@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from include.llm.answering import Chain, Text
+from include.llm.conversation import Chain, Text
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.prices import Price
 from include.llm.request import Question

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from include.limits.limiter import Limiter
 from include.limits.store import Store
-from include.llm.answering import Chain
 from include.llm.client import ChatClient
+from include.llm.conversation import Chain
 from include.llm.endpoint import Endpoint
 from include.llm.retry import Caller
 

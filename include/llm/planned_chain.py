@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from include.errors import StopRun
-from include.llm.answering import Chain
 from include.llm.base_url import is_same_place
+from include.llm.conversation import Chain
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Example, Prompt

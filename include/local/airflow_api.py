@@ -28,7 +28,7 @@ def _passes(error: BaseException) -> bool:
 
 
 class AirflowApi:
-    """Airflow's REST API on this machine, as the workbench's admin.
+    """Airflow's REST API on this machine, as the standalone Airflow's admin.
 
     Args:
         base_url: of the api-server.

@@ -13,7 +13,7 @@ from types import TracebackType
 
 import psutil
 
-from include.local import guardian
+from include.local import reaper
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG = 1
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 class Children:
     """Starts processes, each in a session and with a log file of its own, and stops them with all they started.
 
-    Use as a context manager. A guardian process does the stopping, so that nothing is left even when this process is
+    Use as a context manager. A reaper process does the stopping, so that nothing is left even when this process is
     killed outright, or told to stop a second time while it stops.
 
     Args:
@@ -32,7 +32,7 @@ class Children:
 
     log_folder: Path
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
-    _guardian: subprocess.Popen[str] | None = None
+    _reaper: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "Children":
         self.log_folder.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ class Children:
                 start_new_session=True,
                 preexec_fn=lambda: _in_child(before),
             )
-            self._tell_guardian(str(child.pid))
+            self._tell_reaper(str(child.pid))
 
     def dead(self) -> str | None:
         """Name of a child that has ended by itself, if any."""
@@ -78,32 +78,32 @@ class Children:
     def stop(self) -> None:
         """End all children and their descendants: within seconds, and whatever signals come meanwhile."""
         with _signals_wait():
-            if self._guardian:
-                # Should somebody have killed the guardian, its work is done below.
+            if self._reaper:
+                # Should somebody have killed the reaper, its work is done below.
                 with contextlib.suppress(BrokenPipeError):
-                    self._tell_guardian(guardian.STOP)
-                self._guardian.communicate()
+                    self._tell_reaper(reaper.STOP)
+                self._reaper.communicate()
             for child in self._running.values():
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    guardian.end([psutil.Process(child.pid)], gentle_seconds=0)
+                    reaper.end([psutil.Process(child.pid)], gentle_seconds=0)
                 child.wait()
             self._running.clear()
-            self._guardian = None
+            self._reaper = None
 
-    def _tell_guardian(self, line: str) -> None:
-        if self._guardian is None:
-            self._guardian = subprocess.Popen(
-                [sys.executable, guardian.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
+    def _tell_reaper(self, line: str) -> None:
+        if self._reaper is None:
+            self._reaper = subprocess.Popen(
+                [sys.executable, reaper.__file__], stdin=subprocess.PIPE, text=True, start_new_session=True
             )
-        assert self._guardian.stdin is not None
-        self._guardian.stdin.write(f"{line}\n")
-        self._guardian.stdin.flush()
+        assert self._reaper.stdin is not None
+        self._reaper.stdin.write(f"{line}\n")
+        self._reaper.stdin.flush()
 
 
 def _in_child(signal_mask: set[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, signal_mask)
     if sys.platform == "linux":
-        # For the case that the guardian is killed together with this process.
+        # For the case that the reaper is killed together with this process.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 

@@ -56,7 +56,7 @@ def choose(environ: Mapping[str, str], home: Path, own: OwnFile | None = None) -
     """Settle what `PIPELINES` and `MODEL` ask for.
 
     Args:
-        home: of the workbench, where Airflow may keep the connection `openai_default`.
+        home: of the standalone Airflow, where Airflow may keep the connection `openai_default`.
         own: the file that is read instead of a pipeline's source.
 
     Raises:
@@ -104,7 +104,7 @@ def _check_recorded(pipeline: str, environ: Mapping[str, str], own: OwnFile | No
 
 
 def _saved_connection(home: Path) -> bool:
-    """Whether somebody has saved the connection in this workbench's database."""
+    """Whether somebody has saved the connection in the standalone Airflow's database."""
     path = home / "airflow.db"
     if not path.exists():
         return False

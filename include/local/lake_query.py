@@ -8,14 +8,14 @@ TOPICS = 8
 
 def topics_by_week(lake: Lake, pipeline: Pipeline) -> str:
     """The SQL: texts by topic, a column for each week, the most frequent first."""
-    digest = pipeline.digest
+    report_fields = pipeline.report_fields
     folder = lake.uri(lake.table("current", pipeline.name)).replace("'", "''")
     # Files of an earlier version may lack a column.
     files = f"read_parquet('{folder}/*/*.parquet', union_by_name := true)"
-    if digest.items:
-        files = f"(SELECT occurred_at, unnest({digest.items}, recursive := true) FROM {files})"  # noqa: S608, of names in our own code
+    if report_fields.items:
+        files = f"(SELECT occurred_at, unnest({report_fields.items}, recursive := true) FROM {files})"  # noqa: S608, of names in our own code
     return f"""PIVOT (
-  SELECT {digest.topic} AS topic, date_trunc('week', occurred_at)::DATE AS week
+  SELECT {report_fields.topic} AS topic, date_trunc('week', occurred_at)::DATE AS week
   FROM {files}
 ) ON week USING count(*) GROUP BY topic ORDER BY list_sum([*COLUMNS(* EXCLUDE topic)]) DESC LIMIT {TOPICS}"""  # noqa: S608
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from include.errors import ConfigurationError, NightshiftError
 from include.local.airflow_api import AirflowApi
+from include.local.standalone import LOCK, ROOT, airflow_home
 from include.local.weeks import RUN_NAME
-from include.local.workbench import LOCK, ROOT, airflow_home
 
 PICTURE = ROOT / ".github" / "pictures" / "run.png"
 PIPELINE = "app_store_reviews"

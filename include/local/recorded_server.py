@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError
-from include.llm.answering import Chain, text_of_notes
 from include.llm.build_chain import build_chain
+from include.llm.conversation import Chain, text_of_notes
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.request import TINY_TEXT, Question
 from include.llm.structured_output import parse_answer

@@ -32,9 +32,9 @@ from include.local.own_file import check_there, own_file
 from include.local.player import Player, Turn
 from include.local.ports import HOST, free_port
 from include.local.say import say, waiting_for
+from include.local.standalone import airflow_home, choose_ui_port, locked, standalone_environ, start_airflow
 from include.local.summary import summary_table
 from include.local.weeks import RUN_NAME, TRIAL_NAME, TRIAL_TEXTS, Week, weeks_of, weeks_to_play
-from include.local.workbench import airflow_home, choose_ui_port, locked, start_airflow, workbench_environ
 from include.settings import source_setting
 from include.stages.pool import POOL_SLOTS
 
@@ -61,7 +61,7 @@ def run(choice: Choice, home: Path, once: bool) -> int:
         model_port, recorded_port = free_port(DEFAULT_PORT), free_port(RECORDED_PORT)
         model_url, recorded_url = (f"http://{HOST}:{port}/v1" for port in (model_port, recorded_port))
         is_recorded, is_bundled = choice.answers == "recorded", choice.answers == "bundled"
-        environ = workbench_environ(
+        environ = standalone_environ(
             home,
             choose_ui_port(say),
             model_url if is_recorded or is_bundled else None,

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import open_lake
 from include.lake.read import read_tables
+from include.limits.budget import RunBudget
 from include.limits.open_store import open_store
-from include.limits.purse import Purse
 from include.llm.build_chain import build_chain
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
-from include.llm.fanout import FanOut
 from include.llm.ledger import LedgerWriter, read_ledger
+from include.llm.online import FanOut
 from include.llm.open_caller import open_caller
 from include.llm.preflight import check_endpoint
 from include.llm.prices import check_budget, load_price
@@ -66,7 +66,7 @@ async def answer_all(
                 reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
                 price=price,
                 in_flight=endpoint.in_flight,
-                purse=Purse(store, lake.root, 0, budget_usd, share=1.0) if price else None,
+                run_budget=RunBudget(store, lake.root, 0, budget_usd, share=1.0) if price else None,
             )
             await fan_out.run(by_key.values())
     entries = read_ledger(lake, f"{lake.root}/ledger")

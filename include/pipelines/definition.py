@@ -35,7 +35,7 @@ class Chunking:
 
 
 @dataclass(frozen=True)
-class Digest:
+class ReportFields:
     """Which fields of the answer the report talks about. Every name is a field of the pipeline's `Answer`.
 
     Args:
@@ -75,7 +75,7 @@ class Pipeline:
         title: what people call it.
         description: Markdown for the top of the DAG's documentation.
         answer: the strict model of one answer; its field descriptions reach the JSON schema.
-        digest: what the report talks about.
+        report_fields: what the report talks about.
         source: where the texts come from: a function of the environment in the folder's `source.py`. While it gives
             None, because nothing is set up, the bundled `samples/` are read, as they are without one.
         lookback: late arrivals of so long ago are still caught by the next run.
@@ -100,7 +100,7 @@ class Pipeline:
     title: str
     description: str
     answer: type[BaseModel]
-    digest: Digest
+    report_fields: ReportFields
     owner: str
     tags: Sequence[str]
     schedule: str

@@ -3,11 +3,11 @@
 import re
 
 from include.privacy.engine import TAKEN, Engine, Finding, take
-from include.privacy.plain_view import plain_view
 from include.privacy.policy import PLACEHOLDER, RedactionPolicy
 from include.privacy.rules.find import find_by_rules
 from include.privacy.rules.people import know_speaker, person_in_column
 from include.privacy.rules.speakers import person_of_speaker
+from include.privacy.search_text import search_text
 from include.sources.clean import clean_text
 from include.sources.fields import column_name
 
@@ -70,7 +70,7 @@ class Redactor:
         if label and text and self.is_of_a_person(column_name(label)):
             return self._placeholder(self._person(text))
         prefix = f"{label.replace('_', ' ')}: " if label else ""
-        view = plain_view(text)
+        view = search_text(text)
         findings = [
             Finding(*view.span(max(found.start - len(prefix), 0), found.end - len(prefix)), found.kind, found.key)
             for found in self._find_all(prefix + view.text)
@@ -93,7 +93,7 @@ class Redactor:
 
     def speaker(self, label: str) -> str:
         """Who speaks, as a format of transcripts names him: a role as it is, and instead of a name its placeholder."""
-        view = plain_view(label)
+        view = search_text(label)
         is_address = any(finding.kind != "PERSON" for finding in self._find_all(view.text))
         person = None if is_address or "PERSON" not in self._policy.kinds else person_of_speaker(label)
         if person is None:
@@ -104,7 +104,7 @@ class Redactor:
 
     def redact_name(self, name: str) -> str:
         """See the function of that name."""
-        view = plain_view(name.replace("_", " "))
+        view = search_text(name.replace("_", " "))
         parts, position = [], 0
         for finding in sorted(self._find_all(view.text)):
             if finding.kind in _KINDS_WITH_UNDERSCORES:
@@ -117,7 +117,7 @@ class Redactor:
         return "_".join(self.redact(part) for part in name.split("_"))
 
     def _person(self, name: str) -> Finding:
-        return Finding(0, len(name), "PERSON", person_in_column(plain_view(name).text, self._people))
+        return Finding(0, len(name), "PERSON", person_in_column(search_text(name).text, self._people))
 
     def _find_all(self, text: str) -> list[Finding]:
         """All findings; none overlaps another."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from include.pipelines.definition import Pipeline
 from include.quality.data_docs import Check, data_docs_page
-from include.quality.expectation_outcome import ExpectationOutcome
+from include.quality.expectation_result import ExpectationResult
 from include.quality.frames import validation_frames
 
 # Below this many records a distribution says more about the night than about the model.
@@ -29,14 +29,14 @@ class GateResult:
         data_docs: frame name to its Data Docs page (HTML).
     """
 
-    outcomes: list[ExpectationOutcome] = field(default_factory=list)
+    outcomes: list[ExpectationResult] = field(default_factory=list)
     failing_records: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     suite_failures: list[str] = field(default_factory=list)
     data_docs: dict[str, str] = field(default_factory=dict)
 
     @property
     def success(self) -> bool:
-        """Whether every critical expectation held."""
+        """Whether every critical expectation passed."""
         return not self.failing_records and not self.suite_failures
 
 
@@ -95,7 +95,7 @@ def _take_outcome(table: str, outcome: Any, result: GateResult) -> Check:
             result.suite_failures.append(f"{table}: {words}, observed {details.get('observed_value')}")
     observed = details.get("observed_value")
     result.outcomes.append(
-        ExpectationOutcome(
+        ExpectationResult(
             table=table,
             expectation=words,
             severity=severity,

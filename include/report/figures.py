@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from include.pipelines.definition import Digest
-from include.report.outcome import EarlierRun, RunOutcome
+from include.pipelines.definition import ReportFields
+from include.report.report_input import EarlierRun, ReportInput
 
 QUOTES = 8
 QUOTES_PER_TOPIC = 2
@@ -49,28 +49,28 @@ class TopicRow:
         return None if self.earlier_share is None else 100 * (self.share - self.earlier_share)
 
 
-def items_of(published: pd.DataFrame, digest: Digest) -> list[Item]:
+def items_of(published: pd.DataFrame, report_fields: ReportFields) -> list[Item]:
     """All items of published rows."""
     items = []
     for record in published.to_dict("records"):
-        for source in _rows(record.get(digest.items)) if digest.items else [record]:
+        for source in _rows(record.get(report_fields.items)) if report_fields.items else [record]:
             items.append(
                 Item(
                     record_id=str(record["record_id"]),
-                    topic=_topic(source, digest),
-                    kind=_text(source.get(digest.kind)) if digest.kind else None,
-                    severity=_text(source.get(digest.severity)) if digest.severity else None,
-                    summary=_text(source.get(digest.summary)) or "",
-                    quote=_text(source.get(digest.quote)) if digest.quote else None,
-                    request=_text(source.get(digest.request)) if digest.request else None,
+                    topic=_topic(source, report_fields),
+                    kind=_text(source.get(report_fields.kind)) if report_fields.kind else None,
+                    severity=_text(source.get(report_fields.severity)) if report_fields.severity else None,
+                    summary=_text(source.get(report_fields.summary)) or "",
+                    quote=_text(source.get(report_fields.quote)) if report_fields.quote else None,
+                    request=_text(source.get(report_fields.request)) if report_fields.request else None,
                 )
             )
     return items
 
 
-def _topic(source: Mapping[str, Any], digest: Digest) -> str:
-    topic = _text(source.get(digest.topic)) or UNKNOWN
-    label = _text(source.get(digest.topic_other)) if digest.topic_other else None
+def _topic(source: Mapping[str, Any], report_fields: ReportFields) -> str:
+    topic = _text(source.get(report_fields.topic)) or UNKNOWN
+    label = _text(source.get(report_fields.topic_other)) if report_fields.topic_other else None
     return f"other: {label.lower()}" if topic == "other" and label else topic.replace("_", " ")
 
 
@@ -83,13 +83,13 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def topic_rows(outcome: RunOutcome) -> list[TopicRow]:
+def topic_rows(outcome: ReportInput) -> list[TopicRow]:
     """Topics by volume, the largest first; the small ones of a long tail summed up as one row."""
-    digest = outcome.pipeline.digest
-    items = items_of(outcome.published, digest)
+    report_fields = outcome.pipeline.report_fields
+    items = items_of(outcome.published, report_fields)
     counts = Counter(item.topic for item in items)
     top = [topic for topic, _ in counts.most_common(MOST_TOPICS)]
-    history = [Counter(_earlier_topics(run, digest)) for run in outcome.earlier]
+    history = [Counter(_earlier_topics(run, report_fields)) for run in outcome.earlier]
     rows = [_topic_row(topic, [item for item in items if item.topic == topic], len(items), history) for topic in top]
     rest = [item for item in items if item.topic not in top]
     if rest:
@@ -97,10 +97,10 @@ def topic_rows(outcome: RunOutcome) -> list[TopicRow]:
     return rows
 
 
-def _earlier_topics(run: EarlierRun, digest: Digest) -> Iterable[str]:
+def _earlier_topics(run: EarlierRun, report_fields: ReportFields) -> Iterable[str]:
     for record in run.published.to_dict("records"):
-        for source in _rows(record.get(digest.items)) if digest.items else [record]:
-            yield _topic(source, digest)
+        for source in _rows(record.get(report_fields.items)) if report_fields.items else [record]:
+            yield _topic(source, report_fields)
 
 
 def _topic_row(topic: str, items: Sequence[Item], total: int, history: Sequence[Counter[str]]) -> TopicRow:
@@ -115,19 +115,23 @@ def _topic_row(topic: str, items: Sequence[Item], total: int, history: Sequence[
     )
 
 
-def sentiment_counts(outcome: RunOutcome) -> dict[str, int]:
+def sentiment_counts(outcome: ReportInput) -> dict[str, int]:
     """Records by sentiment, in the order positive, neutral, mixed, negative."""
-    counts = Counter(outcome.published.get(outcome.pipeline.digest.sentiment, pd.Series(dtype=str)))
+    counts = Counter(outcome.published.get(outcome.pipeline.report_fields.sentiment, pd.Series(dtype=str)))
     return {name: counts[name] for name in ("positive", "neutral", "mixed", "negative") if counts[name]}
 
 
-def best_quotes(outcome: RunOutcome) -> list[Item]:
+def best_quotes(outcome: ReportInput) -> list[Item]:
     """The most useful quotes: severe ones first, at most two a topic and one a record, neither too short nor long."""
-    digest = outcome.pipeline.digest
-    weight = {severity: number for number, severity in enumerate(digest.severity_order)}
+    report_fields = outcome.pipeline.report_fields
+    weight = {severity: number for number, severity in enumerate(report_fields.severity_order)}
     shortest, longest = QUOTE_CHARACTERS
     candidates = sorted(
-        (item for item in items_of(outcome.published, digest) if item.quote and shortest <= len(item.quote) <= longest),
+        (
+            item
+            for item in items_of(outcome.published, report_fields)
+            if item.quote and shortest <= len(item.quote) <= longest
+        ),
         key=lambda item: (-weight.get(item.severity or "", 0), item.record_id),
     )
     chosen: list[Item] = []
@@ -140,18 +144,18 @@ def best_quotes(outcome: RunOutcome) -> list[Item]:
     return chosen[:QUOTES]
 
 
-def grouped(outcome: RunOutcome, kinds: Sequence[str]) -> list[tuple[str, list[Item]]]:
+def grouped(outcome: ReportInput, kinds: Sequence[str]) -> list[tuple[str, list[Item]]]:
     """Items of some kinds by topic, the largest group first."""
-    items = [item for item in items_of(outcome.published, outcome.pipeline.digest) if item.kind in kinds]
+    items = [item for item in items_of(outcome.published, outcome.pipeline.report_fields) if item.kind in kinds]
     return _by_topic(items)
 
 
-def requests(outcome: RunOutcome) -> list[tuple[str, list[Item]]]:
+def requests(outcome: ReportInput) -> list[tuple[str, list[Item]]]:
     """What customers ask for, by topic: items of a request's kind, or answers with a request."""
-    digest = outcome.pipeline.digest
-    if digest.request_kinds:
-        return grouped(outcome, digest.request_kinds)
-    return _by_topic([item for item in items_of(outcome.published, digest) if item.request])
+    report_fields = outcome.pipeline.report_fields
+    if report_fields.request_kinds:
+        return grouped(outcome, report_fields.request_kinds)
+    return _by_topic([item for item in items_of(outcome.published, report_fields) if item.request])
 
 
 def _by_topic(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
@@ -161,9 +165,9 @@ def _by_topic(items: Iterable[Item]) -> list[tuple[str, list[Item]]]:
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
-def actions(outcome: RunOutcome, most: int = 15) -> list[tuple[str, str, str]]:
+def actions(outcome: ReportInput, most: int = 15) -> list[tuple[str, str, str]]:
     """(record id, owner, action) of open actions."""
-    name = outcome.pipeline.digest.actions
+    name = outcome.pipeline.report_fields.actions
     found = []
     for record in outcome.published.to_dict("records") if name else []:
         for row in _rows(record.get(name)):
@@ -171,7 +175,7 @@ def actions(outcome: RunOutcome, most: int = 15) -> list[tuple[str, str, str]]:
     return found[:most]
 
 
-def quarantine_reasons(outcome: RunOutcome, most_ids: int = 8) -> list[tuple[str, str, int, str]]:
+def quarantine_reasons(outcome: ReportInput, most_ids: int = 8) -> list[tuple[str, str, int, str]]:
     """(stage, reason, count, record ids) of the quarantine, the most frequent first."""
     if outcome.quarantined.empty:
         return []

@@ -6,8 +6,8 @@ from typing import Any
 
 from include.llm.prices import NIGHTS_A_MONTH, usd
 from include.report.figures import grouped, quarantine_reasons, requests, sentiment_counts, topic_rows
-from include.report.outcome import RunOutcome
 from include.report.purpose import RECORDED_SHORT, mark_of
+from include.report.report_input import ReportInput
 
 # Below this a change between nights is noise.
 NEWS_POINTS = 10.0
@@ -40,7 +40,7 @@ def failure_headline(title: str, row: Mapping[str, Any]) -> Headline:
     return Headline(_one_line(subject), lines)
 
 
-def headline(outcome: RunOutcome) -> Headline:
+def headline(outcome: ReportInput) -> Headline:
     """The news of a run: what grew, what customers talk about, what broke; then what could not be read."""
     found = _headline(outcome)
     mark, waiting = mark_of(outcome.run, RECORDED_SHORT), outcome.skipped.get("over_budget", 0)
@@ -55,7 +55,7 @@ def _one_line(subject: str) -> str:
     return subject if len(subject) <= SUBJECT_CHARACTERS else f"{subject[: SUBJECT_CHARACTERS - 1]}…"
 
 
-def _headline(outcome: RunOutcome) -> Headline:
+def _headline(outcome: ReportInput) -> Headline:
     title, count = outcome.pipeline.title, len(outcome.published)
     if outcome.dry_run:
         cost = outcome.run.get("estimated_cost_usd")
@@ -84,7 +84,7 @@ def _headline(outcome: RunOutcome) -> Headline:
         lines.append(f"{row.topic}: {100 * row.share:.0f} % of the feedback, up from {earlier:.0f} % in earlier runs")
     if topics:
         lines.append("Most said about: " + ", ".join(f"{row.topic} ({row.count})" for row in topics[:3]))
-    defects = grouped(outcome, outcome.pipeline.digest.defect_kinds)
+    defects = grouped(outcome, outcome.pipeline.report_fields.defect_kinds)
     if defects:
         topic, items = defects[0]
         lines.append(f"{sum(len(group) for _, group in defects)} defects, most about {topic} ({len(items)})")
@@ -103,23 +103,23 @@ def _headline(outcome: RunOutcome) -> Headline:
     return Headline(f"{demo}{title}: {news}; {_negative(outcome)}", [*lines, *_problems(outcome)])
 
 
-def _mood(outcome: RunOutcome, count: int) -> str:
+def _mood(outcome: ReportInput, count: int) -> str:
     parts = [f"{100 * n / count:.0f} % {sentiment}" for sentiment, n in sentiment_counts(outcome).items()]
     return f"{count} customers: {', '.join(parts)}"
 
 
-def _negative(outcome: RunOutcome) -> str:
+def _negative(outcome: ReportInput) -> str:
     counts = sentiment_counts(outcome)
     total = max(sum(counts.values()), 1)
     return f"{100 * counts.get('negative', 0) / total:.0f} % negative of {total}"
 
 
-def _cost_unknown(outcome: RunOutcome, cost: float | None) -> list[str]:
+def _cost_unknown(outcome: ReportInput, cost: float | None) -> list[str]:
     said = f"The price of {outcome.run['model']} is unknown, so the cost is too, and no budget could be kept."
     return [f"{said} NIGHTSHIFT_PRICES names a file with prices."] if cost is None else []
 
 
-def _problems(outcome: RunOutcome) -> list[str]:
+def _problems(outcome: ReportInput) -> list[str]:
     lines = _cost_unknown(outcome, outcome.run["cost_usd"])
     reasons = quarantine_reasons(outcome)
     if reasons:

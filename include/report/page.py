@@ -13,25 +13,25 @@ from include.report.figures import (
     topic_rows,
 )
 from include.report.headline import headline
-from include.report.outcome import RunOutcome
 from include.report.purpose import mark_of
+from include.report.report_input import ReportInput
 
 SKIPPED_IN_WORDS = {
     "has_outcome": "already answered or quarantined, or older copies of a record",
-    "over_limit": "above the run's limit; due in the next run",
-    "over_budget": "above the run's budget; due in the next run",
+    "over_limit": "above the run's limit; pending: the next run takes it",
+    "over_budget": "above the run's budget; pending: the next run takes it",
     "claimed_by_other_run": "asked about by another run at the same time",
-    "provider_stopped": "not asked, because the run had to stop; due in the next run",
-    "fuse": "not asked, because too many requests failed; due in the next run",
+    "provider_stopped": "not asked, because the run had to stop; pending: the next run takes it",
+    "fuse": "not asked, because too many requests failed; pending: the next run takes it",
     "answered_unpublished": "answered and kept, but not published; the next run pays nothing for them",
     "dry_run": "only estimated; left for the next run",
 }
 
 
-def render_page(outcome: RunOutcome) -> str:
+def render_page(outcome: ReportInput) -> str:
     """The page of one run."""
     topics = topic_rows(outcome)
-    order = tuple(outcome.pipeline.digest.severity_order) if outcome.pipeline.digest.severity else ()
+    order = tuple(outcome.pipeline.report_fields.severity_order) if outcome.pipeline.report_fields.severity else ()
     moods = sentiment_counts(outcome)
     held = quarantine_reasons(outcome)
     return render(
@@ -51,7 +51,7 @@ def render_page(outcome: RunOutcome) -> str:
         trends=[(row, sparkline(row.shares_over_time)) for row in topics if row.earlier_share is not None],
         quotes=best_quotes(outcome),
         requests=requests(outcome),
-        defects=grouped(outcome, outcome.pipeline.digest.defect_kinds),
+        defects=grouped(outcome, outcome.pipeline.report_fields.defect_kinds),
         examples=EXAMPLES_PER_TOPIC,
         actions=actions(outcome),
         reasons=held,

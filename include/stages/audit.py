@@ -1,4 +1,4 @@
-"""What left the house: one row for each text that a run sent to the provider.
+"""What was sent to the provider: one row for each text that a run sent to the provider.
 
 `plan` announces what the run is going to send, before the first of it is sent, so that a run which dies leaves its rows
 whatever killed it. `publish`, or the failure of the run, puts in their place what came of them.
@@ -58,7 +58,7 @@ def audit_table(
     """What a run has sent; a text that several records share is sent once, and stands under the first of them.
 
     Args:
-        questions: the run's records with `answer_key` and `not_asked`.
+        questions: the run's records with `answer_key` and `skip_reason`.
         ledger: what became of them, by answer key.
 
     Returns:
@@ -71,7 +71,7 @@ def audit_table(
         key = record["answer_key"]
         entry = ledger.get(key)
         is_reused = entry is not None and entry.reused
-        if record["not_asked"] is None and not is_reused and key not in rows:
+        if record["skip_reason"] is None and not is_reused and key not in rows:
             answered = {"requests": 0, "answered_at": None} if entry is None else _answered(entry)
             rows[key] = _row(record, run, endpoint, **answered)
     return pa.Table.from_pylist(list(rows.values()), schema=AUDIT_SCHEMA)

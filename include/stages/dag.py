@@ -79,7 +79,8 @@ def _windows(pipeline: Pipeline) -> str:
     return (
         "A night takes its data interval, from the last success on where nights have failed, and what arrived late by "
         f"up to {pipeline.lookback.total_seconds() / 86_400:g} days. The first manual run goes back by "
-        f"{pipeline.first_window.total_seconds() / 86_400:g} days. What has an outcome is not taken up again."
+        f"{pipeline.first_window.total_seconds() / 86_400:g} days. Records that were already published or "
+        "quarantined are skipped."
     )
 
 

@@ -100,7 +100,9 @@ def end_by_hand(lake: Lake, run: RunContext, state: str) -> None:
     if is_published and state == "success":
         return
     what = "after it was published; what it published stays" if is_published else "before it had published anything"
-    record_failure(lake, run, f"A person marked the run as {state} {what}. {KEPT}, and what is left is due next time.")
+    record_failure(
+        lake, run, f"A person marked the run as {state} {what}. {KEPT}, and what is left is pending for the next run."
+    )
 
 
 def run_of(context: Mapping[str, Any]) -> RunContext:

@@ -14,8 +14,6 @@ import pyarrow.compute as pc
 
 from include.code_version import redaction_version
 from include.errors import SourceUnreadable
-from include.lake.fingerprints import Fingerprints, Mask, Positions, newest_of_each
-from include.lake.fit import fit
 from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake
 from include.lake.raw_records import (
@@ -33,15 +31,17 @@ from include.lake.raw_records import (
 )
 from include.lake.read import read_table
 from include.lake.row_groups import file_schema, read_groups
+from include.lake.row_hashes import Mask, Positions, RowHashes, newest_of_each
+from include.lake.schema_evolution import conform
 from include.lake.schemas import QUARANTINE_SCHEMA
 from include.lake.write import open_table_writer, write_table
 from include.pipelines.definition import Pipeline
 from include.settings import live_source, share_setting, source_location, timezone_setting
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
-from include.stages.other_runs import outcomes_for
+from include.stages.concurrent_runs import outcomes_for
 from include.stages.pull import pull_records
-from include.stages.pulled import Pulled
+from include.stages.pull_spool import PullSpool
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -55,7 +55,7 @@ ROWS_BEFORE_JUDGEMENT = 20
 def extract_records(
     lake: Lake, pipeline: Pipeline, run: RunContext, environ: Mapping[str, str] = os.environ
 ) -> dict[str, Any]:
-    """Pull the window's records, add those that are due, write `raw/` and the run's work files.
+    """Pull the window's records, add those that are pending, write `raw/` and the run's work files.
 
     Texts go from file to file in parts of some megabytes. What grows with the number of records is some 80 bytes of
     each that is pulled, and as much of each that is in `raw/`.
@@ -107,8 +107,8 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     }
 
 
-def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, most_unreadable: float) -> dict[str, Any]:
-    """What the pull brought and what is due from `raw/`, but for what has an outcome."""
+def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, most_unreadable: float) -> dict[str, Any]:
+    """What the pull brought and what is pending in `raw/`, but for what has an outcome."""
     outcomes = outcomes_for(lake, run)
     index = read_index(lake, run.pipeline, with_trials=run.is_trial or run.is_promotion)
     promoted = outcomes.promoted(index.versions)
@@ -156,7 +156,7 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: Pulled, most_
     }
 
 
-def _check_readable(pulled: Pulled, fresh: Mask, most_unreadable: float) -> None:
+def _check_readable(pulled: PullSpool, fresh: Mask, most_unreadable: float) -> None:
     """A night whose rows mostly cannot be read is a file of another kind, not a quarantine of thousands.
 
     Raises:
@@ -194,7 +194,7 @@ def _own_unreadable(lake: Lake, run: RunContext) -> pa.Table:
     return rows.filter(pc.equal(rows["stage"], "extract"))
 
 
-def _first_of_each(versions: Fingerprints, among: Mask) -> Mask:
+def _first_of_each(versions: RowHashes, among: Mask) -> Mask:
     """Of some rows the first of each version."""
     first = np.zeros(len(versions), dtype=np.bool_)
     places = np.flatnonzero(among)
@@ -203,7 +203,7 @@ def _first_of_each(versions: Fingerprints, among: Mask) -> Mask:
 
 
 def _may_be_due(index: RawIndex, run: RunContext, own_path: str) -> Mask:
-    """Rows of `raw/` that this run takes up if they have no outcome.
+    """Rows of `raw/` that this run selects if they have no outcome.
 
     A night takes all, a backfill those of its window; a trial and a run with `since` have no business with them. What
     the run has pulled itself, in an earlier try, it takes even if the source has it no more.
@@ -216,7 +216,7 @@ def _may_be_due(index: RawIndex, run: RunContext, own_path: str) -> Mask:
     return np.ones_like(own)
 
 
-def _late_and_known(outcomes: Outcomes, run: RunContext, versions: Fingerprints, changed_at: Positions) -> Mask:
+def _late_and_known(outcomes: Outcomes, run: RunContext, versions: RowHashes, changed_at: Positions) -> Mask:
     """Rows from outside the run's own interval that have any outcome: `reprocess` is about the interval alone."""
     late = np.zeros(len(versions), dtype=np.bool_)
     if run.reprocess != "none" and run.window_start is not None:
@@ -229,7 +229,7 @@ def _append_raw(
     lake: Lake,
     pipeline: Pipeline,
     run: RunContext,
-    pulled: Pulled,
+    pulled: PullSpool,
     newest: Mask,
     index: RawIndex,
     borrowed: Mask,
@@ -256,11 +256,11 @@ def _append_raw(
     with open_table_writer(lake, path, schema) as writer:
         # The earlier rows come first, so that the index still says where they stand.
         for rows in read_groups(lake, path) if has_earlier else ():
-            writer.write(fit(rows, schema))
+            writer.write(conform(rows, schema))
         for part in pulled.rows(fresh):
             writer.write(records_to_table(_records(part), schema, redaction_version(pipeline.redaction)))
         for rows in index.read(promoted):
-            writer.write(fit(rows, schema))
+            writer.write(conform(rows, schema))
 
 
 def _raw_path(lake: Lake, run: RunContext) -> str:
@@ -277,7 +277,7 @@ def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Itera
         lake, WorkFiles(lake, run).records, pa.schema([field for field in schema if field not in RAW_ONLY])
     ) as writer:
         for table in tables:
-            writer.write(fit(table, schema).drop_columns([field.name for field in RAW_ONLY]))
+            writer.write(conform(table, schema).drop_columns([field.name for field in RAW_ONLY]))
 
 
 def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[tuple[Any, datetime]]]) -> None:

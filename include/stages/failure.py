@@ -86,13 +86,13 @@ def _write(lake: Lake, run: RunContext, row: dict[str, Any]) -> dict[str, Any]:
 def _skipped(work: WorkFiles, extract: Mapping[str, Any], ledger: Mapping[str, LedgerEntry]) -> Counter[str]:
     """Why the records of a failed run have no outcome: what the run knew before, was answered, and the rest."""
     skipped = Counter(extract["skipped"])
-    if work.lake.fs.exists(work.questions):
-        questions = read_table(work.lake, work.questions, ["answer_key", "not_asked"]).to_pylist()
+    if work.lake.fs.exists(work.plan):
+        questions = read_table(work.lake, work.plan, ["answer_key", "skip_reason"]).to_pylist()
         for question in questions:
             entry = ledger.get(question["answer_key"])
-            if question["not_asked"] is None and entry is not None and entry.error_type not in COUNTED_BY_FUSE:
+            if question["skip_reason"] is None and entry is not None and entry.error_type not in COUNTED_BY_FUSE:
                 skipped["answered_unpublished"] += 1
-            elif question["not_asked"] not in (None, "too_long"):
-                skipped[question["not_asked"]] += 1
+            elif question["skip_reason"] not in (None, "too_long"):
+                skipped[question["skip_reason"]] += 1
     skipped[work.leaves()] += extract["extracted"] - skipped.total()
     return skipped

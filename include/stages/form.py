@@ -59,7 +59,7 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
                 "older_prompt": "older_prompt: those answered under another prompt version",
                 "all": "all: ask and pay for every record again",
             },
-            title="Take up again",
+            title="Process again",
             description_md="Which of the records that were already published or quarantined are processed once more.",
         ),
         "model": Param(
@@ -88,7 +88,7 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             description_md=(
                 "Publish the answers of the model and prompt above to `current/`. What a trial of them has answered is "
                 "published without being asked again, in place of the older answers. Records that wait for their "
-                "first answer are asked; all others keep theirs, unless *Take up again* says so."
+                "first answer are asked; all others keep theirs, unless *Process again* says so."
             ),
             section=_ANSWERS,
         ),

@@ -13,12 +13,11 @@ import pyarrow.parquet as pq
 
 from include.errors import RetryLater, StopRun
 from include.lake.paths import Lake
+from include.limits.budget import RunBudget
 from include.limits.open_store import open_store
-from include.limits.purse import Purse
-from include.llm.answering import Chain, Text
 from include.llm.answers_file import write_answers
+from include.llm.conversation import Chain, Text
 from include.llm.endpoint import Endpoint
-from include.llm.fanout import FanOut
 from include.llm.fuse import Fuse
 from include.llm.ledger import (
     FLUSH_SECONDS,
@@ -29,6 +28,7 @@ from include.llm.ledger import (
     scan_ledger,
     total_spent,
 )
+from include.llm.online import FanOut
 from include.llm.open_caller import open_caller
 from include.llm.planned_chain import planned_chain, planned_endpoint
 from include.llm.prices import planned_price
@@ -98,10 +98,10 @@ async def infer_shard(
         )
         expected = plan.get("expected_output_tokens")
         # Without a price nothing is known to be spent; `plan` has said so.
-        purse = (
+        run_budget = (
             None
             if price is None
-            else Purse(
+            else RunBudget(
                 store,
                 run_key,
                 shard,
@@ -125,7 +125,7 @@ async def infer_shard(
                     price=price,
                     in_flight=endpoint.in_flight,
                     redaction=pipeline.redaction,
-                    purse=purse,
+                    run_budget=run_budget,
                     fuse=fuse,
                     service=Service(run.mode, None, endpoint.address, str(chain.question.dialect)),
                 )

@@ -16,8 +16,8 @@ from include.lake.paid_answers import paid_answers, usage_of_row
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.write import write_table
-from include.llm.answering import Chain, Text
 from include.llm.build_chain import build_chain, prompt_hash
+from include.llm.conversation import Chain, Text
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
 from include.llm.ledger import LedgerEntry, LedgerWriter
@@ -28,9 +28,9 @@ from include.llm.usage import SERVICE_COLUMNS, Service
 from include.pipelines.definition import Pipeline
 from include.settings import shard_records
 from include.stages.audit import announce
-from include.stages.other_runs import RUN_ID, IsRunning, left_to_others, nothing_else_runs
+from include.stages.concurrent_runs import RUN_ID, IsRunning, claimed_by_others, nothing_else_runs
 from include.stages.run_context import RunContext
-from include.stages.work_files import WorkFiles
+from include.stages.work_files import PLAN_FORMAT, WorkFiles
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ async def _plan(
     texts = _texts(records, chain)
     paid = _already_paid(lake, pipeline, run, chain, texts)
     failed_before = _own_failures(lake, run, records, texts)
-    left = left_to_others(lake, run, records, is_running)
+    left = claimed_by_others(lake, run, records, is_running)
     reasons = _why_not_asked(pipeline, run, texts, paid.keys() | failed_before.keys(), left)
     asked = {
         text.key: text
@@ -108,7 +108,7 @@ async def _plan(
         if chain.question.identity != guessed:
             return await _plan(lake, pipeline, run, endpoint, is_running, chain, checked)
     questions = _with_questions(records, texts, reasons)
-    write_table(lake, work.questions, questions.replace_schema_metadata({RUN_ID: run.run_id.encode()}))
+    write_table(lake, work.plan, questions.replace_schema_metadata({RUN_ID: run.run_id.encode()}))
     to_send = questions.select(["record_id", "record_version", "text", "above", "answer_key"]).filter(
         pc.is_in(questions["answer_key"], pa.array(list(asked), pa.string()))
     )
@@ -125,6 +125,7 @@ async def _plan(
     work.write_manifest(
         "plan",
         {
+            "format": PLAN_FORMAT,
             **estimated,
             "price": None if price is None else asdict(price),
             "expected_output_tokens": history.p90 if history else None,
@@ -282,7 +283,7 @@ def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked
 
 
 def _with_questions(records: pa.Table, texts: list[Text], reasons: list[str | None]) -> pa.Table:
-    columns = {"answer_key": [t.key for t in texts], "not_asked": reasons, "above": [t.above for t in texts]}
+    columns = {"answer_key": [t.key for t in texts], "skip_reason": reasons, "above": [t.above for t in texts]}
     for name, values in columns.items():
         records = records.append_column(name, pa.array(values, pa.string()))
     return records

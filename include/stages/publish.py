@@ -98,7 +98,7 @@ def _keep_other_answers(lake: Lake, pipeline: Pipeline, work: WorkFiles, plan: d
     Returns:
         All outcomes of that time. What their steps took stands in them.
     """
-    questions = read_table(lake, work.questions, ["answer_key", "text"])
+    questions = read_table(lake, work.plan, ["answer_key", "text"])
     chain = planned_chain(plan["planned"], pipeline)
     own = {*questions["answer_key"].to_pylist()}
     own |= {key for text in questions["text"].to_pylist() for key in chain.step_keys(text)}

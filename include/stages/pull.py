@@ -9,7 +9,7 @@ from include.pipelines.definition import Pipeline
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, FileRead, Source, Window
-from include.stages.pulled import Pulled
+from include.stages.pull_spool import PullSpool
 from include.stages.run_context import RunContext
 from include.stages.window import asks_for_all, known_files, source_window
 from include.stages.work_files import WorkFiles
@@ -18,11 +18,11 @@ from include.stages.work_files import WorkFiles
 _JUST_BEFORE = timedelta(microseconds=1)
 
 
-def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source) -> Pulled:
+def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source) -> PullSpool:
     """All rows of the run's window, records and unreadable ones, duplicates included.
 
     What came before a checkpoint of the source is kept in the run's folder, so that a retry goes on from there. Rows
-    that belong to other windows are counted in `Pulled.outside_window`.
+    that belong to other windows are counted in `PullSpool.outside_window`.
 
     Args:
         source: of files a night takes those that the last one has not seen as they are now whole, whatever their
@@ -32,7 +32,7 @@ def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source
         ConfigurationError, RetryLater: see `Source.pull`.
     """
     reads_files = isinstance(source, Files)
-    pulled = Pulled(WorkFiles(lake, run))
+    pulled = PullSpool(WorkFiles(lake, run))
     if pulled.is_resumed:
         window = Window(pulled.window_start, run.window_end)
     else:

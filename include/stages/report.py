@@ -15,12 +15,12 @@ from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.pipelines.definition import Pipeline
-from include.quality.expectation_outcome import ExpectationOutcome
+from include.quality.expectation_result import ExpectationResult
 from include.report.headline import headline
 from include.report.notify import send
-from include.report.outcome import EarlierRun, RunOutcome
 from include.report.page import render_page
 from include.report.purpose import is_recorded, purpose_of
+from include.report.report_input import EarlierRun, ReportInput
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,13 @@ def report_run(
     Raises:
         RetryLater: the lake cannot be read or written.
     """
-    outcome = RunOutcome(
+    outcome = ReportInput(
         pipeline=pipeline,
         run=_with_times(published["run"]),
         published=_frame(lake, "results", run),
         quarantined=_frame(lake, "quarantine", run),
         skipped=published["skipped"],
-        expectations=[ExpectationOutcome(**fields) for fields in published["expectations"]],
+        expectations=[ExpectationResult(**fields) for fields in published["expectations"]],
         earlier=_earlier_runs(lake, pipeline, run),
         demo_model=endpoint.is_demo,
         data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},
@@ -89,8 +89,17 @@ def _frame(lake: Lake, table: str, run: RunContext) -> pd.DataFrame:
 
 def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[EarlierRun]:
     rows = read_tables(lake, lake.files("runs", run.pipeline))
-    digest = pipeline.digest
-    wanted = [name for name in (digest.items or digest.topic, digest.severity, digest.sentiment, digest.kind) if name]
+    report_fields = pipeline.report_fields
+    wanted = [
+        name
+        for name in (
+            report_fields.items or report_fields.topic,
+            report_fields.severity,
+            report_fields.sentiment,
+            report_fields.kind,
+        )
+        if name
+    ]
     earlier = []
     for row in [] if rows is None else rows.to_pylist():
         is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id

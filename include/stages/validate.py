@@ -46,7 +46,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     """
     work = WorkFiles(lake, run)
     plan = work.read_plan()
-    questions = read_table(lake, work.questions)
+    questions = read_table(lake, work.plan)
     shards = plan["shards"]
     planned = plan["planned"]
     kind = {name: planned.get(name, False) for name in ("is_demo", "is_recorded")}
@@ -151,7 +151,7 @@ class _Rows:
 
     def take(self, record: dict[str, Any], ledger: dict[str, LedgerEntry]) -> None:
         """Sort one record in."""
-        reason, key, above = record.pop("not_asked"), record.pop("answer_key"), record.pop("above", "")
+        reason, key, above = record.pop("skip_reason"), record.pop("answer_key"), record.pop("above", "")
         entry = ledger.get(key)
         if reason == "too_long":
             what = "The text with what stands above it" if above else "The text"

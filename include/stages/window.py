@@ -18,9 +18,10 @@ def source_window(lake: Lake, pipeline: Pipeline, run: RunContext, note: bytes =
     """What a source is asked for.
 
     A scheduled run takes its data interval, from the end of the last successful run on where nights have failed, and
-    `lookback` before that for late arrivals; what has an outcome already is not taken up again. A backfilled one takes
-    its interval and of a live source the same lookback. A manual one takes what came since the last success, the first
-    one `first_window`; `since` and `until` of its form are taken at their word. A manual run over files takes all.
+    `lookback` before that for late arrivals; records that were already published or quarantined are skipped. A
+    backfilled one takes its interval and of a live source the same lookback. A manual one takes what came since the
+    last success, the first one `first_window`; `since` and `until` of its form are taken at their word. A manual run
+    over files takes all.
 
     Args:
         note: by which the runs are known that have asked this source for all: `PULLED_ALL` or `PULLED_FILES`.

@@ -10,6 +10,8 @@ from include.lake.write import write_bytes
 from include.stages.run_context import RunContext
 
 E = TypeVar("E", bound=NightshiftError)
+# Of `plan.json` and `plan.parquet`; a run that was planned in another one is planned again.
+PLAN_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class WorkFiles:
         return self.path("records.parquet")
 
     @property
-    def questions(self) -> str:
-        """The run's records with their answer keys, and why some are not asked."""
-        return self.path("questions.parquet")
+    def plan(self) -> str:
+        """The run's records with their answer keys, and why some are skipped."""
+        return self.path("plan.parquet")
 
     @property
     def quarantined(self) -> str:
@@ -86,7 +88,7 @@ class WorkFiles:
             StopRun: the version before wrote it, or see `read_manifest`.
         """
         plan = self.read_manifest("plan")
-        if "planned" not in plan:
+        if plan.get("format") != PLAN_FORMAT:
             raise StopRun(
                 "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
             )

@@ -27,7 +27,7 @@ from include.stages.extract import extract_records
 from tests.bench.child import peak_mb
 from tests.sources.test_apple_feed import APP
 from tests.sources.test_google_play import PACKAGE
-from tests.stages.office import settle_night
+from tests.stages.help_desk_scenario import settle_night
 
 # Transcripts are as old as their files, which are made now.
 ALL_TIMES = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))

@@ -102,7 +102,7 @@ def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
 def test_a_pipeline_whose_answer_takes_a_system_columns_name_does_not_parse() -> None:
     from include.errors import ConfigurationError
     from include.llm.structured_output import StrictAnswer
-    from include.pipelines.definition import Digest, Pipeline
+    from include.pipelines.definition import Pipeline, ReportFields
 
     class Answer(StrictAnswer):
         model: str
@@ -114,7 +114,7 @@ def test_a_pipeline_whose_answer_takes_a_system_columns_name_does_not_parse() ->
             title="Clash",
             description="x",
             answer=Answer,
-            digest=Digest(topic="model", summary="model", sentiment="model"),
+            report_fields=ReportFields(topic="model", summary="model", sentiment="model"),
             owner="me",
             tags=("x",),
             schedule="0 0 * * *",

@@ -18,7 +18,7 @@ from include.llm.ledger import scan_ledger
 from include.local.airflow_api import UNFINISHED, AirflowApi
 from include.local.children import Children
 from include.local.ports import DIRECT, free_port
-from include.local.workbench import start_airflow, workbench_environ
+from include.local.standalone import standalone_environ, start_airflow
 from tests.fault_server.running import FaultServer
 from tests.report.mailbox import Mailbox, mail_server
 
@@ -27,7 +27,7 @@ RUN_SECONDS = 240.0
 
 
 @dataclass
-class Workbench:
+class Standalone:
     """A running Airflow with a lake of its own."""
 
     api: AirflowApi
@@ -134,9 +134,9 @@ class Workbench:
 
 
 @pytest.fixture(scope="package")
-def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
+def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
     """An Airflow whose endpoint is the fault server."""
-    folder = tmp_path_factory.mktemp("workbench")
+    folder = tmp_path_factory.mktemp("standalone")
     home, source = folder / "airflow", folder / "tickets.jsonl"
     home.mkdir()
     source.touch()
@@ -146,12 +146,12 @@ def workbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workbench]:
         patch.setenv("OPENAI_API_KEY", SECRET)
         patch.setenv("NIGHTSHIFT_LAKE", str(folder / "lake"))
         patch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
-        environ = workbench_environ(home, free_port(18080), model_url=None)
+        environ = standalone_environ(home, free_port(18080), model_url=None)
         with Children(home / "logs" / "processes") as children:
             api = start_airflow(children, home, environ, print)
             assert api.wait_for_dag("support_tickets", 120), api.import_errors()
             lake, url = open_lake(environ["NIGHTSHIFT_LAKE"]), environ["AIRFLOW__API__BASE_URL"]
-            yield Workbench(api, server, lake, home, source, mailbox, url)
+            yield Standalone(api, server, lake, home, source, mailbox, url)
 
 
 def walk_logs(home: Path) -> Iterator[tuple[Path, str]]:

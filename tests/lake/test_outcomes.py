@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.lake.fingerprints import fingerprints
 from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake, open_lake
+from include.lake.row_hashes import row_hashes
 from include.lake.schemas import QUARANTINE_SCHEMA
 from include.lake.write import write_table
 
@@ -50,7 +50,7 @@ def known(lake: Lake, reprocess: str = "none", version: str = "1", **run: Any) -
     """Records that a run leaves alone."""
     ids = ["published", "older", "quarantined", "unreadable", "own", "tried", "new"]
     asking: dict[str, Any] = {"run_key": "own", "model": "m", "prompt_version": "v1", "for_trial": False, **run}
-    mask = Outcomes(lake, "support_tickets", **asking).known(fingerprints(ids, [version] * len(ids)), reprocess)
+    mask = Outcomes(lake, "support_tickets", **asking).known(row_hashes(ids, [version] * len(ids)), reprocess)
     return {record_id for record_id, is_known in zip(ids, mask, strict=True) if is_known}
 
 
@@ -82,4 +82,4 @@ def test_a_trial_knows_the_trials_of_its_own_model_and_prompt_only(lake: Lake) -
 
 def test_a_run_knows_what_it_published_itself_before(lake: Lake) -> None:
     outcomes = Outcomes(lake, "support_tickets", "own", "m", "v1", for_trial=False)
-    assert outcomes.own(fingerprints(["own", "published"], ["1", "1"])).tolist() == [True, False]
+    assert outcomes.own(row_hashes(["own", "published"], ["1", "1"])).tolist() == [True, False]

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from include.errors import RetryLater
-from include.lake.fit import fit
 from include.lake.paths import Lake, open_lake
 from include.lake.raw_records import PULLED_AT, RawIndex, attribute_names, raw_schema, read_index
+from include.lake.schema_evolution import conform
 from include.lake.schemas import RAW_FIELDS
 from include.lake.write import write_table
 from include.pipelines.registry import load_pipeline
@@ -114,7 +114,7 @@ def test_an_attribute_that_got_a_type_since_keeps_the_values_that_convert(lake: 
     assert "age" in attribute_names(index.schemas(everything))
     typed = pa.schema([pa.field("record_id", pa.string()), pa.field("attr_age", pa.int64())])
     (rows,) = index.read(everything)
-    assert fit(rows, typed).to_pydict() == {"record_id": ["a", "b"], "attr_age": [41, None]}
+    assert conform(rows, typed).to_pydict() == {"record_id": ["a", "b"], "attr_age": [41, None]}
 
 
 def test_a_lake_without_raw_has_an_empty_index(lake: Lake) -> None:

@@ -7,7 +7,7 @@ from include.limits.state import (
     HOLDER_SECONDS,
     HORIZON_SECONDS,
     SLICE_SECONDS,
-    Ask,
+    LeaseRequest,
     LimitState,
     canary_lost,
     lease,
@@ -17,53 +17,53 @@ from include.limits.state import (
 )
 
 
-def ask(holder: str = "a", wants: float = 100.0, tokens: float = 1000.0, **rates: float) -> Ask:
+def ask(holder: str = "a", wants: float = 100.0, tokens: float = 1000.0, **rates: float) -> LeaseRequest:
     limits = {name.removesuffix("_per_second"): rate for name, rate in rates.items()}
-    return Ask(holder, limits, {"requests": wants, "tokens": tokens}, {"requests": 1.0, "tokens": 10.0})
+    return LeaseRequest(holder, limits, {"requests": wants, "tokens": tokens}, {"requests": 1.0, "tokens": 10.0})
 
 
 def test_leases_follow_each_other_without_gap_or_overlap() -> None:
     state = LimitState()
-    first = lease(state, 0.0, ask("a", wants=1000, requests_per_second=100.0)).stretches["requests"]
-    second = lease(state, 0.0, ask("b", wants=1000, requests_per_second=100.0)).stretches["requests"]
+    first = lease(state, 0.0, ask("a", wants=1000, requests_per_second=100.0)).ranges["requests"]
+    second = lease(state, 0.0, ask("b", wants=1000, requests_per_second=100.0)).ranges["requests"]
     assert (first.start, first.amount) == (0.0, 100.0 * SLICE_SECONDS)
     assert second.start == pytest.approx(first.start + first.amount / 100.0)
 
 
 def test_nobody_leases_more_than_the_horizon_ahead() -> None:
     state = LimitState()
-    grants = [lease(state, 0.0, ask(wants=1000, requests_per_second=100.0)) for _ in range(10)]
-    granted = sum(grant.stretches["requests"].amount for grant in grants if grant.stretches)
+    leases = [lease(state, 0.0, ask(wants=1000, requests_per_second=100.0)) for _ in range(10)]
+    granted = sum(granted.ranges["requests"].amount for granted in leases if granted.ranges)
     assert granted <= 100.0 * (HORIZON_SECONDS + SLICE_SECONDS)
-    assert grants[-1].wait_seconds > 0
+    assert leases[-1].wait_seconds > 0
 
 
 def test_an_idle_hour_saves_nothing_up() -> None:
     state = LimitState()
     lease(state, 0.0, ask(requests_per_second=10.0))
-    assert lease(state, 3600.0, ask(requests_per_second=10.0)).stretches["requests"].start == 3600.0
+    assert lease(state, 3600.0, ask(requests_per_second=10.0)).ranges["requests"].start == 3600.0
 
 
 def test_both_dimensions_are_leased_or_none() -> None:
     state = LimitState()
     state.due["tokens"] = 10.0
-    grant = lease(state, 0.0, ask(requests_per_second=100.0, tokens_per_second=100.0))
-    assert grant.stretches == {}
+    granted = lease(state, 0.0, ask(requests_per_second=100.0, tokens_per_second=100.0))
+    assert granted.ranges == {}
     assert state.due.get("requests", 0.0) == 0.0
 
 
 def test_the_dimension_that_is_no_bottleneck_is_spread_over_the_same_time() -> None:
-    stretches = lease(
+    ranges = lease(
         LimitState(), 0.0, ask(wants=10, tokens=1000, requests_per_second=1000.0, tokens_per_second=1000.0)
-    ).stretches
-    assert stretches["requests"].amount / stretches["requests"].per_second == pytest.approx(
-        stretches["tokens"].amount / stretches["tokens"].per_second
+    ).ranges
+    assert ranges["requests"].amount / ranges["requests"].per_second == pytest.approx(
+        ranges["tokens"].amount / ranges["tokens"].per_second
     )
 
 
 def test_a_request_heavier_than_a_slice_gets_through() -> None:
-    heavy = Ask("a", {"tokens": 10.0}, {"tokens": 500.0}, {"tokens": 500.0})
-    assert lease(LimitState(), 0.0, heavy).stretches["tokens"].amount == 500.0
+    heavy = LeaseRequest("a", {"tokens": 10.0}, {"tokens": 500.0}, {"tokens": 500.0})
+    assert lease(LimitState(), 0.0, heavy).ranges["tokens"].amount == 500.0
 
 
 def test_a_worker_that_is_not_heard_of_is_gone() -> None:
@@ -75,7 +75,7 @@ def test_a_worker_that_is_not_heard_of_is_gone() -> None:
 
 def close(state: LimitState, now: float, seconds: float | None = 1.0, accepted: int = 0, usual: float = 0.0) -> float:
     """One worker, of whose calls so many were accepted in the second before, says that we are too fast."""
-    lease(state, now - 1.0, Ask("a", {}, {}, {}, sent=accepted))
+    lease(state, now - 1.0, LeaseRequest("a", {}, {}, {}, sent=accepted))
     wait = suspect(state, now, holder="a", retry_after_seconds=seconds, usual_share=usual, refused=8, sent=8)
     assert wait is not None
     return wait
@@ -85,9 +85,9 @@ def test_when_the_gate_closes_nobody_goes_until_the_retry_after_is_over() -> Non
     state = LimitState()
     wait = close(state, 10.0, 5.0)
     assert 5.0 <= wait <= 5.2
-    grant = lease(state, 12.0, ask())
-    assert grant.is_closed
-    assert grant.wait_seconds == pytest.approx(wait - 2.0)
+    granted = lease(state, 12.0, ask())
+    assert granted.is_closed
+    assert granted.wait_seconds == pytest.approx(wait - 2.0)
 
 
 def test_one_canary_goes_first_and_its_answer_opens_the_gate() -> None:
@@ -156,7 +156,11 @@ def refuse_for(state: LimitState, seconds: float, share: float) -> float | None:
     """Ten leases a second, and so large a share of the calls at the learned pace refused."""
     for tenth in range(round(seconds * 10)):
         sent = round((state.learned or 0) / 10)
-        lease(state, 2.1 + tenth / 10, Ask("a", {}, {"requests": 9.0}, {"requests": 1.0}, sent, round(sent * share)))
+        lease(
+            state,
+            2.1 + tenth / 10,
+            LeaseRequest("a", {}, {"requests": 9.0}, {"requests": 1.0}, sent, round(sent * share)),
+        )
     return state.learned
 
 
@@ -184,8 +188,8 @@ def test_the_configured_limit_is_never_exceeded_by_what_is_learned() -> None:
     close(state, 1.0, accepted=10)
     reopen(state, 2.1)
     for second in range(2, 60):
-        stretches = lease(state, second + 0.1, ask(requests_per_second=15.0)).stretches
-        assert stretches["requests"].per_second <= 15.0 + 1e-9
+        ranges = lease(state, second + 0.1, ask(requests_per_second=15.0)).ranges
+        assert ranges["requests"].per_second <= 15.0 + 1e-9
     assert state.learned is None
 
 

@@ -9,15 +9,15 @@ from typing import Literal
 from pydantic import Field
 
 from include.lake.paths import Lake, open_lake
+from include.limits.budget import RunBudget
 from include.limits.limiter import Limiter
-from include.limits.purse import Purse
 from include.limits.store import MemoryStore
-from include.llm.answering import Chain, Text
 from include.llm.client import ChatClient
+from include.llm.conversation import Chain, Text
 from include.llm.dialect import first_dialect
 from include.llm.endpoint import Endpoint
-from include.llm.fanout import FanOut
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, scan_ledger
+from include.llm.online import FanOut
 from include.llm.prices import Price
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.prompt import Prompt
@@ -96,7 +96,7 @@ def answer_texts(
                     reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
                     price=PRICE,
                     in_flight=in_flight,
-                    purse=None if budget_usd is None else Purse(store, "test", 0, budget_usd, share=1.0),
+                    run_budget=None if budget_usd is None else RunBudget(store, "test", 0, budget_usd, share=1.0),
                 )
                 await fan_out.run(Text(question.key(text), text) for text in texts)
 

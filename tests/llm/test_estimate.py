@@ -3,8 +3,8 @@
 import orjson
 import pytest
 
-from include.llm.answering import Chain, split_chunks
 from include.llm.build_chain import build_chain
+from include.llm.conversation import Chain, split_chunks
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price

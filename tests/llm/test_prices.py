@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.answering import Effort
+from include.llm.conversation import Effort
 from include.llm.prices import OWN_TABLE_COLUMNS, Price, check_budget, load_price, planned_price, usd
 from include.llm.usage import Usage, usage_of
 

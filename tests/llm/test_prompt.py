@@ -9,13 +9,13 @@ from typing import Any, Literal
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.answering import Chain
 from include.llm.build_chain import build_chain, prompt_hash
+from include.llm.conversation import Chain
 from include.llm.endpoint import Endpoint
 from include.llm.planned_chain import planned_chain, write_down
 from include.llm.prompt import Prompt
 from include.llm.structured_output import QuotedSentence, StrictAnswer
-from include.pipelines.definition import Chunking, Digest, Pipeline
+from include.pipelines.definition import Chunking, Pipeline, ReportFields
 from include.pipelines.registry import load_pipeline
 
 OPENAI = Endpoint("https://api.openai.com/v1", "key", is_demo=False)
@@ -44,7 +44,7 @@ def pipeline_in(folder: Path, **prompts: str) -> Pipeline:
         title="Tried",
         description="Tried.",
         answer=Answer,
-        digest=Digest(topic="mood", summary="quote", sentiment="mood"),
+        report_fields=ReportFields(topic="mood", summary="quote", sentiment="mood"),
         owner="us",
         tags=(),
         schedule="0 2 * * *",

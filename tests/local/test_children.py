@@ -48,7 +48,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def launcher(tmp_path: Path, before: set[psutil.Process]) -> subprocess.Popen[bytes]:
-    """A process with a stubborn child, its grandchild and the guardian."""
+    """A process with a stubborn child, its grandchild and the reaper."""
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(tmp_path)], env=os.environ | {"PYTHONPATH": str(ROOT)}
     )
@@ -87,8 +87,8 @@ def test_children_end_even_when_their_guardian_was_killed(tmp_path: Path) -> Non
     with Children(tmp_path) as children:
         children.start("stubborn", [sys.executable, "-c", STUBBORN], os.environ)
         wait_for(lambda: len(descendants() - before) == 3)
-        (guardian,) = [one for one in descendants() - before if one.cmdline()[-1].endswith("guardian.py")]
-        guardian.kill()
+        (reaper,) = [one for one in descendants() - before if one.cmdline()[-1].endswith("reaper.py")]
+        reaper.kill()
     assert descendants() == before
 
 

@@ -13,7 +13,7 @@ from include.local.own_file import own_file
 
 
 def saved_connection(home: Path) -> Path:
-    """A workbench's database in which somebody has saved `openai_default`."""
+    """A standalone Airflow's database in which somebody has saved `openai_default`."""
     with sqlite3.connect(home / "airflow.db") as database:
         database.execute("CREATE TABLE connection (conn_id TEXT)")
         database.execute("INSERT INTO connection VALUES ('openai_default')")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from include.lake.schemas import results_schema
-from include.llm.answering import split_chunks
+from include.llm.conversation import split_chunks
 from include.llm.structured_output import parse_answer, split_sentences
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
@@ -208,11 +208,11 @@ def test_customers_write_in_many_languages(pipeline: Pipeline) -> None:
 
 
 def test_the_broken_release_shows_in_the_second_week(pipeline: Pipeline) -> None:
-    digest = pipeline.digest
+    report_fields = pipeline.report_fields
     counts: Counter[int] = Counter()
     for (_, week), answer in stored_answers(pipeline).items():
-        items = answer[digest.items] if digest.items else [answer]
-        counts[week] += any(item[digest.topic] == BROKEN_TOPIC[pipeline.name] for item in items)
+        items = answer[report_fields.items] if report_fields.items else [answer]
+        counts[week] += any(item[report_fields.topic] == BROKEN_TOPIC[pipeline.name] for item in items)
     assert counts[2] > max(counts[1], counts[3]), counts
 
 

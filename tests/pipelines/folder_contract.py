@@ -80,11 +80,20 @@ class FolderContract:
         assert f"<lake>/current/{self.name}" in pipeline.description
 
     def test_the_digest_names_fields_of_the_answer(self, pipeline: Pipeline) -> None:
-        digest = pipeline.digest
-        of_the_answer = {digest.sentiment, digest.items, digest.actions}
-        of_an_item = {digest.topic, digest.summary, digest.kind, digest.severity, digest.quote, digest.request}
-        of_an_item.add(digest.topic_other)
-        element = item_model(pipeline.answer.model_fields[digest.items]) if digest.items else pipeline.answer
+        report_fields = pipeline.report_fields
+        of_the_answer = {report_fields.sentiment, report_fields.items, report_fields.actions}
+        of_an_item = {
+            report_fields.topic,
+            report_fields.summary,
+            report_fields.kind,
+            report_fields.severity,
+            report_fields.quote,
+            report_fields.request,
+        }
+        of_an_item.add(report_fields.topic_other)
+        element = (
+            item_model(pipeline.answer.model_fields[report_fields.items]) if report_fields.items else pipeline.answer
+        )
         assert element is not None
         assert of_the_answer - {None} <= set(pipeline.answer.model_fields)
         assert of_an_item - {None} <= set(element.model_fields)

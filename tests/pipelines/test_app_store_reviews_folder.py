@@ -72,9 +72,16 @@ def labels(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
 
 def test_the_digest_names_fields_of_the_answer(pipeline: Pipeline) -> None:
     """A report that asks for a field that does not exist would fail only at night."""
-    digest = pipeline.digest
-    of_an_item = (digest.topic, digest.topic_other, digest.summary, digest.kind, digest.severity, digest.quote)
-    assert {digest.items, digest.sentiment} <= set(Answer.model_fields)
+    report_fields = pipeline.report_fields
+    of_an_item = (
+        report_fields.topic,
+        report_fields.topic_other,
+        report_fields.summary,
+        report_fields.kind,
+        report_fields.severity,
+        report_fields.quote,
+    )
+    assert {report_fields.items, report_fields.sentiment} <= set(Answer.model_fields)
     assert set(of_an_item) <= set(FeedbackItem.model_fields)
 
 

@@ -19,9 +19,9 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.sources.app_store_connect import AppStoreConnect, ConnectKey
 from include.sources.apple_feed import AppleFeed
+from include.sources.combined import CombinedSource
 from include.sources.google_play import GooglePlay
 from include.sources.play_console_exports import PlayConsoleExports
-from include.sources.several import Several
 from include.sources.source import Source
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
@@ -30,7 +30,7 @@ from tests.sources import test_app_store_connect as connect
 from tests.sources import test_apple_feed as feed
 from tests.sources import test_google_play as play
 from tests.sources import test_play_console_exports as exports
-from tests.stages.office import DAY, settle_night
+from tests.stages.help_desk_scenario import DAY, settle_night
 
 # Reviews are made by their hours before this moment.
 NEWEST = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -73,7 +73,7 @@ class Stores:
         sources["play"] = GooglePlay(
             play.PACKAGE, self._account(), base_url=self.google.base_url, sleep=lambda _: None, clock=lambda: END
         )
-        return dataclasses.replace(load_pipeline("app_store_reviews"), source=lambda _: Several(sources))
+        return dataclasses.replace(load_pipeline("app_store_reviews"), source=lambda _: CombinedSource(sources))
 
     def extract(self, end: datetime = END) -> dict[str, Any]:
         """The first stage of the night that ends at a moment."""

@@ -9,9 +9,9 @@ from include.errors import ConfigurationError
 from include.pipelines.app_store_reviews.source import source
 from include.sources.app_store_connect import AppStoreConnect
 from include.sources.apple_feed import AppleFeed
+from include.sources.combined import CombinedSource
 from include.sources.google_play import GooglePlay
 from include.sources.play_console_exports import PlayConsoleExports
-from include.sources.several import Several
 
 CONNECT = {
     "APP_STORE_CONNECT_ISSUER_ID": "issuer",
@@ -29,7 +29,7 @@ def kinds(environ: dict[str, str]) -> list[type]:
     made = source(environ)
     if made is None:
         return []
-    assert isinstance(made, Several)
+    assert isinstance(made, CombinedSource)
     return [type(one) for one in made.sources.values()]
 
 
@@ -74,7 +74,7 @@ def test_no_source_goes_by_the_name_of_another() -> None:
         {"GOOGLE_PLAY_EXPORTS": "/exports"},
     ):
         made = source(environ)
-        assert isinstance(made, Several)
+        assert isinstance(made, CombinedSource)
         names += made.sources
     assert len(names) == 8 == len(set(names))
 

@@ -11,7 +11,7 @@ import pytest
 from great_expectations.expectations.metadata_types import FailureSeverity
 from pydantic import BaseModel
 
-from include.llm.answering import split_chunks
+from include.llm.conversation import split_chunks
 from include.llm.prompt import Prompt, load_prompt
 from include.llm.structured_output import parse_answer, quote_paths
 from include.llm.token_count import estimate_tokens
@@ -70,8 +70,14 @@ def labels(pipeline: Pipeline) -> dict[str, dict[str, Any]]:
 
 def test_the_digest_names_fields_of_the_answer(pipeline: Pipeline) -> None:
     """A report that asks for a field that does not exist would fail only at night."""
-    digest = pipeline.digest
-    named = (digest.topic, digest.summary, digest.sentiment, digest.kind, digest.actions)
+    report_fields = pipeline.report_fields
+    named = (
+        report_fields.topic,
+        report_fields.summary,
+        report_fields.sentiment,
+        report_fields.kind,
+        report_fields.actions,
+    )
     assert set(named) <= set(Answer.model_fields)
 
 

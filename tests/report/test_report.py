@@ -9,11 +9,11 @@ import pytest
 
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
 from include.pipelines.registry import load_pipeline
-from include.quality.expectation_outcome import ExpectationOutcome
+from include.quality.expectation_result import ExpectationResult
 from include.report.headline import headline
 from include.report.notify import slack_text
-from include.report.outcome import EarlierRun, RunOutcome
 from include.report.page import render_page
+from include.report.report_input import EarlierRun, ReportInput
 
 REVIEWS, TICKETS, CALLS, SURVEYS = (
     load_pipeline(name) for name in ("app_store_reviews", "support_tickets", "call_transcripts", "survey_answers")
@@ -45,7 +45,7 @@ def reviews(*topics: str, **changes: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["record_id", "sentiment", "feedback"])
 
 
-def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) -> RunOutcome:
+def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) -> ReportInput:
     """A run that published these rows."""
     run = dict.fromkeys(RUNS_SCHEMA.names) | {
         "run_id": "manual__1",
@@ -71,7 +71,7 @@ def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) ->
         "demo_model": False,
         "data_docs": {},
     }
-    return RunOutcome(**(fields | changes))
+    return ReportInput(**(fields | changes))
 
 
 def test_the_subject_carries_the_news() -> None:
@@ -105,7 +105,7 @@ def test_customer_text_is_escaped_everywhere() -> None:
     held = pd.DataFrame(
         [{"record_id": SCRIPT, "stage": "infer", "error_type": SCRIPT}], columns=QUARANTINE_SCHEMA.names
     )
-    broken = [ExpectationOutcome("records", SCRIPT, "critical", False, 1, SCRIPT)]
+    broken = [ExpectationResult("records", SCRIPT, "critical", False, 1, SCRIPT)]
     page = render_page(outcome(published, quarantined=held, expectations=broken))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page

@@ -21,7 +21,7 @@ def window(start: str, end: str) -> Window:
 
 
 @dataclass
-class Pulled:
+class PullSpool:
     """What a pull gave until it ended or failed."""
 
     rows: list[SourceRow] = field(default_factory=list)
@@ -40,9 +40,9 @@ class Pulled:
         return self.ids[: self.rows_before_resume]
 
 
-def pull(source: Source, asked: Window = ALWAYS, resume: Mapping[str, Any] | None = None) -> Pulled:
+def pull(source: Source, asked: Window = ALWAYS, resume: Mapping[str, Any] | None = None) -> PullSpool:
     """Pull to the end or the first error, keeping the last checkpoint."""
-    pulled = Pulled()
+    pulled = PullSpool()
     try:
         for item in source.pull(asked, resume):
             if isinstance(item, Checkpoint):

@@ -11,7 +11,7 @@ from include.sources.apple_feed import EMPTY_PAGE_TRIES, AppleFeed
 from include.sources.record import UnreadableRecord
 from include.sources.web_api import MAX_ATTEMPTS
 from tests.servers.provider import Answer, Asked, Provider
-from tests.sources.pulling import Pulled, pull, record, records, window
+from tests.sources.pulling import PullSpool, pull, record, records, window
 
 APP = "310633997"
 NEWEST = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -92,7 +92,7 @@ def source(provider: Provider, country: str = "us") -> AppleFeed:
     return AppleFeed(APP, country, base_url=provider.base_url, sleep=lambda _: None)
 
 
-def numbers(pulled: Pulled) -> list[int]:
+def numbers(pulled: PullSpool) -> list[int]:
     """Numbers that the reviews were made with."""
     return [13_000_000_000 - int(review_id) for review_id in pulled.ids]
 

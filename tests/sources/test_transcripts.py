@@ -23,7 +23,7 @@ from include.sources.source import Checkpoint, Window
 from include.sources.transcript_file import MAX_FILE_BYTES
 from include.sources.transcripts import FILES_PER_CHECKPOINT, Transcripts
 from tests.servers.s3 import S3Server
-from tests.sources.pulling import Pulled, pull
+from tests.sources.pulling import PullSpool, pull
 
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
 WINDOW = Window(NIGHT - timedelta(days=1), NIGHT)
@@ -42,7 +42,7 @@ def put(folder: Path, name: str, content: str | bytes = "It broke again.", modif
     return path
 
 
-def pulled(place: Path | str, window: Window = WINDOW, resume: Mapping[str, Any] | None = None) -> Pulled:
+def pulled(place: Path | str, window: Window = WINDOW, resume: Mapping[str, Any] | None = None) -> PullSpool:
     return pull(Transcripts(str(place)), window, resume)
 
 

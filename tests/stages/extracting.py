@@ -4,7 +4,7 @@ import sys
 
 from include.lake.paths import open_lake
 from include.stages.extract import extract_records
-from tests.stages.office import NIGHT, Desk, desk_pipeline, settle_night
+from tests.stages.help_desk_scenario import NIGHT, Desk, desk_pipeline, settle_night
 
 if __name__ == "__main__":
     pipeline = desk_pipeline(Desk(sys.argv[2]))

@@ -13,7 +13,7 @@ import pytest
 from include.errors import ConfigurationError, SourceUnreadable
 from include.stages.extract import extract_records
 from tests.fault_server.running import FaultServer
-from tests.stages.office import DAY, HOUR, NIGHT, Office, office
+from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
 

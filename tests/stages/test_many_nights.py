@@ -16,7 +16,7 @@ from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.failure import record_failure
 from include.stages.window import last_success
 from tests.servers.provider import Answer
-from tests.stages.office import DAY, HOUR, NIGHT, Office, office
+from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
 

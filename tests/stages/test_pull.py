@@ -19,11 +19,11 @@ from include.sources.files import normaliser_of
 from include.sources.source import Window
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
-from include.stages.pulled import Pulled
+from include.stages.pull_spool import PullSpool
 from include.stages.work_files import WorkFiles
 from tests.servers.provider import Answer, Asked
 from tests.servers.s3 import S3Server
-from tests.stages.office import DAY, HOUR, NIGHT, Office, office
+from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
 
@@ -49,7 +49,7 @@ def test_a_try_that_was_given_up_and_goes_on_disturbs_no_other(office: Office) -
     work = WorkFiles(office.deployment.lake, office.settle(NIGHT))
     normaliser = normaliser_of("support_tickets", {}, NIGHT)
     rows = [normaliser.record(row, row["id"]) for row in office.rows]
-    given_up, retry = Pulled(work), Pulled(work)
+    given_up, retry = PullSpool(work), PullSpool(work)
     for tried, part in ((given_up, rows[:10]), (retry, rows[:20]), (given_up, rows[10:])):
         for row in part:
             tried.add(row, NIGHT)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.stages.run_context import RunContext
-from tests.stages.office import DAY, HOUR, NIGHT, Office, office
+from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
 
@@ -74,7 +74,7 @@ def test_nights_that_are_made_again_keep_what_they_took_up_from_other_windows(of
     office.write("bad", NIGHT - HOUR, " ")
     office.night(NIGHT)
     office.write("late", NIGHT - HOUR)
-    # Pulled by a night that died: due, and taken up by the next one.
+    # Pulled by a night that died: pending, and selected by the next one.
     office.write("left", NIGHT + HOUR)
     office.extract(office.settle(NIGHT + DAY))
     office.night(NIGHT + 3 * DAY)

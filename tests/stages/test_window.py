@@ -8,7 +8,7 @@ import pytest
 from include.settings import source_setting
 from include.sources.source import Window
 from include.stages.window import last_success, source_window
-from tests.stages.office import DAY, HOUR, NIGHT, Office, office
+from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
 

@@ -2,7 +2,7 @@
 
 from include.pipelines.app_store_reviews.output import Answer
 from include.pipelines.app_store_reviews.source import source
-from include.pipelines.definition import Digest, Pipeline
+from include.pipelines.definition import Pipeline, ReportFields
 
 PIPELINE = Pipeline(
     name="app_store_reviews",
@@ -21,7 +21,7 @@ the text is stored or sent.
 """,
     answer=Answer,
     source=source,
-    digest=Digest(
+    report_fields=ReportFields(
         items="feedback",
         topic="topic",
         topic_other="topic_other",

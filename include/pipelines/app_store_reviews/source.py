@@ -25,10 +25,10 @@ def source(environ: Mapping[str, str]) -> Source | None:
         ConfigurationError: a setting has a wrong form, or lacks another one that it needs.
     """
     # Imported here because the web clients take their time, and DAG files are parsed every few seconds.
-    from include.sources.several import Several
+    from include.sources.combined import CombinedSource
 
     sources = _apple(environ) | _google(environ)
-    return Several(sources) if sources else None
+    return CombinedSource(sources) if sources else None
 
 
 def _apple(environ: Mapping[str, str]) -> dict[str, Source]:

@@ -2,7 +2,7 @@
 
 from include.pipelines.call_transcripts.output import Answer, ChunkNotes
 from include.pipelines.call_transcripts.source import source
-from include.pipelines.definition import Chunking, Digest, Pipeline
+from include.pipelines.definition import Chunking, Pipeline, ReportFields
 
 PIPELINE = Pipeline(
     name="call_transcripts",
@@ -19,7 +19,7 @@ a text is stored or sent.
 """,
     answer=Answer,
     source=source,
-    digest=Digest(
+    report_fields=ReportFields(
         topic="reason_category",
         summary="summary",
         sentiment="customer_sentiment_end",

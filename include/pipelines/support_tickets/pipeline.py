@@ -1,6 +1,6 @@
 """Nightly reading of the support tickets."""
 
-from include.pipelines.definition import Digest, Pipeline
+from include.pipelines.definition import Pipeline, ReportFields
 from include.pipelines.support_tickets.output import Answer
 from include.pipelines.support_tickets.source import source
 
@@ -20,7 +20,7 @@ is redacted before the text is stored or sent. Labels help to find and to count:
 """,
     answer=Answer,
     source=source,
-    digest=Digest(
+    report_fields=ReportFields(
         topic="category",
         summary="problem",
         sentiment="sentiment",

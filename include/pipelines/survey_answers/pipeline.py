@@ -1,6 +1,6 @@
 """Nightly reading of the free-text answers of the guest survey."""
 
-from include.pipelines.definition import Digest, Pipeline
+from include.pipelines.definition import Pipeline, ReportFields
 from include.pipelines.survey_answers.output import Answer
 from include.pipelines.survey_answers.source import source
 
@@ -21,7 +21,7 @@ before the text is stored or sent.
 """,
     answer=Answer,
     source=source,
-    digest=Digest(
+    report_fields=ReportFields(
         topic="theme",
         summary="summary",
         sentiment="sentiment",

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 
 from include.privacy.engine import Finding
-from include.privacy.plain_view import UNSPACED
 from include.privacy.rules.correspondence import CLOSINGS, GREETINGS, greeted, signed
 from include.privacy.rules.family_names import ambiguous, family_name, with_a_particle
 from include.privacy.rules.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
@@ -51,6 +50,7 @@ from include.privacy.rules.name_things import is_a_thing
 from include.privacy.rules.searched import Anchor, Searched, word_set
 from include.privacy.rules.small_letter_names import before_small, called_small, small_name, titled_small
 from include.privacy.rules.speakers import words_of_speaker
+from include.privacy.search_text import UNSPACED
 
 _TITLES = word_set(
     """

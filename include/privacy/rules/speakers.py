@@ -6,10 +6,10 @@ language is a name here: `王小明`, `tjorven.q`, `Qvarnholt, Tjorven (Lamps Lt
 
 import re
 
-from include.privacy.plain_view import UNSPACED
 from include.privacy.rules.name_forms import FEWEST_LETTERS, PARTICLES, WORD
 from include.privacy.rules.name_lists import ambiguous_given_names, given_names, may_be_a_name_in_small_letters
 from include.privacy.rules.name_places import ROLES
+from include.privacy.search_text import UNSPACED
 
 # As machines number those whom they tell apart: `spk_0`, `Speaker 2`, `Teilnehmer 3`.
 _NUMBERED = re.compile(r"[^\W\d_]{1,14}[ _#-]?\d{1,4}")

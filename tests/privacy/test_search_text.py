@@ -2,8 +2,8 @@
 
 import pytest
 
-from include.privacy.plain_view import plain_view
 from include.privacy.redact import Redactor, redact
+from include.privacy.search_text import search_text
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,6 @@ def test_a_name_with_bare_accents_is_the_same_person() -> None:
 
 
 def test_a_view_says_where_its_characters_stand_in_the_text() -> None:
-    view = plain_view("a\u200be\u0301\u0302b")
+    view = search_text("a\u200be\u0301\u0302b")
     assert view.text == "aéb"
     assert [view.span(i, i + 1) for i in range(3)] == [(0, 2), (2, 5), (5, 6)]

@@ -14,7 +14,7 @@ from include.sources.fields import attribute_of
 log = logging.getLogger(__name__)
 
 
-def fit(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     """Rows in a schema that has all their columns, or more.
 
     A missing column is null, and so is a value that does not convert to its type of today: it stands in `results/` and

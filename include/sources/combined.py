@@ -8,7 +8,7 @@ from include.sources.source import Checkpoint, FileRead, Source, SourceRow, Wind
 
 
 @dataclass(frozen=True)
-class Several:
+class CombinedSource:
     """Pulls one source after the other.
 
     The resume holds the names of the sources that are done, so that a retry may come with other settings than the try

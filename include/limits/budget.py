@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 REQUESTS_AT_ONCE = 256
 
 
-class Purse:
+class RunBudget:
     """What one shard may spend of a run's budget.
 
     Args:

@@ -13,9 +13,9 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import WebApi
+from include.stages.concurrent_runs import IsRunning, nothing_else_runs
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
-from include.stages.other_runs import IsRunning, nothing_else_runs
 from include.stages.plan import plan_run
 from include.stages.publish import publish_run
 from include.stages.run_context import RunContext, settle_run

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from include.lake.fit import common_schema, fit
 from include.lake.paths import open_lake
 from include.lake.read import read_tables
+from include.lake.schema_evolution import common_schema, conform
 from include.lake.write import write_table
 
 TEXT, WHOLE, REAL, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
@@ -19,7 +19,7 @@ def fitted(old: pa.DataType, new: pa.DataType, values: list[Any]) -> list[Any]:
     """Old values of a column, as they stand beside rows of its new type."""
     older = pa.table({"record_id": [str(n) for n in range(len(values))], "field": pa.array(values, old)})
     newest = pa.schema([("record_id", TEXT), ("field", new)])
-    rows = fit(older, common_schema(newest, [older.schema]))
+    rows = conform(older, common_schema(newest, [older.schema]))
     assert rows["record_id"].to_pylist() == older["record_id"].to_pylist()
     values_now: list[Any] = rows["field"].to_pylist()
     return values_now

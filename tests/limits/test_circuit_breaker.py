@@ -1,4 +1,4 @@
-"""Which 429s close the gate, and which are only their own call's trouble: whole storms in virtual time."""
+"""Which 429s close the circuit breaker, and which are only their own call's trouble: whole storms in virtual time."""
 
 import asyncio
 import random
@@ -48,7 +48,7 @@ async def storm(
     """Ask until all is answered, or for some seconds; what is refused is asked again after its Retry-After.
 
     Returns:
-        Seconds that it took, and for how many of them the gate was closed for the first worker.
+        Seconds that it took, and for how many of them the circuit breaker was closed for the first worker.
     """
     loop = asyncio.get_running_loop()
     store, left = MemoryStore(loop.time), [texts]

@@ -13,8 +13,8 @@ from include.lake.paths import manual_run_key, open_lake
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.local.model_server import running_model
 from include.local.say import about
+from include.local.standalone import airflow_home, locked, standalone_environ
 from include.local.summary import shard_progress, stage_of, stage_words
-from include.local.workbench import airflow_home, locked, workbench_environ
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +29,7 @@ def test_a_second_workbench_is_refused_with_the_place_of_the_first(tmp_path: Pat
 
 
 def test_the_ui_needs_no_login_and_listens_on_this_machine_alone(tmp_path: Path) -> None:
-    environ = workbench_environ(tmp_path, 8123, model_url=None)
+    environ = standalone_environ(tmp_path, 8123, model_url=None)
     assert environ["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert environ["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True"
     assert len(environ["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
@@ -43,7 +43,7 @@ def test_the_settings_of_another_airflow_in_the_environment_do_no_harm(
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     monkeypatch.setenv("AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE", "True")
     monkeypatch.setenv("NO_PROXY", "intranet")
-    environ = workbench_environ(tmp_path, 8123, model_url=None)
+    environ = standalone_environ(tmp_path, 8123, model_url=None)
     assert environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == f"sqlite:///{tmp_path}/airflow.db"
     assert environ["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert environ["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] == "True", "a matter of taste stays the user's"
@@ -54,7 +54,7 @@ def test_the_settings_of_another_airflow_in_the_environment_do_no_harm(
 def test_a_task_waits_a_minute_for_its_next_try_at_most(tmp_path: Path) -> None:
     # What Airflow caps its growing pauses with.
     capped = "from airflow.sdk.definitions._internal.abstractoperator import MAX_RETRY_DELAY; print(MAX_RETRY_DELAY)"
-    environ = workbench_environ(tmp_path, 8123, model_url=None)
+    environ = standalone_environ(tmp_path, 8123, model_url=None)
     done = subprocess.run([sys.executable, "-c", capped], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "60"
 
@@ -75,9 +75,9 @@ def test_the_home_of_another_airflow_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_secret_that_was_never_written_is_made_anew(tmp_path: Path) -> None:
     (tmp_path / "jwt_secret").touch(mode=0o600)
-    first = workbench_environ(tmp_path, 8123, model_url=None)["AIRFLOW__API_AUTH__JWT_SECRET"]
+    first = standalone_environ(tmp_path, 8123, model_url=None)["AIRFLOW__API_AUTH__JWT_SECRET"]
     assert len(first) >= 64
-    assert workbench_environ(tmp_path, 8123, model_url=None)["AIRFLOW__API_AUTH__JWT_SECRET"] == first
+    assert standalone_environ(tmp_path, 8123, model_url=None)["AIRFLOW__API_AUTH__JWT_SECRET"] == first
 
 
 def test_progress_names_the_first_stage_that_is_not_finished() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class ExpectationOutcome:
+class ExpectationResult:
     """One line of the quality section.
 
     Args:

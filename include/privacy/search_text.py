@@ -33,7 +33,7 @@ _CHANGED = re.compile(
 )
 
 
-class PlainView(NamedTuple):
+class SearchText(NamedTuple):
     """What is searched, and where it stands in the text itself.
 
     Args:
@@ -49,14 +49,14 @@ class PlainView(NamedTuple):
         return (self.starts[start], self.starts[end]) if self.starts else (start, end)
 
 
-def plain_view(text: str) -> PlainView:
+def search_text(text: str) -> SearchText:
     """The view of a text; takes time that grows with its length alone."""
     if text.isascii():
-        return PlainView(text, ())
+        return SearchText(text, ())
     plain = text.translate(_SAME_LENGTH) if _TRANSLATED.search(text) else text
     plain = _OTHER_DIGIT.sub(lambda digit: str(int(digit.group())), plain)
     if _CHANGED.search(plain) is None:
-        return PlainView(plain, ())
+        return SearchText(plain, ())
     parts, starts, position = [], array("L"), 0
     for changed in _CHANGED.finditer(plain):
         parts.append(plain[position : changed.start()])
@@ -69,7 +69,7 @@ def plain_view(text: str) -> PlainView:
         position = changed.end()
     parts.append(plain[position:])
     starts.extend(range(position, len(plain) + 1))
-    return PlainView("".join(parts), starts)
+    return SearchText("".join(parts), starts)
 
 
 def _composed(changed: str) -> str:

@@ -12,8 +12,8 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
-from include.lake.fingerprints import Fingerprints, Mask, Positions, fingerprint
 from include.lake.raw_records import microseconds
+from include.lake.row_hashes import Mask, Positions, RowHashes, row_hash
 from include.lake.write import write_bytes
 from include.sources.record import Record, UnreadableRecord
 from include.stages.work_files import WorkFiles
@@ -26,7 +26,7 @@ Row = Record | UnreadableRecord
 PART_BYTES = 2 * 1024 * 1024
 
 
-class Pulled:
+class PullSpool:
     """The rows of one pull, written down part by part; memory holds 25 bytes of each.
 
     Parts that a checkpoint follows outlive the task: its retry begins with them. Each try names its own, so that one
@@ -56,13 +56,13 @@ class Pulled:
         return self.resume is not None
 
     @property
-    def ids(self) -> Fingerprints:
-        """Fingerprint of each row's record."""
+    def ids(self) -> RowHashes:
+        """Hash of each row's record."""
         return np.asarray(self._ids)
 
     @property
-    def versions(self) -> Fingerprints:
-        """Fingerprint of each row's version of its record."""
+    def versions(self) -> RowHashes:
+        """Hash of each row's version of its record."""
         return np.asarray(self._versions)
 
     @property
@@ -118,8 +118,8 @@ class Pulled:
         self._work.lake.remove_folder(self._path())
 
     def _note(self, row: Row, changed_at: datetime) -> None:
-        self._ids.append(fingerprint(row.record_id))
-        self._versions.append(fingerprint(row.record_id, row.record_version))
+        self._ids.append(row_hash(row.record_id))
+        self._versions.append(row_hash(row.record_id, row.record_version))
         self._changed_at.append(microseconds(changed_at))
         self._is_record.append(isinstance(row, Record))
         if isinstance(row, Record):

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.errors import ConfigurationError, FuseBlown, NightshiftError, Quarantine, RetryLater, StopRun
-from include.limits.purse import Purse
-from include.llm.answering import Chain, Effort, Text
+from include.limits.budget import RunBudget
+from include.llm.conversation import Chain, Effort, Text
 from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.prices import Price, cost_usd
@@ -46,7 +46,7 @@ class FanOut:
         price: of the model; None when unknown.
         in_flight: calls that may be on their way at once.
         redaction: what is taken out of raw outputs that are kept.
-        purse: what may be spent; None when nothing bounds it.
+        run_budget: what may be spent; None when nothing bounds it.
         service: of all requests, but for the tier that each answer names.
         fuse: ends the shard when too many records of the run fail; None: nothing does.
         wasted: what was paid for answers that were none.
@@ -63,7 +63,7 @@ class FanOut:
     price: Price | None
     in_flight: int
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
-    purse: Purse | None = None
+    run_budget: RunBudget | None = None
     service: Service = field(default_factory=Service)
     fuse: Fuse | None = None
     wasted: list[LedgerEntry] = field(default_factory=list)
@@ -100,8 +100,8 @@ class FanOut:
         finally:
             for task in background:
                 task.cancel()
-            if self.purse is not None:
-                await self.purse.close()
+            if self.run_budget is not None:
+                await self.run_budget.close()
             self._take_stock()
             await asyncio.to_thread(self.reporter.finish, phase)
         if self._stopped:
@@ -138,8 +138,8 @@ class FanOut:
                 break
             self._append(entry)
             self.progress.count(entry)
-            if self.purse is not None:
-                self.purse.settle(reserved, entry.cost_usd or 0.0)
+            if self.run_budget is not None:
+                self.run_budget.settle(reserved, entry.cost_usd or 0.0)
             if self.fuse is not None and self.fuse.add(entry):
                 await self._check_fuse(self.fuse)
             if places.hand_over():
@@ -148,12 +148,12 @@ class FanOut:
 
     async def _reserve(self, text: Text) -> float | None:
         """Set money aside for a text; None when there is none left."""
-        if self.purse is None:
+        if self.run_budget is None:
             return 0.0
         reserved = self._expected_usd(text)
         # A worker that waits for money must not keep a call from its place whose end sets money free.
         self.caller.places.leave()
-        has_money = await self.purse.reserve(reserved)
+        has_money = await self.run_budget.reserve(reserved)
         await self.caller.places.enter()
         return reserved if has_money else None
 
@@ -179,8 +179,8 @@ class FanOut:
         if entry.requests:
             self._append(entry)
             self.progress.count(entry)
-        if self.purse is not None:
-            self.purse.settle(reserved, entry.cost_usd or 0.0)
+        if self.run_budget is not None:
+            self.run_budget.settle(reserved, entry.cost_usd or 0.0)
 
     def _waste(self, key: str, usage: Usage) -> None:
         """Keep at once what was paid for an answer that is none: a kill must not hide it from the budget."""
@@ -191,8 +191,8 @@ class FanOut:
             self._append(entry)
             self.wasted.append(entry)
             self.progress.count(entry)
-            if self.purse is not None:
-                self.purse.spend(entry.cost_usd or 0.0)
+            if self.run_budget is not None:
+                self.run_budget.spend(entry.cost_usd or 0.0)
 
     async def _watch_fuse(self) -> None:
         """Other shards may blow it too."""
@@ -249,7 +249,7 @@ class FanOut:
     @property
     def over_budget(self) -> bool:
         """Whether the budget is used up, so that the texts left are for a later run."""
-        return self.purse is not None and self.purse.is_empty
+        return self.run_budget is not None and self.run_budget.is_empty
 
     async def _keep(self) -> None:
         """Write the ledger whenever it is due."""

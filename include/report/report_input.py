@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from include.pipelines.definition import Pipeline
-from include.quality.expectation_outcome import ExpectationOutcome
+from include.quality.expectation_result import ExpectationResult
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class EarlierRun:
 
 
 @dataclass(frozen=True)
-class RunOutcome:
+class ReportInput:
     """One run.
 
     Args:
@@ -40,7 +40,7 @@ class RunOutcome:
     published: pd.DataFrame
     quarantined: pd.DataFrame
     skipped: Mapping[str, int]
-    expectations: Sequence[ExpectationOutcome]
+    expectations: Sequence[ExpectationResult]
     earlier: Sequence[EarlierRun]
     demo_model: bool
     data_docs: Mapping[str, str]

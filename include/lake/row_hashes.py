@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-Fingerprints = np.ndarray[Any, np.dtype[np.int64]]
+RowHashes = np.ndarray[Any, np.dtype[np.int64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def fingerprint(*parts: str) -> int:
+def row_hash(*parts: str) -> int:
     """64 bits of Python's own hash (SipHash, which no customer can steer).
 
     A night of 100,000 records meets one of 10 million in the lake by chance once in 18 million nights; that one would
@@ -22,12 +22,12 @@ def fingerprint(*parts: str) -> int:
     return hash(parts)
 
 
-def fingerprints(*columns: Iterable[str]) -> Fingerprints:
+def row_hashes(*columns: Iterable[str]) -> RowHashes:
     """One for each row of the columns."""
     return np.fromiter(map(hash, zip(*columns, strict=True)), dtype=np.int64)
 
 
-def newest_of_each(ids: Fingerprints, changed_at: Positions) -> Mask:
+def newest_of_each(ids: RowHashes, changed_at: Positions) -> Mask:
     """Of the rows of each record the one that changed last; of several at one time the one that stands last."""
     order = np.lexsort((np.arange(len(ids)), changed_at, ids))
     is_last = np.ones(len(ids), dtype=np.bool_)
@@ -40,23 +40,23 @@ def newest_of_each(ids: Fingerprints, changed_at: Positions) -> Mask:
 class Lookup:
     """Which of these are among many others that come file by file; holds nothing of the others."""
 
-    def __init__(self, wanted: Fingerprints) -> None:
+    def __init__(self, wanted: RowHashes) -> None:
         self._wanted = np.unique(wanted)
         self._found = np.zeros(len(self._wanted), dtype=np.bool_)
 
-    def mark(self, others: Fingerprints) -> None:
+    def mark(self, others: RowHashes) -> None:
         """Take some of the others in."""
         # In order, because a search that jumps about waits for memory.
         at, is_hit = self._places(np.sort(others))
         self._found[at[is_hit]] = True
 
-    def found(self, of: Fingerprints) -> Mask:
+    def found(self, of: RowHashes) -> Mask:
         """Whether each of these has been among the others; one that is not wanted has not."""
         at, is_hit = self._places(of)
         is_hit[is_hit] = self._found[at[is_hit]]
         return is_hit
 
-    def _places(self, of: Fingerprints) -> tuple[Positions, Mask]:
+    def _places(self, of: RowHashes) -> tuple[Positions, Mask]:
         at = np.searchsorted(self._wanted, of)
         is_hit = at < len(self._wanted)
         is_hit[is_hit] = self._wanted[at[is_hit]] == of[is_hit]

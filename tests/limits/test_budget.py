@@ -3,29 +3,29 @@
 import asyncio
 from pathlib import Path
 
-from include.limits.purse import Purse
+from include.limits.budget import RunBudget
 from include.limits.sqlite_store import SqliteStore
 from include.limits.store import MemoryStore, Step, StoreAway, T
 
 
-async def spend_all(purse: Purse, usd: float, actual: float | None = None) -> int:
+async def spend_all(budget: RunBudget, usd: float, actual: float | None = None) -> int:
     answered = 0
-    while await purse.reserve(usd):
-        purse.settle(usd, usd if actual is None else actual)
+    while await budget.reserve(usd):
+        budget.settle(usd, usd if actual is None else actual)
         answered += 1
-    await purse.close()
+    await budget.close()
     return answered
 
 
 def test_a_shard_spends_the_whole_budget_and_no_more() -> None:
-    assert asyncio.run(spend_all(Purse(MemoryStore(), "run", 0, 1.0, share=1.0), 0.125)) == 8
+    assert asyncio.run(spend_all(RunBudget(MemoryStore(), "run", 0, 1.0, share=1.0), 0.125)) == 8
 
 
 def test_two_shards_keep_to_one_budget(tmp_path: Path) -> None:
     async def both() -> int:
         stores = [SqliteStore(tmp_path / "limits.sqlite") for _ in range(2)]
-        purses = [Purse(store, "run", shard, 10.0, share=0.5) for shard, store in enumerate(stores)]
-        counts = await asyncio.gather(*(spend_all(purse, 0.125) for purse in purses))
+        budgets = [RunBudget(store, "run", shard, 10.0, share=0.5) for shard, store in enumerate(stores)]
+        counts = await asyncio.gather(*(spend_all(budget, 0.125) for budget in budgets))
         for store in stores:
             await store.close()
         return sum(counts)
@@ -36,27 +36,27 @@ def test_two_shards_keep_to_one_budget(tmp_path: Path) -> None:
 def test_what_a_shard_leaves_another_takes() -> None:
     async def run() -> int:
         store = MemoryStore()
-        first = Purse(store, "run", 0, 10.0, share=0.5)
+        first = RunBudget(store, "run", 0, 10.0, share=0.5)
         assert await first.reserve(0.125)
         first.settle(0.125, 0.125)
         await first.close()
-        return await spend_all(Purse(store, "run", 1, 10.0, share=0.5), 0.125)
+        return await spend_all(RunBudget(store, "run", 1, 10.0, share=0.5), 0.125)
 
     assert asyncio.run(run()) == 79
 
 
 def test_answers_that_cost_less_than_was_set_aside_leave_more() -> None:
-    assert asyncio.run(spend_all(Purse(MemoryStore(), "run", 0, 1.0, share=1.0), 0.25, actual=0.125)) == 7
+    assert asyncio.run(spend_all(RunBudget(MemoryStore(), "run", 0, 1.0, share=1.0), 0.25, actual=0.125)) == 7
 
 
 def test_the_last_money_waits_for_what_is_in_flight() -> None:
     async def run() -> bool:
-        purse = Purse(MemoryStore(), "run", 0, 0.25, share=1.0)
-        assert await purse.reserve(0.25)
-        waiting = asyncio.create_task(purse.reserve(0.125))
+        budget = RunBudget(MemoryStore(), "run", 0, 0.25, share=1.0)
+        assert await budget.reserve(0.25)
+        waiting = asyncio.create_task(budget.reserve(0.125))
         await asyncio.sleep(0)
         assert not waiting.done()
-        purse.settle(0.25, 0.0625)
+        budget.settle(0.25, 0.0625)
         return await waiting
 
     assert asyncio.run(run())
@@ -64,13 +64,13 @@ def test_the_last_money_waits_for_what_is_in_flight() -> None:
 
 def test_the_crumbs_of_fractions_keep_nobody_waiting() -> None:
     async def run() -> bool:
-        purse = Purse(MemoryStore(), "run", 0, 0.65, share=1.0)
+        budget = RunBudget(MemoryStore(), "run", 0, 0.65, share=1.0)
         for usd in (0.1, 0.2, 0.3):
-            assert await purse.reserve(usd)
-        waiting = asyncio.create_task(purse.reserve(0.1))
+            assert await budget.reserve(usd)
+        waiting = asyncio.create_task(budget.reserve(0.1))
         await asyncio.sleep(0)
         for usd in (0.1, 0.2, 0.3):
-            purse.settle(usd, usd)
+            budget.settle(usd, usd)
         return await asyncio.wait_for(waiting, 60)
 
     assert not asyncio.run(run())
@@ -79,9 +79,9 @@ def test_the_crumbs_of_fractions_keep_nobody_waiting() -> None:
 def test_a_retry_replaces_what_its_dead_attempt_had_set_aside() -> None:
     async def run() -> int:
         store = MemoryStore()
-        dead = Purse(store, "run", 0, 1.0, share=1.0)
+        dead = RunBudget(store, "run", 0, 1.0, share=1.0)
         assert await dead.reserve(0.125)
-        return await spend_all(Purse(store, "run", 0, 1.0, share=1.0, spent_usd=0.25), 0.125)
+        return await spend_all(RunBudget(store, "run", 0, 1.0, share=1.0, spent_usd=0.25), 0.125)
 
     assert asyncio.run(run()) == 6
 
@@ -94,4 +94,4 @@ class AwayStore(MemoryStore):
 
 
 def test_without_its_store_a_shard_keeps_to_its_share() -> None:
-    assert asyncio.run(spend_all(Purse(AwayStore(), "run", 0, 4.0, share=0.25), 0.125)) == 8
+    assert asyncio.run(spend_all(RunBudget(AwayStore(), "run", 0, 4.0, share=0.25), 0.125)) == 8

@@ -27,13 +27,13 @@ START_SECONDS = 120.0
 USUAL_MIGRATION_SECONDS = 8.0
 USUAL_START_SECONDS = 10.0
 
-LOCK = "workbench.lock"
+LOCK = "standalone.lock"
 
 
 def airflow_home(say: Say, environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the workbench keeps its database, logs and secrets: `AIRFLOW_HOME`, else `.airflow`.
+    """Where the Airflow of `make run` keeps its database, logs and secrets: `AIRFLOW_HOME`, else `.airflow`.
 
-    The home of another Airflow is left alone: the workbench ends the runs that it finds unfinished.
+    The home of another Airflow is left alone: `make run` ends the runs that it finds unfinished.
     """
     own = ROOT / ".airflow"
     home = Path(environ.get("AIRFLOW_HOME") or own).absolute()
@@ -45,7 +45,7 @@ def airflow_home(say: Say, environ: Mapping[str, str] = os.environ) -> Path:
 
 @contextmanager
 def locked(home: Path) -> Iterator[Path]:
-    """Hold the workbench; two of them on one database would disturb each other.
+    """Lock the standalone Airflow; two of them on one database would disturb each other.
 
     Raises:
         ConfigurationError: another one holds it; the message says where its UI is.
@@ -65,7 +65,7 @@ def locked(home: Path) -> Iterator[Path]:
         yield path
 
 
-def workbench_environ(
+def standalone_environ(
     home: Path,
     ui_port: int,
     model_url: str | None,
