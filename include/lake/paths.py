@@ -15,8 +15,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from include.errors import ConfigurationError
+from include.lake.columns import NAME
 from include.lake.storage import Storage, never_list_from_cache
-from include.pipelines.definition import NAME
 
 TABLES = ("raw", "results", "quarantine", "runs", "audit")
 TRIAL_SUFFIX, DRY_RUN_SUFFIX = "-trial", "-dry-run"

@@ -13,7 +13,6 @@ from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import file_schema, read_groups, read_rows
 from include.lake.row_hashes import Mask, Positions, RowHashes, newest_of_each, row_hashes
 from include.lake.schemas import RAW_FIELDS, UTC_TIME
-from include.pipelines.definition import Pipeline
 from include.sources.record import Record
 
 # When a record counts as new: the source's time of its last change, else of its writing, else that of the pull. Null
@@ -30,13 +29,14 @@ _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa
 _INDEX_COLUMNS = ("record_id", "record_version", "occurred_at", "changed_at")
 
 
-def raw_schema(pipeline: Pipeline, others: Iterable[str] = ()) -> pa.Schema:
+def raw_schema(declared: Mapping[str, type], others: Iterable[str] = ()) -> pa.Schema:
     """Schema of `raw/`: the system columns, then `attr_*` by name.
 
     Args:
-        others: names of attributes that the pipeline does not declare; they are kept as text.
+        declared: types of the pipeline's attributes.
+        others: names of attributes that it does not declare; they are kept as text.
     """
-    types = {name: pa.string() for name in others} | {name: _ARROW_TYPES[t] for name, t in pipeline.attributes.items()}
+    types = {name: pa.string() for name in others} | {name: _ARROW_TYPES[t] for name, t in declared.items()}
     attributes = [pa.field(f"attr_{name}", types[name]) for name in sorted(types)]
     return pa.schema([*RAW_FIELDS, *RAW_ONLY, *attributes])
 

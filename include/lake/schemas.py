@@ -1,14 +1,10 @@
 """The columns of every table in the lake."""
 
-import types
-import typing
-from enum import Enum
-
 import pyarrow as pa
 from pydantic import BaseModel
 
-from include.llm.structured_output import is_quote
-from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS
+from include.answer.arrow_types import arrow_fields
+from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 
@@ -105,14 +101,6 @@ RUNS_SCHEMA = pa.schema(
 )
 
 
-def answer_fields(answer: type[BaseModel]) -> list[pa.Field]:
-    """Arrow fields of an answer: one column a field, lists of models as lists of structs, quotes as text."""
-    return [
-        pa.field(name, pa.string() if is_quote(info) else _arrow_type(info.annotation))
-        for name, info in answer.model_fields.items()
-    ]
-
-
 def results_schema(answer: type[BaseModel], attributes: list[pa.Field]) -> pa.Schema:
     """Schema of `results/` and `current/` for one pipeline.
 
@@ -120,27 +108,4 @@ def results_schema(answer: type[BaseModel], attributes: list[pa.Field]) -> pa.Sc
         answer: the pipeline's answer model.
         attributes: the source's own columns, named `attr_*`.
     """
-    return pa.schema(RAW_FIELDS + sorted(attributes, key=lambda f: f.name) + answer_fields(answer) + PROVENANCE_FIELDS)
-
-
-def _arrow_type(annotation: typing.Any) -> pa.DataType:
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType):
-        options = [option for option in typing.get_args(annotation) if option is not type(None)]
-        if len(options) == 1:
-            return _arrow_type(options[0])
-    if origin is typing.Annotated:
-        return _arrow_type(typing.get_args(annotation)[0])
-    if origin is typing.Literal or (isinstance(annotation, type) and issubclass(annotation, (str, Enum))):
-        return pa.string()
-    if origin is list:
-        return pa.list_(_arrow_type(typing.get_args(annotation)[0]))
-    if annotation is bool:
-        return pa.bool_()
-    if annotation is int:
-        return pa.int64()
-    if annotation is float:
-        return pa.float64()
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return pa.struct(answer_fields(annotation))
-    raise TypeError(f"No Parquet type is known for {annotation!r}; use str, int, float, bool, list or a model.")
+    return pa.schema(RAW_FIELDS + sorted(attributes, key=lambda f: f.name) + arrow_fields(answer) + PROVENANCE_FIELDS)

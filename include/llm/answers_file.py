@@ -9,11 +9,12 @@ import pyarrow.json
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
+from include.answer.arrow_types import arrow_fields
+from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
 from include.lake.paths import Lake
-from include.lake.schemas import answer_fields
 from include.lake.write import open_table_writer
 from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
-from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Service, Usage
+from include.llm.usage import Service, Usage
 
 ROWS_AT_ONCE = 200
 # Of a ledger that are turned into columns at once.
@@ -49,7 +50,7 @@ def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseMo
         RetryLater: the lake cannot be written.
     """
     schema = pa.schema(
-        [pa.field("key", pa.string()), pa.field("answer", pa.struct(answer_fields(answer))), *_ENTRY_FIELDS]
+        [pa.field("key", pa.string()), pa.field("answer", pa.struct(arrow_fields(answer))), *_ENTRY_FIELDS]
     )
     tables = _plain_tables if is_plain else _merged_tables
     with open_table_writer(lake, path, schema) as writer:

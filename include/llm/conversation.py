@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from include.answer.structured_output import parse_answer
 from include.errors import Quarantine
 from include.llm.client import content_of
 from include.llm.dialect import Dialect
@@ -13,7 +14,6 @@ from include.llm.prices import Price
 from include.llm.provider_errors import Refused, Unusable
 from include.llm.request import Prepared, Question
 from include.llm.retry import CallCounts, Caller
-from include.llm.structured_output import parse_answer
 from include.llm.token_count import token_counter
 from include.llm.usage import NOTHING_USED, Usage
 

@@ -23,9 +23,10 @@ from typing import IO, Any
 import orjson
 
 from include.errors import NightshiftError, RetryLater
+from include.lake.columns import USAGE_COLUMNS
 from include.lake.paths import Lake
 from include.lake.storage import PATIENCE_SECONDS, storage_error
-from include.llm.usage import USAGE_COLUMNS, Service, Usage
+from include.llm.usage import Service, Usage
 
 log = logging.getLogger(__name__)
 

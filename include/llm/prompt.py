@@ -39,8 +39,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
+from include.answer.structured_output import number_sentences, quote_paths, split_sentences
 from include.errors import ConfigurationError
-from include.llm.structured_output import number_sentences, quote_paths, split_sentences
 
 _EXAMPLE = re.compile(r"^## Example.*$", re.MULTILINE)
 _ABOVE = re.compile(r"^## Above the text *$", re.MULTILINE)

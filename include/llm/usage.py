@@ -1,7 +1,7 @@
 """Tokens of a call."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 # Role, name and separators that the chat format adds to each message.
@@ -59,11 +59,6 @@ class Service:
     service_tier: str | None = None
     endpoint: str | None = None
     dialect: str | None = None
-
-
-# As columns of the lake, too.
-USAGE_COLUMNS = tuple(field.name for field in fields(Usage))
-SERVICE_COLUMNS = tuple(field.name for field in fields(Service))
 
 
 def usage_of(response: Mapping[str, Any]) -> Usage:

@@ -4,12 +4,12 @@ from statistics import fmean
 
 from include.lake.paths import Lake
 from include.lake.read import read_table
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.estimate import estimate
 from include.llm.prices import load_price, usd
 from include.local.choice import Choice
 from include.local.lake_query import answer_of, topics_by_week
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.report.purpose import RECORDED_SHORT

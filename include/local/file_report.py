@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, REMOTE_IN_FLIGHT, Endpoint, resolve_endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price, load_price
 from include.local.own_file import CALLS_SETTING, OwnFile
 from include.local.own_texts import languages, personal_data, redacted_examples
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.privacy.redact import Redactor
@@ -25,15 +25,17 @@ from include.settings import (
     rate_limits,
     share_setting,
     source_location,
+    source_setting,
     timezone_setting,
 )
-from include.sources.fields import OWN_COLUMNS, column_name, named_columns
+from include.sources.fields import OWN_COLUMNS, named_columns
 from include.sources.files import Files, normaliser_of
 from include.sources.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
 from include.stages.extract import MAX_UNREADABLE_SHARE, ROWS_BEFORE_JUDGEMENT
+from include.text.columns import column_name
 
 # Redaction takes a millisecond or two a text, so the whole look is about twenty seconds.
 MOST_ROWS, MOST_SECONDS = 20_000, 10.0
@@ -244,7 +246,9 @@ def report_on(
 
 def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: int, clock: Callable[[], float]) -> Rows:
     now, zone = datetime.now(UTC), timezone_setting(environ)
-    source = live_source(pipeline, environ) or Files(source_location(pipeline, environ), pipeline.name, zone)
+    source = live_source(pipeline, environ) or Files(
+        source_location(pipeline, environ), source_setting(pipeline.name), zone
+    )
     normaliser = normaliser_of(
         pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction, zone=zone, environ=environ
     )

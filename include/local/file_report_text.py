@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jinja2
 
-from include.llm.answer_fields import answer_fields
+from include.answer.answer_fields import answer_fields
 from include.llm.prices import usd
 from include.local.file_report import FileReport, Say, report_on
 from include.local.own_file import OwnFile

@@ -15,7 +15,7 @@ from pathlib import Path
 import jinja2
 
 from include.errors import ConfigurationError, NightshiftError
-from include.pipelines.definition import NAME
+from include.lake.columns import NAME
 
 PROJECT = Path(__file__).parents[2]
 TEMPLATE = Path(__file__).with_name("pipeline_template")

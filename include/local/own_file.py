@@ -54,7 +54,7 @@ def check_there(own: OwnFile) -> None:
         ConfigurationError, RetryLater: see `find_files`.
     """
     if own.setting != CALLS_SETTING:
-        find_files(own.location, own.pipeline)
+        find_files(own.location, own.setting)
 
 
 def own_file(environ: Mapping[str, str]) -> OwnFile | None:

@@ -20,15 +20,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from include.answer.structured_output import parse_answer
 from include.errors import ConfigurationError, NightshiftError
-from include.llm.build_chain import build_chain
 from include.llm.conversation import Chain, text_of_notes
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.request import TINY_TEXT, Question
-from include.llm.structured_output import parse_answer
 from include.llm.token_count import token_counter
 from include.llm.usage import TOKENS_PER_MESSAGE
 from include.local.ports import HOST
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.sources.files import Files, normaliser_of
@@ -101,7 +101,7 @@ def _records(pipeline: Pipeline, path: Path) -> dict[str, Record]:
     """Redacted records by their ids."""
     now = datetime.now(UTC)
     normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
-    items = Files(str(path), pipeline.name).pull(Window(None, now), None)
+    items = Files(str(path), "the recorded weeks").pull(Window(None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
     return {row.record_id: row for row in rows if isinstance(row, Record)}
 

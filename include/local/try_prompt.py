@@ -16,7 +16,6 @@ from include.lake.paths import open_lake
 from include.lake.read import read_tables
 from include.limits.budget import RunBudget
 from include.limits.open_store import open_store
-from include.llm.build_chain import build_chain
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerWriter, read_ledger
@@ -26,11 +25,20 @@ from include.llm.preflight import check_endpoint
 from include.llm.prices import check_budget, load_price
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.local.model_server import running_model
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import check_scorable, load_golden
-from include.settings import lake_uri, live_source, number_setting, production_model, rate_limits, source_location
+from include.settings import (
+    lake_uri,
+    live_source,
+    number_setting,
+    production_model,
+    rate_limits,
+    source_location,
+    source_setting,
+)
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record
 from include.sources.source import Source, SourceRow, Window
@@ -78,7 +86,7 @@ def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
     """Readable records of the pipeline's source, redacted and spread evenly over it."""
     now, live = datetime.now(UTC), live_source(pipeline)
     normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
-    source: Source = live or Files(source_location(pipeline), pipeline.name)
+    source: Source = live or Files(source_location(pipeline), source_setting(pipeline.name))
     items = source.pull(Window(now - pipeline.first_window if live else None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
     records = [row for row in rows if isinstance(row, Record) and len(row.text) <= pipeline.max_text_characters]

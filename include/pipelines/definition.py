@@ -9,14 +9,13 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from include.answer.structured_output import quote_paths
 from include.errors import ConfigurationError
-from include.lake.columns import RESULT_SYSTEM_COLUMNS
-from include.llm.structured_output import quote_paths
+from include.lake.columns import NAME, RESULT_SYSTEM_COLUMNS
 from include.privacy.policy import RedactionPolicy
 from include.sources.source import Source
 
 PIPELINES_FOLDER = Path(__file__).parent
-NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 
 
 @dataclass(frozen=True)

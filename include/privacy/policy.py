@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from include.errors import ConfigurationError
-from include.sources.fields import column_name
+from include.text.columns import column_name
 
 KINDS = (
     "ACCOUNT",

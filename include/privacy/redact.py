@@ -8,8 +8,8 @@ from include.privacy.rules.find import find_by_rules
 from include.privacy.rules.people import know_speaker, person_in_column
 from include.privacy.rules.speakers import person_of_speaker
 from include.privacy.search_text import search_text
-from include.sources.clean import clean_text
-from include.sources.fields import column_name
+from include.text.clean import clean_text
+from include.text.columns import column_name
 
 # What a model says beyond it is not worth keeping.
 MAX_OUTPUT_CHARACTERS = 20_000

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel
 
-from include.llm.structured_output import fold, item_model, quote_paths
+from include.answer.structured_output import fold, item_model, quote_paths
 
 
 def validation_frames(rows: pa.Table, answer: type[BaseModel]) -> dict[str, pd.DataFrame]:

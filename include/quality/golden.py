@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from include.answer.structured_output import fold, is_quote, item_model
 from include.errors import ConfigurationError
 from include.llm.endpoint import RECORDED_MODEL
-from include.llm.structured_output import fold, is_quote, item_model
 from include.pipelines.definition import Pipeline
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact_name
-from include.sources.clean import clean_text
+from include.text.clean import clean_text
 
 # Of 64 bits: that two of a million files share one is less likely than one in ten million.
 KEY_CHARACTERS = 16

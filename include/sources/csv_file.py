@@ -12,9 +12,9 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-from include.sources.fields import column_name
 from include.sources.header import Header
 from include.sources.row import BadRow, Row
+from include.text.columns import column_name
 
 DELIMITERS = ",;\t|"
 # Reports put their title and the day above the table. The names of the columns stand in one of the first lines.

@@ -5,15 +5,14 @@ import json
 import logging
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from include.sources.clean import clean_text, is_blank
 from include.sources.markup import plain_text
-from include.sources.record import content_version
+from include.text.clean import clean_text, is_blank
+from include.text.columns import column_name, content_version
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +78,6 @@ def changed_at(row: Mapping[str, Any], latest: datetime, zone: tzinfo = UTC) -> 
 @functools.lru_cache(maxsize=4_096)
 def _spelt_name(key: str) -> str:
     return column_name(_HUMP.sub("_", key))
-
-
-def column_name(key: str) -> str:
-    """A name in lower-case letters, digits and underscores; one in another script gets a name made of its hash."""
-    if re.fullmatch("[a-z0-9_]{1,60}", key):
-        return key
-    plain = unicodedata.normalize("NFKD", key[:200]).encode("ascii", "ignore").decode().lower()
-    name = re.sub("[^a-z0-9_]+", "_", plain).strip("_")[:60]
-    is_telling = re.search("[a-z]", name) or (name and key.isascii())
-    return name if is_telling else f"column_{content_version(key)[:6]}"
 
 
 def id_of(columns: Mapping[str, Any]) -> str | None:

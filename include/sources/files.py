@@ -9,12 +9,10 @@ from typing import Any
 from include.errors import RetryLater
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
-from include.settings import source_setting
 from include.sources.fields import changed_at
 from include.sources.formats import read_rows
 from include.sources.location import find_files, reading_error
 from include.sources.normalise import Normaliser
-from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
 from include.sources.source import FileRead, SourceRow, Window
 
@@ -27,56 +25,24 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_files(
-    location: str,
-    *,
-    source: str,
-    attributes: Mapping[str, type],
-    pulled_at: datetime,
-    max_text_characters: int = MAX_TEXT_CHARACTERS,
-    clock: Callable[[], datetime] = _now,
-) -> Iterator[Record | UnreadableRecord]:
-    """Records of all files at a location, redacted and cleaned, one at a time, files in the order of their names.
-
-    Columns: `id` (or `record_id`), `text` (or `turns`: a list of `role` and `text`, which becomes one line a turn),
-    `created_at` (or `occurred_at`; missing: `pulled_at`), `record_version` (missing: the hash of the text),
-    `source_url`. All others become attributes under names of [a-z0-9_]. A declared attribute that does not convert
-    becomes null: a stray rating must not cost a customer's text its answer.
-
-    A row that cannot become a record is an `UnreadableRecord` and never stops the rest. The id is kept as it is given,
-    not redacted: use one that is no e-mail address.
-
-    Args:
-        location: path, folder, glob or URI.
-        source: pipeline name.
-        attributes: types of the attributes that have one; all others are kept as text, lists and objects as JSON.
-        pulled_at: UTC; when records without a time are taken to have occurred.
-        max_text_characters: a longer text is unreadable, as `too_large`.
-        clock: the present in UTC. A time more than two days ahead of both it and `pulled_at` is no time: a backfill
-            reads, and leaves to other windows, what was written after its own.
-
-    Raises:
-        ConfigurationError: there is no file at the location, or it may not be read.
-        RetryLater: the file system failed, or a file changed while it was read.
-    """
-    normaliser = normaliser_of(source, attributes, pulled_at, max_text_characters, clock)
-    for item in Files(location, source).pull(Window(None, pulled_at), None):
-        if isinstance(item, SourceRow):
-            yield normaliser.record(item.row, item.place)
-
-
 @dataclass(frozen=True)
 class Files:
     """All rows of the files at a location, whatever the window; files in the order of their names.
 
+    Columns: `id` (or `record_id`), `text` (or `turns`: a list of `role` and `text`, which becomes one line a turn),
+    `created_at` (or `occurred_at`; missing: the time of the pull), `record_version` (missing: the hash of the text),
+    `source_url`. All others become attributes under names of [a-z0-9_]. A declared attribute that does not convert
+    becomes null: a stray rating must not cost a customer's text its answer. The id is kept as it is given, not
+    redacted: use one that is no e-mail address.
+
     Args:
         location: path, folder, glob or URI.
-        name: of the pipeline, for messages.
+        setting: that names the location, for messages.
         zone: of times that name none.
     """
 
     location: str
-    name: str
+    setting: str
     zone: tzinfo = UTC
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | FileRead]:
@@ -85,7 +51,7 @@ class Files:
         When a row changed is in its column `changed_at` or `updated_at`, where it has one.
         """
         latest = max(window.end, _now()) + FUTURE_ALLOWED
-        for file in find_files(self.location, self.name):
+        for file in find_files(self.location, self.setting):
             try:
                 before = file.version()
                 yield FileRead(file.name, before)
@@ -94,9 +60,9 @@ class Files:
                     yield SourceRow(f"{file.name}#L{number}", row, changed)
                 after = file.version()
             except OSError as error:
-                raise reading_error(error, file.path, self.name) from error
+                raise reading_error(error, file.path, self.setting) from error
             if after != before:
-                raise RetryLater(f"{file.path!r} of {source_setting(self.name)} changed while it was read.")
+                raise RetryLater(f"{file.path!r} of {self.setting} changed while it was read.")
 
 
 def normaliser_of(
@@ -109,9 +75,15 @@ def normaliser_of(
     zone: tzinfo = UTC,
     environ: Mapping[str, str] = os.environ,
 ) -> Normaliser:
-    """What turns the rows of a pull into records; see `read_files`.
+    """What turns the rows of a pull into records. A row that cannot become one never stops the rest.
 
     Args:
+        source: pipeline name.
+        attributes: types of the attributes that have one; all others are kept as text, lists and objects as JSON.
+        pulled_at: UTC; when records without a time are taken to have occurred.
+        max_text_characters: a longer text is unreadable, as `too_large`.
+        clock: the present in UTC. A time more than two days ahead of both it and `pulled_at` is no time: a backfill
+            reads, and leaves to other windows, what was written after its own.
         redaction: of the pipeline; None: all kinds.
         zone: of times that name none.
         environ: gives the secret of the customer keys.

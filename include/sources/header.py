@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.sources.fields import OWN_COLUMNS, column_name
+from include.sources.fields import OWN_COLUMNS
+from include.text.columns import column_name
 
 
 @dataclass(frozen=True, slots=True)

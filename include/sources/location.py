@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import fsspec
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.settings import source_setting
-from include.sources.clean import clean_text
 from include.sources.formats import ENDINGS
 from include.sources.listing import modified
+from include.text.clean import clean_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class SourceFile:
         return f"{info.get('size')} {changed}"
 
 
-def find_files(location: str, source: str) -> list[SourceFile]:
+def find_files(location: str, setting: str) -> list[SourceFile]:
     """The readable files at a path, folder, glob or URI, sorted by name.
 
     In a folder, with all folders in it, what begins with `_` or `.` is left out: other programs keep unfinished files
@@ -46,7 +45,7 @@ def find_files(location: str, source: str) -> list[SourceFile]:
 
     Args:
         location: path, folder, glob or URI.
-        source: pipeline name, for the error's remedy.
+        setting: that names the location, for the error's remedy.
 
     Raises:
         ConfigurationError: there is none, or it may not be read.
@@ -57,18 +56,18 @@ def find_files(location: str, source: str) -> list[SourceFile]:
         fs.invalidate_cache()
         found = _files_at(fs, path)
     except Exception as error:  # every file system has errors of its own
-        raise reading_error(error, location, source) from error
+        raise reading_error(error, location, setting) from error
     if not found:
         raise ConfigurationError(
-            f"There is no file at {location!r}. Set {source_setting(source)} to a path, folder, glob or URI of files "
+            f"There is no file at {location!r}. Set {setting} to a path, folder, glob or URI of files "
             f"whose names end in {', '.join(ENDINGS)}. An empty file is an empty batch."
         )
     return sorted(found, key=lambda file: file.name)
 
 
-def reading_error(error: Exception, location: str, source: str) -> NightshiftError:
+def reading_error(error: Exception, location: str, setting: str) -> NightshiftError:
     """What to raise when a location or one of its files cannot be read."""
-    message = f"{location!r} of {source_setting(source)} cannot be read ({type(error).__name__}: {error})."
+    message = f"{location!r} of {setting} cannot be read ({type(error).__name__}: {error})."
     if isinstance(error, ValueError | ImportError | PermissionError | FileNotFoundError):
         return ConfigurationError(f"{message} Check the address and that the credentials may read it.")
     return RetryLater(message)

@@ -3,7 +3,7 @@
 import html
 import re
 
-from include.sources.clean import clean_text
+from include.text.clean import clean_text
 
 # Of HTML, and of the mail programs that add their own. Anything else between `<` and `>` was written by somebody:
 # an address in a mail's head, a voice of a caption, a placeholder, a heart.

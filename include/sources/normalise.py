@@ -11,14 +11,12 @@ from typing import Any
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import Redactor, redact_name
-from include.sources.clean import clean_text
 from include.sources.fields import (
     OWN_COLUMNS,
     Redact,
     as_json,
     attribute_of,
     canonical,
-    column_name,
     id_of,
     named_columns,
     nested_texts,
@@ -28,8 +26,10 @@ from include.sources.fields import (
     time_of,
 )
 from include.sources.markup import plain_text
-from include.sources.record import Record, UnreadableRecord, content_version
+from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
+from include.text.clean import clean_text
+from include.text.columns import column_name, content_version
 
 # The lake has a column for each.
 MAX_COLUMNS = 300

@@ -12,12 +12,12 @@ from urllib.parse import unquote
 import fsspec
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.clean import is_blank
 from include.sources.formats import read_rows
 from include.sources.location import SourceFile
 from include.sources.review import review_row
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
+from include.text.clean import is_blank
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """What a source yields: records, and the rows that could not become one."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,13 +53,3 @@ class UnreadableRecord:
     error_type: str
     error_message: str
     raw: str
-
-
-def content_version(content: str | bytes) -> str:
-    """First 12 hex digits of the SHA-256 of what the customer wrote: changes exactly when the text does.
-
-    An attribute alone makes no new version, though a prompt may show it: a source whose titles or ratings are edited
-    says so in a `record_version` of its own, as those of the stores do.
-    """
-    data = content.encode(errors="surrogatepass") if isinstance(content, str) else content
-    return hashlib.sha256(data).hexdigest()[:12]

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from include.sources.clean import clean_text, is_blank
 from include.sources.fields import time_of
-from include.sources.record import content_version
 from include.sources.source import SourceRow
+from include.text.clean import clean_text, is_blank
+from include.text.columns import content_version
 
 
 def review_row(

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.fields import canonical, column_name, id_of, time_of
-from include.sources.record import content_version
+from include.sources.fields import canonical, id_of, time_of
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
+from include.text.columns import column_name, content_version
 
 ROWS_AT_ONCE = 1_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

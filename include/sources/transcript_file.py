@@ -8,13 +8,13 @@ import re
 import zlib
 from typing import Any
 
-from include.sources.clean import is_blank
-from include.sources.record import content_version
 from include.sources.row import MAX_LINE_BYTES, BadRow
 from include.sources.transcript import Transcript
 from include.sources.transcript_cues import transcript_of_cues
 from include.sources.transcript_json import KNOWN_SHAPES, has_failed, transcript_of_json
 from include.sources.transcript_text import transcript_of_text
+from include.text.clean import is_blank
+from include.text.columns import content_version
 
 ENDINGS = (".txt", ".vtt", ".srt", ".json")
 # Amazon Transcribe writes about 220 bytes a word, so this is a call of eight hours. A text of that size is too long to

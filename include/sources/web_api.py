@@ -13,7 +13,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from include.errors import ConfigurationError, RetryLater
 from include.limits.headers import retry_after_seconds
-from include.sources.clean import clean_text
+from include.text.clean import clean_text
 
 CONNECT_SECONDS = 15.0
 # Between two pieces of an answer, and for the whole of it: a server that drips never runs into the first.

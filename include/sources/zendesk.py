@@ -13,11 +13,11 @@ from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.sources.json_parts import as_list, part
-from include.sources.record import content_version
 from include.sources.review import moment_of
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import NothingThere, RequestRefused, WebApi
+from include.text.columns import content_version
 
 log = logging.getLogger(__name__)
 

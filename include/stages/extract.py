@@ -36,7 +36,7 @@ from include.lake.schema_evolution import conform
 from include.lake.schemas import QUARANTINE_SCHEMA
 from include.lake.write import open_table_writer, write_table
 from include.pipelines.definition import Pipeline
-from include.settings import live_source, share_setting, source_location, timezone_setting
+from include.settings import live_source, share_setting, source_location, source_setting, timezone_setting
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
 from include.stages.concurrent_runs import outcomes_for
@@ -72,7 +72,9 @@ def extract_records(
         counts = _replay(lake, pipeline, run)
     else:
         live = live_source(pipeline, environ)
-        source = live or Files(source_location(pipeline, environ), pipeline.name, timezone_setting(environ))
+        source = live or Files(
+            source_location(pipeline, environ), source_setting(pipeline.name), timezone_setting(environ)
+        )
         most_unreadable = share_setting("NIGHTSHIFT_MAX_UNREADABLE_SHARE", MAX_UNREADABLE_SHARE, environ)
         pulled = pull_records(lake, pipeline, run, source)
         counts = _take(lake, pipeline, run, pulled, most_unreadable)
@@ -95,7 +97,7 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     known = outcomes.known(index.versions[chosen], run.reprocess)
     fresh = chosen.copy()
     fresh[chosen] = ~known
-    schema = raw_schema(pipeline, attribute_names(index.schemas(fresh)))
+    schema = raw_schema(pipeline.attributes, attribute_names(index.schemas(fresh)))
     _write_records(lake, run, schema, index.read(fresh))
     unreadable = _own_unreadable(lake, run)
     write_table(lake, WorkFiles(lake, run).quarantined, unreadable)
@@ -136,7 +138,7 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, mo
     if not run.dry_run:
         borrowed = index.of_trials & np.bool_(run.is_promotion)
         _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, borrowed, due & borrowed)
-    schema = raw_schema(pipeline, pulled.attributes | attribute_names(index.schemas(due)))
+    schema = raw_schema(pipeline.attributes, pulled.attributes | attribute_names(index.schemas(due)))
     tables = (records_to_table(_records(part), schema) for part in pulled.rows(fresh & is_record))
     _write_records(lake, run, schema, chain(tables, index.read(due)))
     unreadable = fresh & ~is_record & ~np.bool_(run.dry_run)
@@ -252,7 +254,7 @@ def _append_raw(
     if has_earlier and not fresh.any() and not promoted.any() and is_noted:
         return
     earlier_names = attribute_names([*([file_schema(lake, path)] if has_earlier else []), *index.schemas(promoted)])
-    schema = raw_schema(pipeline, pulled.attributes | earlier_names).with_metadata(notes)
+    schema = raw_schema(pipeline.attributes, pulled.attributes | earlier_names).with_metadata(notes)
     with open_table_writer(lake, path, schema) as writer:
         # The earlier rows come first, so that the index still says where they stand.
         for rows in read_groups(lake, path) if has_earlier else ():

@@ -30,12 +30,12 @@ from include.llm.ledger import (
 )
 from include.llm.online import FanOut
 from include.llm.open_caller import open_caller
-from include.llm.planned_chain import planned_chain, planned_endpoint
 from include.llm.prices import planned_price
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.llm.usage import Service
 from include.pipelines.definition import Pipeline
+from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles

@@ -11,21 +11,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded
+from include.lake.columns import SERVICE_COLUMNS
 from include.lake.output_history import OutputHistory, output_history
-from include.lake.paid_answers import paid_answers, usage_of_row
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.write import write_table
-from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.conversation import Chain, Text
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
 from include.llm.ledger import LedgerEntry, LedgerWriter
-from include.llm.planned_chain import write_down
+from include.llm.paid_answers import paid_answers, usage_of_row
 from include.llm.preflight import Preflight, check_endpoint
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
-from include.llm.usage import SERVICE_COLUMNS, Service
+from include.llm.usage import Service
+from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Pipeline
+from include.pipelines.planned_chain import write_down
 from include.settings import shard_records
 from include.stages.audit import announce
 from include.stages.concurrent_runs import RUN_ID, IsRunning, claimed_by_others, nothing_else_runs

@@ -11,15 +11,15 @@ import pyarrow.compute as pc
 from include.code_version import code_version
 from include.errors import CountsDoNotAddUp, RetryLater
 from include.lake.answer_index import write_index
+from include.lake.columns import USAGE_COLUMNS
 from include.lake.current import update_current
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, total_spent
-from include.llm.planned_chain import planned_chain
-from include.llm.usage import USAGE_COLUMNS
 from include.pipelines.definition import Pipeline
+from include.pipelines.planned_chain import planned_chain
 from include.stages.audit import commit_audit
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles

@@ -11,19 +11,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded, QualityGateFailed, RetryLater
+from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
 from include.lake.write import write_bytes, write_table
 from include.llm.answers_file import read_answers
-from include.llm.build_chain import prompt_hash
 from include.llm.endpoint import Endpoint
 from include.llm.fuse import FROM_RECORDS
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
-from include.llm.planned_chain import planned_chain
 from include.llm.prices import usd
-from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Usage
+from include.llm.usage import Usage
+from include.pipelines.chain import prompt_hash
 from include.pipelines.definition import Pipeline
+from include.pipelines.planned_chain import planned_chain
 from include.quality.gate import run_gate
 from include.stages.audit import audit_table
 from include.stages.run_context import RunContext

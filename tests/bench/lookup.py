@@ -9,8 +9,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from include.lake.paid_answers import paid_answers
 from include.lake.paths import open_lake
+from include.llm.paid_answers import paid_answers
 from tests.bench.child import peak_mb
 from tests.bench.question import Form
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from include.llm.structured_output import StrictAnswer, json_schema
+from include.answer.structured_output import StrictAnswer, json_schema
 
 FOLDER = Path(__file__).parent / "pipeline"
 MODEL = "bench-model"

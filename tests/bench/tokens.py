@@ -4,18 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from statistics import mean
 
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.estimate import usual_answer_tokens
 from include.llm.prices import load_price
 from include.llm.token_count import token_counter
 from include.llm.usage import Usage
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.golden import load_golden
-from include.sources.files import read_files
 from include.sources.record import Record
 from tests.bench.measuring import Line, Options
+from tests.sources.reading import read_files
 
 COSTS_OF, TEXTS_A_MONTH = "gpt-6-luna", 50_000
 # What OpenAI's cache serves of a prefix, schema included, for models before GPT-5.6:

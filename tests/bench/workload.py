@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from include.lake.paths import Lake, open_lake
 from include.lake.write import open_table_writer
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import Endpoint
-from include.llm.planned_chain import write_down
 from include.llm.prices import Price
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
+from include.pipelines.planned_chain import write_down
 from include.pipelines.registry import load_pipeline
 from include.stages.run_context import RunContext
 from include.stages.work_files import PLAN_FORMAT, WorkFiles

@@ -100,8 +100,8 @@ def test_parsing_a_dag_file_imports_nothing_heavy() -> None:
 
 
 def test_a_pipeline_whose_answer_takes_a_system_columns_name_does_not_parse() -> None:
+    from include.answer.structured_output import StrictAnswer
     from include.errors import ConfigurationError
-    from include.llm.structured_output import StrictAnswer
     from include.pipelines.definition import Pipeline, ReportFields
 
     class Answer(StrictAnswer):

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from include.llm.structured_output import QuotedSentence, StrictAnswer, json_schema, number_sentences
+from include.answer.structured_output import QuotedSentence, StrictAnswer, json_schema, number_sentences
 from tests.fault_server import FaultServer
 
 MODEL = "test-model"

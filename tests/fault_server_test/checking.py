@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from include.answer.structured_output import parse_answer
 from include.errors import Quarantine
-from include.llm.structured_output import parse_answer
 from tests.fault_server import FaultServer, Plan, Rule
 from tests.fault_server.catalogue import CATALOGUE
 from tests.fault_server_test.asking import SENTENCES, Reading, Response, ask

@@ -8,7 +8,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 from pydantic import BaseModel, Field
 
-from include.llm.structured_output import StrictAnswer, json_schema, parse_answer
+from include.answer.structured_output import StrictAnswer, json_schema, parse_answer
 from include.pipelines.registry import load_pipeline, pipeline_names
 from tests.fault_server import FaultServer, Plan
 from tests.fault_server.choices import Choices

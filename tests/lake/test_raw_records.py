@@ -47,8 +47,8 @@ def pull(lake: Lake, day: str, *rows: dict[str, Any], at: datetime = NOON, schem
     write_table(
         lake,
         path,
-        pa.Table.from_pylist(list(rows), schema=(schema or raw_schema(PIPELINE))).cast(
-            (schema or raw_schema(PIPELINE)).with_metadata(notes)
+        pa.Table.from_pylist(list(rows), schema=(schema or raw_schema(PIPELINE.attributes))).cast(
+            (schema or raw_schema(PIPELINE.attributes)).with_metadata(notes)
         ),
     )
     return path
@@ -107,7 +107,7 @@ def test_rows_come_from_the_row_groups_that_hold_them(lake: Lake) -> None:
 
 
 def test_an_attribute_that_got_a_type_since_keeps_the_values_that_convert(lake: Lake) -> None:
-    schema = raw_schema(PIPELINE, ["age"])
+    schema = raw_schema(PIPELINE.attributes, ["age"])
     pull(lake, "2026-11-20", row("a", "1", attr_age="41"), row("b", "1", attr_age="old"), schema=schema)
     index = read_index(lake, "support_tickets")
     everything = np.ones(2, dtype=np.bool_)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from include.answer.structured_output import QuotedSentence, StrictAnswer
 from include.lake.paths import Lake, open_lake
 from include.limits.budget import RunBudget
 from include.limits.limiter import Limiter
@@ -23,7 +24,6 @@ from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.prompt import Prompt
 from include.llm.request import Question
 from include.llm.retry import Caller
-from include.llm.structured_output import QuotedSentence, StrictAnswer
 from tests.fault_server.running import FaultServer
 from tests.llm.speaking import Speaker
 

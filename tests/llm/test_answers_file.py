@@ -6,10 +6,10 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel
 
+from include.answer.structured_output import QuotedSentence
 from include.lake.paths import Lake, open_lake
 from include.llm.answers_file import BLOCK_BYTES, read_answers, write_answers
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
-from include.llm.structured_output import QuotedSentence
 from include.llm.usage import Usage
 
 

@@ -8,14 +8,14 @@ from typing import Any, Literal
 
 import pytest
 
+from include.answer.structured_output import QuotedSentence, StrictAnswer
 from include.errors import ConfigurationError
-from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.conversation import Chain
 from include.llm.endpoint import Endpoint
-from include.llm.planned_chain import planned_chain, write_down
 from include.llm.prompt import Prompt
-from include.llm.structured_output import QuotedSentence, StrictAnswer
+from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Chunking, Pipeline, ReportFields
+from include.pipelines.planned_chain import planned_chain, write_down
 from include.pipelines.registry import load_pipeline
 
 OPENAI = Endpoint("https://api.openai.com/v1", "key", is_demo=False)

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError, EndpointUnusable
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.preflight import check_endpoint
 from include.llm.prompt import Prompt
@@ -28,6 +27,7 @@ from include.local.ports import DIRECT
 from include.local.recorded_server import RECORDED as WEEKS
 from include.local.recorded_server import Recorded, RecordedServer, load_answers
 from include.local.summary import summary_table
+from include.pipelines.chain import build_chain
 from include.pipelines.registry import load_pipeline
 from include.report.headline import Headline
 from include.report.notify import slack_text

@@ -13,9 +13,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from include.answer.structured_output import parse_answer, split_sentences
 from include.lake.schemas import results_schema
 from include.llm.conversation import split_chunks
-from include.llm.structured_output import parse_answer, split_sentences
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.quality.gate import run_gate
@@ -73,7 +73,7 @@ def _read(pipeline: Pipeline, week: int) -> Iterator[Text]:
     path = RECORDED / pipeline.name / f"week-{week}.jsonl"
     lines = json_lines(path)
     normaliser = normaliser_of(pipeline.name, pipeline.attributes, AFTER_ALL, redaction=pipeline.redaction, environ={})
-    items = Files(str(path), pipeline.name).pull(Window(None, AFTER_ALL), None)
+    items = Files(str(path), "the recorded weeks").pull(Window(None, AFTER_ALL), None)
     for line, row in zip(lines, (item for item in items if isinstance(item, SourceRow)), strict=True):
         record = normaliser.record(row.row, row.place)
         moment = row.changed_at or record.occurred_at

@@ -18,18 +18,18 @@ import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 
+from include.answer.structured_output import item_model, parse_answer, quote_paths, split_sentences
 from include.lake.schemas import results_schema
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.prompt import load_prompt
-from include.llm.structured_output import item_model, parse_answer, quote_paths, split_sentences
+from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.quality.gate import SMALL_BATCH_RECORDS, run_gate
 from include.quality.golden import load_golden
-from include.sources.files import read_files
 from include.sources.record import Record, UnreadableRecord
 from tests.fault_server.running import FaultServer
+from tests.sources.reading import read_files
 from tests.stages.running import Deployment
 
 ROOT = Path(__file__).parents[2]

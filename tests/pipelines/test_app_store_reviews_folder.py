@@ -11,15 +11,15 @@ import pytest
 from great_expectations.expectations.metadata_types import FailureSeverity
 from pydantic import ValidationError
 
-from include.lake.schemas import answer_fields
+from include.answer.arrow_types import arrow_fields
+from include.answer.structured_output import parse_answer, split_sentences
 from include.llm.prompt import load_prompt
-from include.llm.structured_output import parse_answer, split_sentences
 from include.pipelines.app_store_reviews.expectations import FIELDS_THAT_VARY, expectations
 from include.pipelines.app_store_reviews.output import MOST_ITEMS, Answer, FeedbackItem
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.sources.files import read_files
 from include.sources.record import Record, UnreadableRecord
+from tests.sources.reading import read_files
 
 NAME = "app_store_reviews"
 PULLED_AT = datetime(2026, 11, 20, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_every_field_is_described() -> None:
 
 def test_the_answer_has_a_parquet_type() -> None:
     """Feedback becomes one list of structs, quotes become text."""
-    types = {field.name: str(field.type) for field in answer_fields(Answer)}
+    types = {field.name: str(field.type) for field in arrow_fields(Answer)}
     assert set(types) == {"sentiment", "language", "feedback"}
     assert types["feedback"].startswith("list<")
     assert "quote: string" in types["feedback"]

@@ -11,16 +11,16 @@ import pytest
 from great_expectations.expectations.metadata_types import FailureSeverity
 from pydantic import BaseModel
 
+from include.answer.structured_output import parse_answer, quote_paths
 from include.llm.conversation import split_chunks
 from include.llm.prompt import Prompt, load_prompt
-from include.llm.structured_output import parse_answer, quote_paths
 from include.llm.token_count import estimate_tokens
 from include.pipelines.call_transcripts.expectations import expectations
 from include.pipelines.call_transcripts.output import ActionItem, Answer, ChunkNotes
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.sources.files import read_files
 from include.sources.record import Record, UnreadableRecord
+from tests.sources.reading import read_files
 
 NAME = "call_transcripts"
 SILENT_CALL = "LB-7010"

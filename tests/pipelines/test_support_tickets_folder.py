@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from great_expectations.expectations.metadata_types import FailureSeverity
 
+from include.answer.structured_output import parse_answer, split_sentences
 from include.llm.prompt import load_prompt
-from include.llm.structured_output import parse_answer, split_sentences
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.pipelines.support_tickets.expectations import expectations

@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import pytest
 
+from include.answer.structured_output import QuotedSentence, StrictAnswer
 from include.errors import ConfigurationError
 from include.llm.endpoint import RECORDED_MODEL
 from include.llm.ledger import LedgerEntry
-from include.llm.structured_output import QuotedSentence, StrictAnswer
 from include.llm.usage import Usage
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side

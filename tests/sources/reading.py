@@ -1,15 +1,32 @@
 """Read files that a test writes, as a pipeline named `demo`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from include.sources.files import MAX_TEXT_CHARACTERS, read_files
+from include.sources.files import MAX_TEXT_CHARACTERS, Files, normaliser_of
 from include.sources.record import Record, UnreadableRecord
+from include.sources.source import SourceRow, Window
 
 PULLED_AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+def read_files(
+    location: str,
+    *,
+    source: str,
+    attributes: Mapping[str, type],
+    pulled_at: datetime,
+    max_text_characters: int = MAX_TEXT_CHARACTERS,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Iterator[Record | UnreadableRecord]:
+    """Records of all files at a location, read and normalised as a run does it."""
+    normaliser = normaliser_of(source, attributes, pulled_at, max_text_characters, clock)
+    for item in Files(location, f"NIGHTSHIFT_SOURCE_{source.upper()}").pull(Window(None, pulled_at), None):
+        if isinstance(item, SourceRow):
+            yield normaliser.record(item.row, item.place)
 
 
 def read_all(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from include.sources.fields import column_name
+from include.text.columns import column_name
 from tests.sources.reading import PULLED_AT, read_lines, read_record, read_unreadable
 
 

@@ -8,8 +8,7 @@ import fsspec
 import pytest
 
 from include.errors import ConfigurationError, RetryLater
-from include.sources.files import read_files
-from tests.sources.reading import PULLED_AT, ids, read_all
+from tests.sources.reading import PULLED_AT, ids, read_all, read_files
 
 
 def write(path: Path, *record_ids: str) -> Path:

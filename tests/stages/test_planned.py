@@ -11,12 +11,12 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field, create_model
 
+from include.answer.structured_output import StrictAnswer
 from include.errors import StopRun
-from include.llm.build_chain import build_chain, prompt_hash
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
-from include.llm.planned_chain import planned_endpoint, write_down
-from include.llm.structured_output import StrictAnswer
+from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Chunking, Pipeline
+from include.pipelines.planned_chain import planned_endpoint, write_down
 from include.pipelines.registry import load_pipeline
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard

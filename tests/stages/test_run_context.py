@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.build_chain import build_chain
 from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL, Endpoint, resolve_endpoint
+from include.pipelines.chain import build_chain
 from include.pipelines.registry import load_pipeline
 from include.settings import rate_limits
 from include.stages.run_context import RunContext, settle_run

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from include.llm.structured_output import QuotedSentence, StrictAnswer
+from include.answer.structured_output import QuotedSentence, StrictAnswer
 
 MOST_ITEMS = 8
 MAX_SUMMARY_LENGTH = 120

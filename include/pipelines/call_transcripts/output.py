@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.llm.structured_output import StrictAnswer
+from include.answer.structured_output import StrictAnswer
 
 MAX_SUMMARY_LENGTH = 300
 MAX_REASON_LENGTH = 160

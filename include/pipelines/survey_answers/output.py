@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from include.llm.structured_output import QuotedSentence, StrictAnswer
+from include.answer.structured_output import QuotedSentence, StrictAnswer
 
 MAX_SENTENCE_LENGTH = 160
 LANGUAGE_PATTERN = "^[a-z]{2}$"

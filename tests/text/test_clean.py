@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from include.sources.clean import clean_text, is_blank
+from include.text.clean import clean_text, is_blank
 from tests.linear_time import in_linear_time
 
 

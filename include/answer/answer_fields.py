@@ -9,7 +9,7 @@ from typing import Any, Literal, Union
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from include.llm.structured_output import is_quote, item_model, split_sentences
+from include.answer.structured_output import is_quote, item_model, split_sentences
 
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from include.llm.answer_fields import AnswerField, answer_fields
-from include.llm.structured_output import QuotedSentence, StrictAnswer
+from include.answer.answer_fields import AnswerField, answer_fields
+from include.answer.structured_output import QuotedSentence, StrictAnswer
 
 
 class Point(StrictAnswer):

@@ -7,11 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from include.answer.arrow_types import arrow_fields
 from include.lake.answer_index import find_answers
+from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
 from include.lake.paths import Lake
-from include.lake.schemas import PROVENANCE_FIELDS, answer_fields
+from include.lake.schemas import PROVENANCE_FIELDS
 from include.llm.ledger import LedgerEntry, read_ledger
-from include.llm.usage import SERVICE_COLUMNS, USAGE_COLUMNS, Service, Usage
+from include.llm.usage import Service, Usage
 
 
 def paid_answers(
@@ -35,7 +37,7 @@ def paid_answers(
     Returns:
         Key to entry. Those of other runs are marked `reused` and cost nothing.
     """
-    fields = [field.name for field in answer_fields(answer)]
+    fields = [field.name for field in arrow_fields(answer)]
     own: dict[str, LedgerEntry] = {}
     found: dict[str, LedgerEntry] = {}
     columns = fields + [field.name for field in PROVENANCE_FIELDS]

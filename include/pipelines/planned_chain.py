@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from include.answer.structured_output import json_schema, quote_paths
 from include.errors import StopRun
 from include.llm.base_url import is_same_place
 from include.llm.conversation import Chain
@@ -17,7 +18,6 @@ from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Example, Prompt
 from include.llm.request import Question
-from include.llm.structured_output import json_schema, quote_paths
 from include.pipelines.definition import Pipeline
 
 # No answer is checked by them; of a strict schema all fields are required.

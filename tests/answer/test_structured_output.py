@@ -5,8 +5,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from include.errors import Quarantine
-from include.llm.structured_output import (
+from include.answer.structured_output import (
     MAX_SENTENCE_CHARACTERS,
     QuotedSentence,
     StrictAnswer,
@@ -16,6 +15,7 @@ from include.llm.structured_output import (
     quote_paths,
     split_sentences,
 )
+from include.errors import Quarantine
 
 
 class Item(StrictAnswer):

@@ -1,0 +1,1 @@
+"""The language of an answer: its schema, its quotes, how it is parsed, its Arrow types."""
