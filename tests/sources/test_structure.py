@@ -142,6 +142,7 @@ def test_what_a_label_says_beside_the_name_stays(tmp_path: Path, label: str, sho
     [
         "agent", "Customer", "Speaker 1", "SPEAKER_00", "spk_0", "ch_1", "Support Team", "Caller", "Kunde", "A",
         "Guest 2", "Operator", "system", "unknown", "Interviewer", "Sales", "Left Channel", "Teilnehmer 3",
+        "Senior Advisor",
     ],
 )  # fmt: skip
 def test_a_role_stays_what_it_is(tmp_path: Path, role: str) -> None:

@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from include.privacy.rules.addresses import STREET_ENDINGS, STREET_WORDS
 from include.privacy.rules.announced_addresses import ADDRESS_WORDS
 from include.privacy.rules.birthdates import BIRTH_WORDS
+from include.privacy.rules.correspondence import THANKS_WORDS
 from include.privacy.rules.emails import AT_WORDS
 from include.privacy.rules.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
-from include.privacy.rules.name_cues import CUE_WORDS, ROLE_WORDS
 from include.privacy.rules.name_lists import (
     SHOPS,
-    ambiguous_given_names,
     given_in_small_letters,
     given_names,
-    surnames,
 )
 from include.privacy.rules.name_places import SPELLING_WORDS
 from include.privacy.rules.national_ids import ID_WORDS
@@ -47,7 +45,7 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
     ):
         for word in dict.fromkeys(words):
             searches[word] += (name,)
-    for words_of_names in (NAME_WORDS, CUE_WORDS, SMALL_WORDS, dict.fromkeys(ROLE_WORDS, "role")):
+    for words_of_names in (NAME_WORDS, dict.fromkeys(THANKS_WORDS, "thanks"), SMALL_WORDS):
         for word, name in words_of_names.items():
             searches[word] += (name,)
     return dict(searches)
@@ -59,8 +57,7 @@ _SEARCHES = _searches_by_word()
 def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
     """Anchors by the name of the search that they concern, in the order of the text."""
     anchors: dict[str, list[Anchor]] = {}
-    names, ambiguous, family_names = given_names(), ambiguous_given_names(), surnames()
-    small = given_in_small_letters()
+    names, small = given_names(), given_in_small_letters()
     for match in _WORD.finditer(text):
         said = match.group()
         word = said.lower()
@@ -71,10 +68,6 @@ def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
                 continue
             if said in names or (said[-2:] in _POSSESSIVES and said[:-2] in names and not _is_shop(text, match)):
                 anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
-            elif said in family_names:
-                anchors.setdefault("surname", []).append(Anchor(*match.span(), word))
-            if said in ambiguous:
-                anchors.setdefault("ambiguous_name", []).append(Anchor(*match.span(), word))
             if len(said) > _FEWEST_CAPITALS and said.isupper() and word in small:
                 anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
             if word.endswith(STREET_ENDINGS) and "street" not in _SEARCHES.get(word, ()):

@@ -1,14 +1,12 @@
-"""Find names in greetings and under closings of letters, in ten languages."""
+"""Find names in greetings, in thanks and under closings of letters, in ten languages."""
 
 import re
 
-from include.privacy.rules.name_cues import given_in_small_letters, plausible
-from include.privacy.rules.name_forms import Name, name_at, word_at
+from include.privacy.rules.name_forms import Name, given_in_small_letters, name_at, plausible, word_at
 from include.privacy.rules.name_lists import (
     ambiguous_given_names,
     is_in_a_list,
     may_be_a_name,
-    may_be_a_name_in_small_letters,
 )
 from include.privacy.rules.name_places import LINE_END
 from include.privacy.rules.searched import Anchor, word_set
@@ -35,6 +33,9 @@ CLOSINGS = word_set(
 )
 # Behind these and a comma anybody may stand: `Thanks, Support`.
 _THANKS = word_set("thanks thank thx merci danke gracias grazie obrigado obrigada dziękuję bedankt tack cheers best")
+THANKS_WORDS = word_set("thanks thank thx merci danke gracias grazie obrigado obrigada cheers")
+_THANKED = re.compile(r"\S+(?: you)?(?: (?:so much|very much|a lot|again))?(?:,| to| a)? ")
+_THANKED_FOR = re.compile(r"[!.,)\n]|$| (?:and|for|at|from|in|you|und|für|et|pour|y|por|e|per|pela|pelo|en|voor|&)\b")
 _LINE_START = re.compile(r"(?:^|\n)(?:[^\W\d_]+ ){0,2}$")
 # Behind a name that is signed: the company, the place, the telephone number.
 _SIGNED_END = re.compile(r"[.,! ]{0,2}(?:\n|$)|,? ?[|/•·(\x00–-]")
@@ -87,5 +88,13 @@ def _signed_in_small_letters(text: str, position: int) -> Name | None:
     word = word_at(text, position)
     if word is None or not word.words[0].islower() or not _TEXT_END.match(text, word.end):
         return given_in_small_letters(text, position)
-    is_listed = is_in_a_list(word.words[0].capitalize()) and may_be_a_name(word.words[0])
-    return word if is_listed or may_be_a_name_in_small_letters(word.words[0]) else None
+    return word if may_be_a_name(word.words[0]) else None
+
+
+def thanked(text: str, anchor: Anchor) -> Name | None:
+    """`thanks Siobhán and Tariq at the branch`."""
+    said = _THANKED.match(text, anchor.start)
+    if said is None:
+        return None
+    name = plausible(name_at(text, said.end())) or given_in_small_letters(text, said.end())
+    return name if name and _THANKED_FOR.match(text, name.end) else None

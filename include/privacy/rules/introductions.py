@@ -2,8 +2,7 @@
 
 import re
 
-from include.privacy.rules.name_cues import plausible
-from include.privacy.rules.name_forms import Name, name_at, word_at
+from include.privacy.rules.name_forms import Name, name_at, plausible, word_at
 from include.privacy.rules.name_lists import (
     ambiguous_given_names,
     given_names,

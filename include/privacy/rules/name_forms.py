@@ -3,7 +3,13 @@
 import re
 from typing import NamedTuple
 
-from include.privacy.rules.name_lists import brands_and_figures
+from include.privacy.rules.name_lists import (
+    brands_and_figures,
+    given_names,
+    is_a_company,
+    is_in_a_list,
+    may_be_a_name,
+)
 from include.privacy.rules.searched import word_set
 
 # No names, however they are written.
@@ -126,3 +132,27 @@ def _can_be_of_a_name(said: str) -> bool:
 def _is_mask(said: str) -> bool:
     """Whether somebody took the name out before: `XXXX`."""
     return len(said) > 1 and len(set(said.casefold())) == 1
+
+
+_OF_A_COMPANY = word_set(
+    "bank mortgage loan loans llc inc ltd corp co services servicing collection"
+    " collections credit financial insurance group broadband telecom energy"
+    " airlines airways media networks systems recovery"
+)
+
+
+def plausible(name: Name | None) -> Name | None:
+    """A name in which a word is in a list of names, or none is a word or a company."""
+    if name is None or any(map(is_a_company, name.words)) or _OF_A_COMPANY & {word.casefold() for word in name.words}:
+        return None
+    long = [word for word in name.words if len(word) > 1 and not word.endswith(".")]
+    is_known = any(map(is_in_a_list, long))
+    is_unknown = all(map(may_be_a_name, long)) and not (name.words[0].isupper() and len(name.words[0]) < 6)
+    return name if is_known or is_unknown else None
+
+
+def given_in_small_letters(text: str, position: int) -> Name | None:
+    """A given name of the list in small letters, as chats and transcripts have it."""
+    word = word_at(text, position)
+    is_given = word and word.words[0].islower() and word.words[0].capitalize() in given_names()
+    return word if word and is_given and may_be_a_name(word.words[0]) else None

@@ -54,12 +54,6 @@ def ambiguous_given_names() -> frozenset[str]:
 
 
 @cache
-def surnames() -> frozenset[str]:
-    """Family names that are hardly anything else."""
-    return _read("surnames")
-
-
-@cache
 def common_words() -> frozenset[str]:
     """Words of the languages of the samples, in small letters."""
     return _read("common_words")
@@ -74,25 +68,13 @@ def brands_and_figures() -> frozenset[str]:
 @cache
 def given_in_small_letters() -> frozenset[str]:
     """Given names that are known for such in small letters too, since they are no words."""
-    words = common_words() | _read("given_and_words") | _COMPANIES
-    return frozenset(name.casefold() for name in given_names() if len(name) >= _FEWEST_SMALL_LETTERS) - words
-
-
-@cache
-def surnames_in_small_letters() -> frozenset[str]:
-    """Family names in small letters that are no words of the samples or of English."""
-    return frozenset(map(str.casefold, surnames())) - common_words() - _read("english_words") - _COMPANIES
-
-
-def may_be_a_name_in_small_letters(word: str) -> bool:
-    """The same of a word in small letters, which is more often a word of English."""
-    plain = word.casefold()
-    return may_be_a_name(plain) and _read("english_words").isdisjoint(plain.split("-"))
+    names = frozenset(name.casefold() for name in given_names() if len(name) >= _FEWEST_SMALL_LETTERS)
+    return names - common_words() - _COMPANIES
 
 
 def is_in_a_list(word: str) -> bool:
-    """Whether a word is a given name or a family name, be it something else as well."""
-    return word in given_names() or word in ambiguous_given_names() or word in surnames()
+    """Whether a word is a given name, be it something else as well."""
+    return word in given_names() or word in ambiguous_given_names()
 
 
 def may_be_a_name(word: str) -> bool:

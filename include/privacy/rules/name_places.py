@@ -6,12 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from include.privacy.rules.name_forms import WORD, Name, name_at
 from include.privacy.rules.name_lists import (
-    ambiguous_given_names,
-    given_names,
     is_a_company,
     is_in_a_list,
     may_be_a_name,
-    surnames,
 )
 from include.privacy.rules.searched import Anchor, word_set
 
@@ -66,8 +63,7 @@ def speakers(text: str) -> Iterator[Name]:
     for _, name in labels:
         if name is None:
             continue
-        first, last = name.words[0], name.words[-1]
-        is_listed = first in given_names() or first in ambiguous_given_names() or last in surnames()
+        is_listed = is_in_a_list(name.words[0])
         is_unknown = all(map(may_be_a_name, name.words)) and turns[name.words] >= few
         if (is_listed and (len(name.words) > 1 or turns[name.words] >= FEWEST_TURNS)) or is_unknown:
             yield name

@@ -8,28 +8,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from include.privacy.engine import Finding
-from include.privacy.rules.correspondence import CLOSINGS, GREETINGS, greeted, signed
-from include.privacy.rules.family_names import ambiguous, family_name, with_a_particle
+from include.privacy.rules.correspondence import CLOSINGS, GREETINGS, greeted, signed, thanked
 from include.privacy.rules.introductions import INTRODUCTIONS, SELF, answering, asked_speaker, introduced, said_of_self
-from include.privacy.rules.name_cues import (
-    at_a_desk,
-    companion_of,
-    from_an_office,
-    given_in_small_letters,
-    here,
-    named,
-    of_a_deed,
-    of_a_manner,
-    of_a_quotation,
-    thanked,
-    with_a_role,
-    with_an_honorific,
-)
 from include.privacy.rules.name_forms import (
     FEWEST_LETTERS,
     PARTICLES,
     WORD,
     Name,
+    given_in_small_letters,
     name_at,
     titled_name_at,
     with_initials,
@@ -115,7 +101,6 @@ def find_people(searched: Searched) -> Iterator[Finding]:
         if find is not None:
             found = filter(None, [find(text, anchor) for anchor in anchors])
             names += [name for name in found if anchor_name not in _ONLY_LISTED or not is_a_thing(text, name)]
-    names += filter(None, [companion_of(text, name) for name in names])
     words: set[str] = set()
     for name in sorted(names, key=lambda name: -len(name.words)):
         _remember(searched.people, name.words, text, words)
@@ -249,7 +234,7 @@ def _given(text: str, anchor: Anchor) -> Name | None:
 
 
 # What these find is known by the lists alone.
-_ONLY_LISTED = frozenset({"given_name", "ambiguous_name", "surname", "small_name"})
+_ONLY_LISTED = frozenset({"given_name", "small_name"})
 _FINDERS = {
     "introduction": introduced,
     "title": _titled,
@@ -259,18 +244,6 @@ _FINDERS = {
     "greeting": greeted,
     "closing": signed,
     "given_name": _given,
-    "ambiguous_name": ambiguous,
-    "cue": named,
-    "role": with_a_role,
-    "origin": lambda text, anchor: with_a_particle(text, anchor) or from_an_office(text, anchor),
-    "desk": at_a_desk,
-    "honorific": with_an_honorific,
-    "particle": with_a_particle,
-    "here": here,
-    "surname": family_name,
-    "manner": of_a_manner,
-    "deed": of_a_deed,
-    "quoted": of_a_quotation,
     "thanks": thanked,
     "small_name": small_name,
     "called_small": called_small,

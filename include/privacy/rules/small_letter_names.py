@@ -11,8 +11,6 @@ from include.privacy.rules.name_lists import (
     given_in_small_letters,
     is_in_a_list,
     may_be_a_name,
-    may_be_a_name_in_small_letters,
-    surnames_in_small_letters,
 )
 from include.privacy.rules.searched import Anchor, word_set
 
@@ -113,7 +111,7 @@ def small_name(text: str, anchor: Anchor) -> Name | None:
     if name is None or not text.isascii() or name.words[0].isupper():
         return name
     given = _WORD_BEFORE.search(text, max(name.start - 20, 0), name.start)
-    if given is None or not may_be_a_name_in_small_letters(given[1]) or word_at(text, given.start(1)) is None:
+    if given is None or not may_be_a_name(given[1]) or word_at(text, given.start(1)) is None:
         return name
     return Name(given.start(1), name.end, (given[1], *name.words))
 
@@ -124,12 +122,11 @@ def with_family_name(text: str, position: int) -> Name | None:
     if word is None:
         return None
     words, end = [word.words[0]], word.end
-    is_capital = word.words[0].isupper()
     while len(words) < _MOST_WORDS and text.startswith(" ", end):
         particle = _PARTICLE.match(text, end + 1)
         following = WORD.match(text, particle.end() if particle else end + 1)
         is_next = following and (
-            is_family_name(following.group(), text, is_capital) or (particle and _is_behind_particle(following.group()))
+            is_family_name(following.group(), text) or (particle and _is_behind_particle(following.group()))
         )
         if following is None or not is_next:
             break
@@ -192,7 +189,7 @@ def before_small(text: str, anchor: Anchor) -> Name | None:
 
 
 def _is_behind_particle(said: str) -> bool:
-    return said.islower() and said not in NO_NAME | _OTHER_WORDS and may_be_a_name_in_small_letters(said)
+    return said.islower() and said not in NO_NAME | _OTHER_WORDS and may_be_a_name(said)
 
 
 def is_known(said: str) -> bool:
@@ -205,22 +202,19 @@ def _is_name(text: str, position: int, needs_list: bool) -> bool:
     if word is None or not word.words[0].islower():
         return False
     said = word.words[0]
-    if said in given_in_small_letters() or said in surnames_in_small_letters() or (needs_list and "-" in said):
-        return may_be_a_name(said)
-    return may_be_a_name_in_small_letters(said) and (is_known(said) or not needs_list)
+    is_listed = said in given_in_small_letters() or is_known(said)
+    return may_be_a_name(said) and (is_listed or "-" in said or not needs_list)
 
 
-def is_family_name(said: str, text: str, is_capital: bool = False) -> bool:
+def is_family_name(said: str, text: str) -> bool:
     """Whether a word may be a family name behind a given one.
 
     Of texts with other letters than those of English no list tells what is no name.
     """
-    if said.isupper():
-        return is_capital and said.casefold() in surnames_in_small_letters()
     if not said.islower():
         return False
-    if said in surnames_in_small_letters() or said in given_in_small_letters():
+    if said in given_in_small_letters():
         return True
     is_word = said in _OTHER_WORDS or said in NO_NAME or len(said) < FEWEST_LETTERS or "'" in said
     is_readable = text.isascii() or not (said.isascii() or _TURKISH.search(said))
-    return is_readable and not is_word and may_be_a_name_in_small_letters(said)
+    return is_readable and not is_word and may_be_a_name(said)
