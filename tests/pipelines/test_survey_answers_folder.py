@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from include.lake.schemas import results_schema
+from include.llm.prompt import load_prompt
 from include.pipelines.definition import Pipeline
 from include.pipelines.survey_answers.output import Kind, Sentiment, Theme, Weight
 from include.quality.gate import GateResult, run_gate
@@ -60,6 +61,15 @@ class TestSurveyAnswers(FolderContract):
         # What is read as markup, or redacted, is in the sample all the same.
         sample = b"".join(sample_lines(pipeline))
         assert b"@example.com" in sample and b"<b>" in sample
+
+    def test_the_model_reads_the_answer_alone_until_more_is_shown_to_help(self, pipeline: Pipeline) -> None:
+        """A small model copies the score; the version that shows it waits for `make try` on a better one."""
+        assert "v2" in pipeline.prompt_versions()
+        shown = {
+            version: load_prompt(pipeline.folder, version, pipeline.answer).attribute_lines
+            for version in (pipeline.prompt_version, "v2")
+        }
+        assert shown == {"v1": (), "v2": ("question: {question}", "score: {score} of 10")}
 
     def test_personal_data_does_not_stay(self, texts: dict[str, str]) -> None:
         assert "<EMAIL_1>" in texts["SV-3043"]

@@ -13,8 +13,8 @@ question** or says nothing, what its **theme** is, how much it **weighs** for th
 which sentence shows it.
 
 Analysts read `<lake>/current/survey_answers`: one row for each answer with its newest reading, beside the score that
-the guest gave (`attr_score`). The model sees the score and the question beside the answer. Answers that could not be
-read are in `<lake>/quarantine/survey_answers`, each with the reason.
+the guest gave (`attr_score`). The model sees neither the score nor the question, only the answer. Answers that could
+not be read are in `<lake>/quarantine/survey_answers`, each with the reason.
 
 An answer that is changed is read again; one whose text did not change is not paid for twice. Personal data is redacted
 before the text is stored or sent.
@@ -35,7 +35,6 @@ before the text is stored or sent.
     tags=("nightshift", "surveys"),
     schedule="0 4 * * *",
     attributes={"question": str, "score": int, "country": str, "trip": str, "house": str},
-    prompt_version="v2",
     # A usual answer has about 80 tokens; two sentences that fill their caps and the other fields have about 170.
     max_output_tokens=240,
     # The survey's field ends at 4,000 characters; what is longer did not come through it.
