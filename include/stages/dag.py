@@ -5,6 +5,7 @@ file parses in a fraction of a second.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ INFER_TIMEOUT = timedelta(hours=6)
 RUN_TIMEOUT = timedelta(hours=10)
 # Every DAG's documentation ends with it: what each task does, and what to do when it fails.
 RUNBOOK = Path(__file__).with_name("runbook.md").read_text(encoding="utf-8")
+# What a stage returns is one row of XCom, not one more for each of its parts.
+stage = partial(task, multiple_outputs=False)
 
 
 def results_asset(pipeline: Pipeline) -> Asset:
@@ -84,7 +87,7 @@ def _windows(pipeline: Pipeline) -> str:
     )
 
 
-@task
+@stage()
 def extract(pipeline_name: str) -> dict[str, Any]:
     """Pull the window's records, redact them, store them in `raw/`; bad ones go to quarantine."""
     from include.stages.extract import extract_records
@@ -97,7 +100,7 @@ def extract(pipeline_name: str) -> dict[str, Any]:
 
 
 # One plan of a pipeline at a time: of two runs that have pulled one record, the later one leaves it to the other.
-@task(max_active_tis_per_dag=1)
+@stage(max_active_tis_per_dag=1)
 async def plan(run: dict[str, Any]) -> list[int]:
     """Estimate tokens and cost, check budget and endpoint, write the shards. Nothing is paid before this passes."""
     from include.stages.plan import plan_run
@@ -110,7 +113,7 @@ async def plan(run: dict[str, Any]) -> list[int]:
         )
 
 
-@task(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")
+@stage(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")
 async def infer(run: dict[str, Any], shard: int) -> dict[str, int]:
     """Answer one shard. A retry, a cleared task or a new worker goes on where the last one stopped."""
     from include.stages.infer import infer_shard
@@ -127,7 +130,7 @@ async def infer(run: dict[str, Any], shard: int) -> dict[str, int]:
         )
 
 
-@task(trigger_rule="none_failed")
+@stage(trigger_rule="none_failed")
 def validate(run: dict[str, Any]) -> dict[str, Any]:
     """Great Expectations: failing rows go to quarantine, a failing suite stops the publish."""
     from include.stages.validate import validate_run
@@ -138,7 +141,7 @@ def validate(run: dict[str, Any]) -> dict[str, Any]:
 
 
 # One publish of a pipeline at a time, backfills included: `current/` is read, merged and replaced.
-@task(max_active_tis_per_dag=1)
+@stage(max_active_tis_per_dag=1)
 def publish(run: dict[str, Any]) -> dict[str, Any]:
     """Check that the counts add up, then commit the run in one step."""
     from include.stages.publish import publish_run
@@ -152,7 +155,7 @@ def publish(run: dict[str, Any]) -> dict[str, Any]:
     return published
 
 
-@task
+@stage()
 def report(run: dict[str, Any], published: dict[str, Any]) -> dict[str, Any]:
     """Write the digest that people read, send it where a connection for it exists."""
     from include.stages.report import report_run
