@@ -2,11 +2,13 @@
 
 import http.client
 import json
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
@@ -15,6 +17,7 @@ from include.local.ports import DIRECT
 
 UNFINISHED = ("queued", "running")
 CALL_SECONDS = 30.0
+WARM_UP_SECONDS = 60.0
 # A busy machine makes the api-server slow, and on SQLite it may lock its own database until a write gives up (its audit
 # log is written in the event loop, which the other writer waits for); that must not end a run of hours.
 TRIES = 8
@@ -47,6 +50,20 @@ class AirflowApi:
         if self._token is None:
             self._token = self._send("GET", "/auth/token", None)["access_token"]
         return self._send(method, f"/api/v2/{path}", body)
+
+    def warm_up(self) -> threading.Thread:
+        """Have the api-server build, beside everything else, what the first task asks of it: that takes seconds."""
+
+        def ask() -> None:
+            with (
+                suppress(OSError, http.client.HTTPException),
+                DIRECT.open(f"{self._base_url}/execution/health", timeout=WARM_UP_SECONDS),
+            ):
+                pass
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        return thread
 
     @retry(
         retry=retry_if_exception(_passes),

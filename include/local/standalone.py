@@ -186,6 +186,7 @@ def start_airflow(
         say(f"marked {ended} runs of an earlier, interrupted `make run` as failed; what they answered is kept")
     is_cleared.touch()
     start("triggerer", is_cleared)
+    api.warm_up()
     return api
 
 

@@ -1,6 +1,8 @@
 """The whole DAG through a real Airflow, faults included."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -31,6 +33,19 @@ def test_a_second_night_asks_nothing_again(standalone: Standalone) -> None:
     assert standalone.run("manual__again") == "success"
     assert standalone.row("manual__again")["skipped"] == 121
     assert standalone.server.counters().requests == 0
+
+
+def test_a_run_leaves_few_rows_in_the_database_of_airflow(standalone: Standalone) -> None:
+    counts = {}
+    with closing(sqlite3.connect(standalone.home / "airflow.db", timeout=60)) as database:
+        tables = database.execute(
+            "SELECT t.name FROM sqlite_master t JOIN pragma_table_info(t.name) c WHERE c.name = 'run_id'"
+        )
+        for (table,) in tables.fetchall():
+            query = f'SELECT count(*) FROM "{table}" WHERE run_id = ?'
+            counts[table] = database.execute(query, ["manual__again"]).fetchone()[0]
+    assert 0 < counts["xcom"] <= 10, counts
+    assert counts["task_instance"] <= sum(counts.values()) < 45, counts
 
 
 def test_the_asset_event_carries_counts_and_cost(standalone: Standalone) -> None:

@@ -50,3 +50,11 @@ def test_a_call_that_the_api_server_fails_is_made_again(stumbling: tuple[str, Co
     assert api.state("a", "run") == "running"
     assert set(tries.values()) == {2}
     assert {command for command, _ in tries} == {"GET", "POST", "PATCH"}
+
+
+def test_what_the_first_task_asks_of_the_api_server_is_built_before(
+    stumbling: tuple[str, Counter[tuple[str, str]]],
+) -> None:
+    url, tries = stumbling
+    AirflowApi(url).warm_up().join()
+    assert tries == {("GET", "/execution/health"): 1}
