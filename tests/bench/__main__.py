@@ -4,6 +4,7 @@ python -m tests.bench                              all of them
 python -m tests.bench fanout gauntlet --peers      these, beside other people's libraries
 python -m tests.bench limiter --cases 30000-4      those cases of the limiter whose name has this in it
 python -m tests.bench storm --cases=-              all cases of the storm
+python -m tests.bench night --rows 1000000         a night of so many records
 """
 
 import argparse
@@ -11,7 +12,7 @@ import json
 import os
 import sys
 
-from tests.bench import fanout, gauntlet, limiter, memory, reuse, sources, storm, tokens
+from tests.bench import fanout, gauntlet, limiter, memory, night, reuse, sources, storm, tokens
 from tests.bench.measuring import Options, tell
 
 BENCHES = {
@@ -23,6 +24,7 @@ BENCHES = {
     "reuse": reuse.run,
     "sources": sources.run,
     "tokens": tokens.run,
+    "night": night.run,
 }
 
 
@@ -33,12 +35,13 @@ def main() -> None:
     parser.add_argument("--peers", action="store_true", help="other libraries too, in environments below .bench/")
     parser.add_argument("--profile", action="store_true", help="where the CPU time of `fanout` goes")
     parser.add_argument("--cases", help="cases of `limiter` and `storm` whose names have this in them")
+    parser.add_argument("--rows", type=int, nargs="+", default=(), help="sizes of `night`")
     parser.add_argument("--quick", action="store_true", help="tiny sizes: shows that all works, and measures nothing")
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in BENCHES]
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(BENCHES)}")
-    options = Options(given.quick, given.peers, given.profile, given.cases)
+    options = Options(given.quick, given.peers, given.profile, given.cases, tuple(given.rows))
     # Airflow's log, the servers and some libraries write to standard output too, where only figures belong.
     figures = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

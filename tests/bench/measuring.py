@@ -30,6 +30,7 @@ class Options:
         quick: sizes at which each benchmark takes seconds and its figures mean nothing.
         peers: other people's libraries too.
         profile: where the client's CPU time goes.
+        rows: sizes of `night`; none: its own.
         cases: part of the names of cases of `limiter` and `storm`; None: those that say the most.
     """
 
@@ -37,6 +38,7 @@ class Options:
     peers: bool = False
     profile: bool = False
     cases: str | None = None
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ _BOUND = "over HTTP from a server in Python on this machine"
 # As many as the store has in its feed.
 _FEED_PAGES, _FEED_PAGE = 10, 50
 _CONNECT_PAGE, _PLAY_PAGE = 200, 100
+_PARQUET_GROUP = 100_000
 
 Making = Callable[[Path, int], tuple[str, int]]
 
@@ -45,7 +46,7 @@ def run(options: Options) -> Iterator[Line]:
         ("redaction", _jsonl, many),
         ("jsonl", _jsonl, many),
         ("csv", _csv, many),
-        ("parquet", _parquet, many),
+        ("parquet", write_parquet, many),
         ("play_console_exports", _play_exports, some),
         ("transcripts_text", _transcripts("txt"), some),
         ("transcripts_webvtt", _transcripts("vtt"), some),
@@ -166,9 +167,13 @@ def _csv(folder: Path, count: int) -> tuple[str, int]:
     return str(path), count
 
 
-def _parquet(folder: Path, count: int) -> tuple[str, int]:
+def write_parquet(folder: Path, count: int) -> tuple[str, int]:
+    """So many reviews in a Parquet file; its path and their number."""
     path = folder / "rows.parquet"
-    pq.write_table(pa.Table.from_pylist(list(_rows(count))), path)
+    schema = pa.Table.from_pylist(list(_rows(1))).schema
+    with pq.ParquetWriter(path, schema) as writer:
+        for rows in _pages(_rows(count), _PARQUET_GROUP):
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
     return str(path), count
 
 

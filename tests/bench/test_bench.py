@@ -25,6 +25,7 @@ METRICS = {
     "storm": {"seconds", "of_faultless", "ratio"},
     "reuse": {"lookup_seconds", "first_lookup_seconds", "lookup_bytes"},
     "sources": {"records_per_second", "peak_mb", "peak_ratio"},
+    "night": {"peak_mb", "cpu_seconds", "records_per_second", "peak_ratio"},
     "tokens": {
         *("tokens_per_record", "cacheable_share", "openai_cacheable_share"),
         *("usd_with_cache", "usd_without_cache"),
