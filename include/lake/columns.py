@@ -5,11 +5,11 @@ Apart from `schemas.py` so that a DAG file can check a pipeline's names without 
 
 import re
 
+from include.lake.effort import SERVICE_COLUMNS, USAGE_COLUMNS
+
 # Of a pipeline and of what is named after it in the lake.
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 
-USAGE_COLUMNS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "cache_write_tokens")
-SERVICE_COLUMNS = ("mode", "service_tier", "endpoint", "dialect")
 RECORD_COLUMNS = ("record_id", "record_version", "source", "source_url", "occurred_at", "text")
 PROVENANCE_COLUMNS = (
     "model",

@@ -4,7 +4,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
-from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
+from include.lake.effort import EFFORT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 
@@ -19,6 +19,7 @@ RAW_FIELDS: list[pa.Field] = [
 
 SERVICE_FIELDS = [pa.field(name, pa.string()) for name in SERVICE_COLUMNS]
 USAGE_FIELDS = [pa.field(name, pa.int64()) for name in USAGE_COLUMNS]
+EFFORT_FIELDS = [pa.field(name, pa.float64() if name == "cost_usd" else pa.int64()) for name in EFFORT_COLUMNS]
 
 PROVENANCE_FIELDS: list[pa.Field] = [
     pa.field("model", pa.string()),

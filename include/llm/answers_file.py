@@ -1,7 +1,6 @@
 """A shard's outcomes as Parquet: what its ledger says, once for each text."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 import pyarrow as pa
@@ -10,11 +9,11 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
-from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
+from include.lake.effort import SERVICE_COLUMNS, USAGE_COLUMNS, Effort, Service
 from include.lake.paths import Lake
+from include.lake.schemas import EFFORT_FIELDS, SERVICE_FIELDS
 from include.lake.write import open_table_writer
 from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
-from include.llm.usage import Service, Usage
 
 ROWS_AT_ONCE = 200
 # Of a ledger that are turned into columns at once.
@@ -23,18 +22,11 @@ BLOCK_BYTES = 256 * 1024
 _NESTED = {"usage": (USAGE_COLUMNS, pa.int64()), "service": (SERVICE_COLUMNS, pa.string())}
 _PARENT = {name: parent for parent, (names, _) in _NESTED.items() for name in names}
 _ENTRY_FIELDS = [
-    pa.field("error_type", pa.string()),
-    pa.field("error_message", pa.string()),
-    pa.field("raw_output", pa.string()),
-    *(pa.field(name, kind) for names, kind in _NESTED.values() for name in names),
-    pa.field("cost_usd", pa.float64()),
-    pa.field("attempts", pa.int64()),
-    pa.field("latency_ms", pa.int64()),
-    pa.field("requests", pa.int64()),
-    pa.field("retries", pa.int64()),
-    pa.field("rate_limited", pa.int64()),
-    pa.field("processed_at", pa.string()),
+    *(pa.field(name, pa.string()) for name in ("error_type", "error_message", "raw_output", "processed_at")),
+    *SERVICE_FIELDS,
+    *EFFORT_FIELDS,
 ]
+_OWN_COLUMNS = ("key", "answer", "error_type", "error_message", "raw_output", "processed_at")
 
 
 def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseModel], is_plain: bool) -> None:
@@ -102,26 +94,10 @@ def read_answers(lake: Lake, path: str) -> Iterator[LedgerEntry]:
         for group in range(parquet.num_row_groups):
             for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[group]):
                 for row in batch.to_pylist():
-                    # A file of the version before lacks some.
-                    usage = Usage(**{name: row.pop(name, 0) for name in USAGE_COLUMNS})
-                    service = Service(**{name: row.pop(name, None) for name in SERVICE_COLUMNS})
-                    yield LedgerEntry(usage=usage, service=service, **row)
+                    own = {name: row[name] for name in _OWN_COLUMNS}
+                    yield LedgerEntry(effort=Effort.of_row(row), service=Service.of_row(row), **own)
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:
-    return {
-        "key": entry.key,
-        "answer": entry.answer,
-        "error_type": entry.error_type,
-        "error_message": entry.error_message,
-        "raw_output": entry.raw_output,
-        **asdict(entry.usage),
-        **asdict(entry.service),
-        "cost_usd": entry.cost_usd,
-        "attempts": entry.attempts,
-        "latency_ms": entry.latency_ms,
-        "requests": entry.requests,
-        "retries": entry.retries,
-        "rate_limited": entry.rate_limited,
-        "processed_at": entry.processed_at,
-    }
+    own = {name: getattr(entry, name) for name in _OWN_COLUMNS}
+    return {**own, **entry.service.columns(), **entry.effort.columns()}

@@ -16,6 +16,7 @@ import orjson
 from yarl import URL
 
 from include.errors import Quarantine
+from include.lake.effort import Usage
 from include.limits.headers import headroom
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import (
@@ -33,7 +34,7 @@ from include.llm.provider_errors import (
     failure_of,
     provider_words,
 )
-from include.llm.usage import Usage, usage_of
+from include.llm.usage import usage_of
 
 # An answer of a few hundred tokens is a few KB; more than this is a broken or hostile server.
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024

@@ -7,6 +7,7 @@ from typing import Any
 
 from include.answer.structured_output import parse_answer
 from include.errors import Quarantine
+from include.lake.effort import NOTHING_USED, Usage
 from include.llm.client import content_of
 from include.llm.dialect import Dialect
 from include.llm.ledger import LedgerEntry
@@ -15,7 +16,6 @@ from include.llm.provider_errors import Refused, Unusable
 from include.llm.request import Prepared, Question
 from include.llm.retry import CallCounts, Caller
 from include.llm.token_count import token_counter
-from include.llm.usage import NOTHING_USED, Usage
 
 # A model that fails twice after being told why rarely succeeds at the third try, and each try is paid.
 MAX_REASKS = 2
@@ -42,7 +42,7 @@ class Text:
 
 
 @dataclass
-class Effort:
+class Spending:
     """What a record has taken so far, over all its steps, attempts and re-asks; updated in place.
 
     Args:
@@ -59,7 +59,7 @@ class Effort:
     latency_ms: int = 0
     counts: CallCounts = field(default_factory=CallCounts)
     service_tier: str | None = None
-    last_step: "Effort | None" = None
+    last_step: "Spending | None" = None
     account: Callable[[Usage], None] | None = None
 
     def waste(self, usage: Usage) -> None:
@@ -88,7 +88,7 @@ class Effort:
 
 
 async def ask_question(
-    caller: Caller, question: Question, text: str, effort: Effort, above: str = ""
+    caller: Caller, question: Question, text: str, effort: Spending, above: str = ""
 ) -> dict[str, Any]:
     """Ask until the answer fits the schema, at most `MAX_REASKS` times more, telling the model what was wrong.
 
@@ -147,7 +147,7 @@ async def _ask_once(
     tokens: int,
     corrections: Sequence[dict[str, str]],
     longer: bool,
-    effort: Effort,
+    effort: Spending,
 ) -> str:
     asked_at = caller.now()
     completion = await caller.ask(question.body(prepared, corrections, longer), tokens, effort.counts)
@@ -181,7 +181,7 @@ def _corrections(problem: Quarantine) -> list[dict[str, str]]:
     return [*said, _user(f"{problem.message} Answer again for the record above.")]
 
 
-Remember = Callable[[str, dict[str, Any], Effort], None]
+Remember = Callable[[str, dict[str, Any], Spending], None]
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class Chain:
         return tokens
 
     async def answer(
-        self, caller: Caller, text: Text, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
+        self, caller: Caller, text: Text, effort: Spending, remember: Remember, known: Mapping[str, LedgerEntry]
     ) -> dict[str, Any]:
         """Answer a text. What stands above a long one stands above its notes.
 
@@ -264,14 +264,15 @@ class Chain:
         return answer
 
     async def _notes_of(
-        self, caller: Caller, chunk: str, effort: Effort, remember: Remember, known: Mapping[str, LedgerEntry]
+        self, caller: Caller, chunk: str, effort: Spending, remember: Remember, known: Mapping[str, LedgerEntry]
     ) -> dict[str, Any]:
         assert self.notes is not None
         key = self.notes.key(chunk)
         entry = known.get(key)
         if entry is not None and entry.answer is not None:
-            counts = CallCounts(entry.requests, entry.retries, entry.rate_limited)
-            effort.add(entry.usage, entry.cost_usd or 0.0, entry.attempts, entry.latency_ms, counts)
+            took = entry.effort
+            counts = CallCounts(took.requests, took.retries, took.rate_limited)
+            effort.add(took.usage, took.cost_usd or 0.0, took.attempts, took.latency_ms, counts)
             return entry.answer
         notes, spent = await _ask_step(caller, self.notes, chunk, effort)
         remember(key, notes, spent)
@@ -282,9 +283,9 @@ class Chain:
 
 
 async def _ask_step(
-    caller: Caller, question: Question, text: str, effort: Effort, above: str = ""
-) -> tuple[dict[str, Any], Effort]:
-    effort.last_step = spent = Effort(effort.price, account=effort.account)
+    caller: Caller, question: Question, text: str, effort: Spending, above: str = ""
+) -> tuple[dict[str, Any], Spending]:
+    effort.last_step = spent = Spending(effort.price, account=effort.account)
     try:
         return await ask_question(caller, question, text, spent, above), spent
     finally:

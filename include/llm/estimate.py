@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 
 from include.answer.structured_output import quote_paths
+from include.lake.effort import Usage
 from include.llm.conversation import Chain, Text
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.prices import Price
 from include.llm.request import Question
 from include.llm.token_count import token_counter
-from include.llm.usage import Usage
 
 
 @dataclass(frozen=True)

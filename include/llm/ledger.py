@@ -17,16 +17,16 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import IO, Any
 
 import orjson
 
 from include.errors import NightshiftError, RetryLater
-from include.lake.columns import USAGE_COLUMNS
+from include.lake.effort import NO_EFFORT, UNKNOWN_SERVICE, Effort, Service, Usage
 from include.lake.paths import Lake
 from include.lake.storage import PATIENCE_SECONDS, storage_error
-from include.llm.usage import Service, Usage
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +36,6 @@ FLUSH_SECONDS = 5.0
 MAX_AHEAD = 1_000
 
 
-# Sums of them stand in `runs/`.
-SPENT_COLUMNS = (*USAGE_COLUMNS, "requests", "retries", "rate_limited", "cost_usd")
-
-
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
     """The outcome of one question: an answer, or the reason why there is none.
@@ -47,11 +43,8 @@ class LedgerEntry:
     Args:
         key: answer key.
         answer: as it is stored; None when it failed.
-        error_type, error_message, raw_output: set when it failed.
-        cost_usd: None when the price is unknown.
-        attempts: times that the model was asked, re-asks included.
-        requests, retries, rate_limited: calls that reached the provider, of these repeated ones, and 429s.
         processed_at: ISO time, UTC.
+        error_type, error_message, raw_output: set when it failed.
         reused: whether an earlier run paid for it.
         is_notes: whether it is a step on the way to an answer, whose entry counts the effort too.
         step_of: key of that answer.
@@ -61,32 +54,28 @@ class LedgerEntry:
 
     key: str
     answer: dict[str, Any] | None
-    error_type: str | None
-    error_message: str | None
-    raw_output: str | None
-    usage: Usage
-    cost_usd: float | None
-    attempts: int
-    latency_ms: int
-    requests: int
-    retries: int
-    rate_limited: int
+    effort: Effort
     processed_at: str
+    error_type: str | None = None
+    error_message: str | None = None
+    raw_output: str | None = None
     reused: bool = False
     is_notes: bool = False
-    service: Service = field(default_factory=Service)
+    service: Service = UNKNOWN_SERVICE
     is_unusable: bool = False
     step_of: str | None = None
 
 
-def total_spent(entries: Iterable[LedgerEntry]) -> dict[str, Any]:
-    """Tokens, calls and cost by the names of their columns in `runs/`; the cost is None when any is unknown."""
-    total: dict[str, Any] = dict.fromkeys(SPENT_COLUMNS, 0)
-    for entry in entries:
-        for name in SPENT_COLUMNS:
-            count = getattr(entry.usage if name in USAGE_COLUMNS else entry, name)
-            total[name] = None if total[name] is None or count is None else total[name] + count
-    return total
+# A line has the parts of the effort beside the others.
+_OWN = tuple(field.name for field in fields(LedgerEntry) if field.name != "effort")
+_OF_EFFORT = tuple(field.name for field in fields(Effort))
+_NAMES = (*_OWN, *_OF_EFFORT)
+_values = attrgetter(*_OWN, *(f"effort.{name}" for name in _OF_EFFORT))
+
+
+def total_spent(entries: Iterable[LedgerEntry]) -> Effort:
+    """What they took together."""
+    return sum((entry.effort for entry in entries), NO_EFFORT)
 
 
 class LedgerWriter:
@@ -142,7 +131,8 @@ class LedgerWriter:
 
     def append(self, entry: LedgerEntry) -> None:
         """Write one outcome down. On a local lake with free space it survives a kill once this returns."""
-        self._pending.append(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+        line = dict(zip(_NAMES, _values(entry), strict=True))
+        self._pending.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         if self._file is not None and self._failing_since is None:
             # A disk that is full is tried again by the next `flush`.
             with suppress(NightshiftError):
@@ -232,7 +222,8 @@ def scan_ledger(lake: Lake, folder: str) -> Iterator[LedgerEntry]:
                 try:
                     values = orjson.loads(line)
                     usage, service = Usage(**values.pop("usage")), Service(**values.pop("service", {}))
-                    yield LedgerEntry(usage=usage, service=service, **values)
+                    effort = Effort(usage, *[values.pop(name) for name in _OF_EFFORT[1:]])
+                    yield LedgerEntry(effort=effort, service=service, **values)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     # Torn by a kill in the middle of the write: it was never acknowledged.
                     continue

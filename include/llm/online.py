@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.errors import ConfigurationError, FuseBlown, NightshiftError, Quarantine, RetryLater, StopRun
+from include.lake.effort import Effort, Service, Usage
 from include.limits.budget import RunBudget
-from include.llm.conversation import Chain, Effort, Text
+from include.llm.conversation import Chain, Spending, Text
 from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.prices import Price, cost_usd
 from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.retry import Caller
-from include.llm.usage import Service, Usage
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import redact_output
 
@@ -127,7 +127,7 @@ class FanOut:
             reserved = await self._reserve(text)
             if reserved is None:
                 break
-            effort = Effort(self.price, account=functools.partial(self._waste, text.key))
+            effort = Spending(self.price, account=functools.partial(self._waste, text.key))
             try:
                 if self._stopped:
                     raise self._stopped[0]
@@ -139,7 +139,7 @@ class FanOut:
             self._append(entry)
             self.progress.count(entry)
             if self.run_budget is not None:
-                self.run_budget.settle(reserved, entry.cost_usd or 0.0)
+                self.run_budget.settle(reserved, entry.effort.cost_usd or 0.0)
             if self.fuse is not None and self.fuse.add(entry):
                 await self._check_fuse(self.fuse)
             if places.hand_over():
@@ -165,7 +165,7 @@ class FanOut:
         tokens = Usage(self.chain.estimate_prompt_tokens(text), 0, self.caller.expected_output(question))
         return cost_usd(self.price, tokens) or 0.0
 
-    async def _answer(self, text: Text, effort: Effort) -> LedgerEntry:
+    async def _answer(self, text: Text, effort: Spending) -> LedgerEntry:
         try:
             remember = functools.partial(self._remember, text.key)
             answer = await self.chain.answer(self.caller, text, effort, remember, self.notes)
@@ -173,18 +173,18 @@ class FanOut:
             return self._entry(text.key, effort, None, problem)
         return self._entry(text.key, effort, answer, None)
 
-    def _write_off(self, text: Text, effort: Effort, reserved: float) -> None:
+    def _write_off(self, text: Text, effort: Spending, reserved: float) -> None:
         """Keep what was asked and paid for a text that gets no outcome now."""
         entry = self._entry(text.key, effort.last_step or effort, None, None, is_unusable=True)
-        if entry.requests:
+        if entry.effort.requests:
             self._append(entry)
             self.progress.count(entry)
         if self.run_budget is not None:
-            self.run_budget.settle(reserved, entry.cost_usd or 0.0)
+            self.run_budget.settle(reserved, entry.effort.cost_usd or 0.0)
 
     def _waste(self, key: str, usage: Usage) -> None:
         """Keep at once what was paid for an answer that is none: a kill must not hide it from the budget."""
-        effort = Effort(self.price)
+        effort = Spending(self.price)
         effort.pay(usage, None)
         entry = self._entry(key, effort, None, None, is_unusable=True)
         if usage.total:
@@ -192,7 +192,7 @@ class FanOut:
             self.wasted.append(entry)
             self.progress.count(entry)
             if self.run_budget is not None:
-                self.run_budget.spend(entry.cost_usd or 0.0)
+                self.run_budget.spend(entry.effort.cost_usd or 0.0)
 
     async def _watch_fuse(self) -> None:
         """Other shards may blow it too."""
@@ -207,7 +207,7 @@ class FanOut:
             except FuseBlown as error:
                 self.stop(error)
 
-    def _remember(self, step_of: str, key: str, notes: dict[str, Any], effort: Effort) -> None:
+    def _remember(self, step_of: str, key: str, notes: dict[str, Any], effort: Spending) -> None:
         self._append(replace(self._entry(key, effort, notes, None, is_notes=True), step_of=step_of))
 
     def _append(self, entry: LedgerEntry) -> None:
@@ -221,7 +221,7 @@ class FanOut:
     def _entry(
         self,
         key: str,
-        effort: Effort,
+        effort: Spending,
         answer: dict[str, Any] | None,
         problem: Quarantine | None,
         is_notes: bool = False,
@@ -233,13 +233,15 @@ class FanOut:
             error_type=problem.error_type if problem else None,
             error_message=problem.message if problem else None,
             raw_output=redact_output(problem.raw_output, self.redaction) if problem and problem.raw_output else None,
-            usage=effort.usage,
-            cost_usd=None if self.price is None else effort.cost_usd,
-            attempts=effort.attempts,
-            latency_ms=effort.latency_ms,
-            requests=effort.counts.requests,
-            retries=effort.counts.retries,
-            rate_limited=effort.counts.rate_limited,
+            effort=Effort(
+                effort.usage,
+                None if self.price is None else effort.cost_usd,
+                effort.attempts,
+                effort.latency_ms,
+                effort.counts.requests,
+                effort.counts.retries,
+                effort.counts.rate_limited,
+            ),
             processed_at=self.now().isoformat(),
             is_notes=is_notes,
             is_unusable=is_unusable,

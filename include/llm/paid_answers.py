@@ -1,6 +1,6 @@
 """Answers that were paid for before, by answer key: in `results/`, and in the ledgers of runs that never published."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,10 @@ from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
 from include.lake.answer_index import find_answers
-from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
+from include.lake.effort import NO_EFFORT, Effort, Service
 from include.lake.paths import Lake
 from include.lake.schemas import PROVENANCE_FIELDS
 from include.llm.ledger import LedgerEntry, read_ledger
-from include.llm.usage import Service, Usage
 
 
 def paid_answers(
@@ -61,37 +60,12 @@ def _entry(row: dict[str, Any], fields: list[str]) -> LedgerEntry:
     return LedgerEntry(
         key=row["answer_key"],
         answer={name: row[name] for name in fields},
-        error_type=None,
-        error_message=None,
-        raw_output=None,
-        usage=usage_of_row(row),
-        cost_usd=row["cost_usd"],
-        attempts=row["attempts"],
-        latency_ms=row["latency_ms"],
-        requests=0,
-        retries=0,
-        rate_limited=0,
+        effort=Effort.of_row(row),
         processed_at=row["processed_at"].isoformat(),
         reused=row["reused"],
-        service=Service(*(row.get(name) for name in SERVICE_COLUMNS)),
+        service=Service.of_row(row),
     )
-
-
-def usage_of_row(row: Mapping[str, Any]) -> Usage:
-    """Usage in a row of `results/` or `quarantine/`; columns that older files do not have count as 0."""
-    return Usage(**{name: row.get(name) or 0 for name in USAGE_COLUMNS})
 
 
 def _at_no_cost(entry: LedgerEntry, reused_at: datetime) -> LedgerEntry:
-    return replace(
-        entry,
-        usage=Usage(),
-        cost_usd=0.0,
-        attempts=0,
-        latency_ms=0,
-        requests=0,
-        retries=0,
-        rate_limited=0,
-        processed_at=reused_at.isoformat(),
-        reused=True,
-    )
+    return replace(entry, effort=NO_EFFORT, processed_at=reused_at.isoformat(), reused=True)

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from include.errors import EndpointUnusable
+from include.lake.effort import Usage
 from include.limits.shared_state import Sleep
 from include.llm.client import ChatClient
 from include.llm.dialect import Dialect, has_no_chat, refusal_of
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.request import TINY_TEXT, Question
-from include.llm.usage import Usage
 
 log = logging.getLogger(__name__)
 

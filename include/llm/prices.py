@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import TypeAdapter
 
 from include.errors import ConfigurationError
-from include.llm.usage import Usage
+from include.lake.effort import Usage
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -40,7 +40,7 @@ class ShardProgress:
         rate_limited_60s, failures_60s: 429s, and other calls without an answer, of the last minute.
         last_error: the last of these in one sentence, or why the ledger cannot be written.
         paused_until: ISO time, UTC; null while nobody has to wait for it.
-        cost_usd: None when the price is unknown.
+        tokens, cost_usd: of these, and of what was paid for none; the cost is None when the price is unknown.
         seconds_left_low, seconds_left_high: from what the last minute did; null when it did nothing.
     """
 
@@ -59,12 +59,7 @@ class ShardProgress:
     failures_60s: int = 0
     last_error: str | None = None
     paused_until: str | None = None
-    requests: int = 0
-    retries: int = 0
-    rate_limited: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
+    tokens: int = 0
     cost_usd: float | None = 0.0
     seconds_left_low: float | None = None
     seconds_left_high: float | None = None
@@ -74,14 +69,9 @@ class ShardProgress:
         """Add one outcome, or what was paid for none."""
         self.done += not entry.is_unusable
         self.failed += entry.answer is None and not entry.is_unusable
-        self.requests += entry.requests
-        self.retries += entry.retries
-        self.rate_limited += entry.rate_limited
-        self.prompt_tokens += entry.usage.prompt_tokens
-        self.cached_tokens += entry.usage.cached_tokens
-        self.completion_tokens += entry.usage.completion_tokens
-        if self.cost_usd is not None:
-            self.cost_usd = None if entry.cost_usd is None else self.cost_usd + entry.cost_usd
+        self.tokens += entry.effort.usage.total
+        cost_usd = entry.effort.cost_usd
+        self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
 
     def show(
         self, meter: CallMeter, pause_seconds: float, unwritten: int, ledger_trouble: str | None, is_held: bool
@@ -197,7 +187,7 @@ class ProgressReporter:
             f"{p.waiting_to_retry} wait to be asked again" if p.waiting_to_retry else "",
             f"{p.rate_60s:g}/s",
             f"in the last minute {p.rate_limited_60s} x 429 and {p.failures_60s} failures",
-            f"{p.prompt_tokens + p.completion_tokens:,} tokens",
+            f"{p.tokens:,} tokens",
             f"cost {usd(p.cost_usd)}",
             left if low is None or high is None else f"{low:.0f} to {high:.0f} s left",
             f"the provider lets nobody go until {p.paused_until[:19]}Z" if p.paused_until else "",

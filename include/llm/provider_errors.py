@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import orjson
 
 from include.errors import EndpointUnusable, Quarantine, RetryLater, StopRun
+from include.lake.effort import Usage
 from include.limits.headers import retry_after_seconds
 from include.llm.endpoint import Endpoint
-from include.llm.usage import Usage
 
 # 424 and 425: a model behind a gateway is still starting. 498: Groq's flex tier is full. 499: a proxy gave up waiting.
 RETRYABLE_STATUS = frozenset({408, 409, 424, 425, 498, 499})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from tenacity import Retrying, retry_always
 
 from include.errors import Quarantine, RetryLater
+from include.lake.effort import Usage
 from include.limits.limiter import Limiter, Permit
 from include.limits.shared_state import Sleep
 from include.llm.call_meter import CallMeter, LastMinute
@@ -18,7 +19,6 @@ from include.llm.places import Places
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.request import TINY_TEXT, Question
 from include.llm.setbacks import Setbacks, longest_wait_seconds, setbacks_of
-from include.llm.usage import Usage
 from include.llm.witness import Witness
 
 # A call that waits lets another go in its place, unless so large a share of the last calls (about so many) failed: then

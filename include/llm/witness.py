@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from include.errors import Quarantine, RetryLater, StopRun
+from include.lake.effort import Usage
 from include.llm.client import Completion, content_of
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import Refused, Unusable
-from include.llm.usage import Usage
 
 # Of the tiny question: a model that now and then says nothing says something within so many tries.
 MOST_PROBES = 3

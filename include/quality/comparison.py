@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.llm.ledger import LedgerEntry
+from include.lake.effort import Effort
+from include.llm.ledger import LedgerEntry, total_spent
 from include.llm.prices import usd
-from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
 from include.quality.golden import FieldScore, score_answers
 
@@ -34,15 +34,9 @@ class Variant:
         return f"{self.prompt_version} on {self.model}"
 
     @property
-    def usage(self) -> Usage:
-        """Tokens of all answers together."""
-        return sum((entry.usage for entry in self.entries.values()), Usage())
-
-    @property
-    def cost_usd(self) -> float | None:
-        """Cost of all answers together; None when the price is unknown."""
-        costs = [entry.cost_usd for entry in self.entries.values()]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+    def effort(self) -> Effort:
+        """What all answers took together."""
+        return total_spent(self.entries.values())
 
     @property
     def answered(self) -> int:
@@ -96,10 +90,10 @@ def score_table(variants: Sequence[Variant], labelled: int, night: int) -> str:
     rows = [["field (score: right / answers / labels)", *(variant.label for variant in variants)]]
     rows += [[name, *(_score(variant.scores[name]) for variant in variants)] for name in variants[0].scores]
     rows.append(["answered", *(f"{variant.answered} of {len(variant.entries)}" for variant in variants)])
-    rows.append(["prompt tokens", *(f"{variant.usage.prompt_tokens:,}" for variant in variants)])
-    rows.append(["completion tokens", *(f"{variant.usage.completion_tokens:,}" for variant in variants)])
+    rows.append(["prompt tokens", *(f"{variant.effort.usage.prompt_tokens:,}" for variant in variants)])
+    rows.append(["completion tokens", *(f"{variant.effort.usage.completion_tokens:,}" for variant in variants)])
     rows.append(["seconds", *(f"{variant.seconds:.1f}" for variant in variants)])
-    rows.append(["cost", *(usd(variant.cost_usd) for variant in variants)])
+    rows.append(["cost", *(usd(variant.effort.cost_usd) for variant in variants)])
     rows.append([f"a night of {night:,} records", *(usd(_for_night(variant, night)) for variant in variants)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -107,7 +101,7 @@ def score_table(variants: Sequence[Variant], labelled: int, night: int) -> str:
 
 
 def _for_night(variant: Variant, night: int) -> float | None:
-    return None if variant.cost_usd is None else variant.cost_usd / max(len(variant.entries), 1) * night
+    return None if variant.effort.cost_usd is None else variant.effort.cost_usd / max(len(variant.entries), 1) * night
 
 
 def _score(score: FieldScore) -> str:

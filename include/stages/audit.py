@@ -127,4 +127,4 @@ def _row(record: Mapping[str, Any], run: RunContext, endpoint: Endpoint, **answe
 
 
 def _answered(entry: LedgerEntry) -> dict[str, Any]:
-    return {"requests": entry.requests, "answered_at": datetime.fromisoformat(entry.processed_at)}
+    return {"requests": entry.effort.requests, "answered_at": datetime.fromisoformat(entry.processed_at)}

@@ -57,9 +57,9 @@ def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) ->
         "skipped_by_reason": sorted((+_skipped(work, extract, ledger)).items()),
         "outside_window": extract.get("outside_window"),
         "reused": 0,
-        **spent,
+        **spent.columns(),
         # None of it stands in a row.
-        "unusable_cost_usd": spent["cost_usd"],
+        "unusable_cost_usd": spent.cost_usd,
         "service_tier_counts": sorted(tiers.items()),
         "redaction_version": extract.get("redaction_version"),
         "validation_success": None,

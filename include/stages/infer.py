@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.errors import RetryLater, StopRun
+from include.lake.effort import Service
 from include.lake.paths import Lake
 from include.limits.budget import RunBudget
 from include.limits.open_store import open_store
@@ -33,7 +34,6 @@ from include.llm.open_caller import open_caller
 from include.llm.prices import planned_price
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.provider_errors import COUNTED_BY_FUSE
-from include.llm.usage import Service
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting
@@ -142,7 +142,9 @@ async def infer_shard(
     is_plain = is_plain and ledger.is_whole and not fan_out.wasted
     write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain)
     unusable += fan_out.wasted
-    work.write_manifest(f"infer-{shard:04d}", {"over_budget": fan_out.over_budget, "unusable": total_spent(unusable)})
+    work.write_manifest(
+        f"infer-{shard:04d}", {"over_budget": fan_out.over_budget, "unusable": total_spent(unusable).columns()}
+    )
     return {"done": progress.done, "failed": progress.failed}
 
 

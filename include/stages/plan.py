@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded
-from include.lake.columns import SERVICE_COLUMNS
+from include.lake.effort import Effort, Service
 from include.lake.output_history import OutputHistory, output_history
 from include.lake.paths import Lake
 from include.lake.read import read_table
@@ -20,10 +20,9 @@ from include.llm.conversation import Chain, Text
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
 from include.llm.ledger import LedgerEntry, LedgerWriter
-from include.llm.paid_answers import paid_answers, usage_of_row
+from include.llm.paid_answers import paid_answers
 from include.llm.preflight import Preflight, check_endpoint
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
-from include.llm.usage import Service
 from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import write_down
@@ -161,16 +160,7 @@ def _first_question(checked: Preflight, price: Price | None) -> LedgerEntry:
     return LedgerEntry(
         key="first question",
         answer=None,
-        error_type=None,
-        error_message=None,
-        raw_output=None,
-        usage=checked.usage,
-        cost_usd=cost_usd(price, checked.usage),
-        attempts=1,
-        latency_ms=0,
-        requests=checked.requests,
-        retries=0,
-        rate_limited=0,
+        effort=Effort(checked.usage, cost_usd(price, checked.usage), attempts=1, requests=checked.requests),
         processed_at=datetime.now(UTC).isoformat(),
         is_unusable=True,
     )
@@ -221,15 +211,9 @@ def _own_failures(lake: Lake, run: RunContext, records: pa.Table, texts: list[Te
                 error_type=row["error_type"],
                 error_message=row["error_message"],
                 raw_output=row["raw_output"],
-                usage=usage_of_row(row),
-                cost_usd=row["cost_usd"],
-                attempts=row["attempts"],
-                latency_ms=0,
-                requests=0,
-                retries=0,
-                rate_limited=0,
+                effort=Effort.of_row(row),
                 processed_at=row["processed_at"].isoformat(),
-                service=Service(*(row.get(name) for name in SERVICE_COLUMNS)),
+                service=Service.of_row(row),
             )
     return failures
 

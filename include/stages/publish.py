@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from include.code_version import code_version
 from include.errors import CountsDoNotAddUp, RetryLater
 from include.lake.answer_index import write_index
-from include.lake.columns import USAGE_COLUMNS
 from include.lake.current import update_current
+from include.lake.effort import NO_EFFORT, USAGE_COLUMNS, Effort
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
@@ -62,7 +62,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
         update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
     if plan.get("has_other_answers"):
         others = _keep_other_answers(lake, pipeline, work, plan)
-        validate["unusable"] = [*validate.get("unusable", []), total_spent(others)]
+        validate["unusable"] = [*validate.get("unusable", []), total_spent(others).columns()]
     row = _run_row(run, accepted, quarantined, extract, plan, validate, skipped)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
@@ -119,11 +119,9 @@ def _run_row(
     validate: dict[str, Any],
     skipped: Counter[str],
 ) -> dict[str, Any]:
-    before, unusable = plan["before"], validate.get("unusable", [])
-    calls = {
-        name: count + before[name] + sum(lost[name] for lost in unusable) for name, count in validate["calls"].items()
-    }
-    unusable_cost = _plus(before.get("unusable_cost_usd") or 0.0, *(lost["cost_usd"] for lost in unusable))
+    before, unusable = plan["before"], sum(map(Effort.of_row, validate.get("unusable", [])), NO_EFFORT)
+    calls = Effort.of_row(validate["calls"]) + unusable + Effort.of_row(before)
+    unusable_cost = _plus(before.get("unusable_cost_usd") or 0.0, unusable.cost_usd)
     return {
         **run_identity(run),
         "finished_at": datetime.now(UTC),
@@ -134,11 +132,11 @@ def _run_row(
         "skipped_by_reason": sorted((+skipped).items()),
         "outside_window": extract.get("outside_window"),
         "reused": pc.sum(accepted["reused"]).as_py() or 0,
-        **calls,
+        **{name: getattr(calls, name) for name in ("requests", "retries", "rate_limited")},
         "service_tier_counts": sorted(validate.get("service_tiers", {}).items()),
         **{
             name: sum(filter(None, [*_values(accepted, name), *_values(quarantined, name)]))
-            + sum(lost[name] for lost in unusable)
+            + getattr(unusable.usage, name)
             for name in USAGE_COLUMNS
         },
         "estimated_cost_usd": _plus(plan["cost_usd"], before["estimated_cost_usd"]),
@@ -172,7 +170,7 @@ def run_identity(run: RunContext) -> dict[str, Any]:
 
 
 def _log_estimate_and_actual(plan: dict[str, Any], row: dict[str, Any]) -> None:
-    for name in ("prompt_tokens", "completion_tokens", "cost_usd"):
+    for name in (*USAGE_COLUMNS, "cost_usd"):
         estimated, actual = plan[name], row[name]
         if estimated and actual is not None:
             log.info("%s: %s estimated, %s actual (%.2f of the estimate)", name, estimated, actual, actual / estimated)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded, QualityGateFailed, RetryLater
-from include.lake.columns import SERVICE_COLUMNS, USAGE_COLUMNS
+from include.lake.effort import NO_EFFORT, NOTHING_USED, Effort, Service
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
@@ -21,7 +21,6 @@ from include.llm.endpoint import Endpoint
 from include.llm.fuse import FROM_RECORDS
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
 from include.llm.prices import usd
-from include.llm.usage import Usage
 from include.pipelines.chain import prompt_hash
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
@@ -78,7 +77,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         )
     carried = scan_ledger(lake, work.path("ledger", "carried"))
     # Its cost is the run's. Its tokens are no record's, and those in `runs/` are the sum of the records'.
-    first_questions = total_spent(entry for entry in carried if entry.is_unusable) | dict.fromkeys(USAGE_COLUMNS, 0)
+    first_questions = replace(total_spent(entry for entry in carried if entry.is_unusable), usage=NOTHING_USED)
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)
     candidates = pa.Table.from_pylist(rows.answered, schema=schema)
@@ -114,11 +113,14 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         "accepted": accepted.num_rows,
         "quarantined": dict(Counter(quarantined["stage"].to_pylist())),
         "skipped": dict(rows.skipped),
-        "calls": rows.calls,
+        "calls": rows.spent.columns(),
         "dialect": str(chain.question.dialect),
         "service_tiers": dict(rows.service_tiers),
         # A shard that the version before finished does not say.
-        "unusable": [first_questions, *(manifest["unusable"] for manifest in inferred if "unusable" in manifest)],
+        "unusable": [
+            first_questions.columns(),
+            *(manifest["unusable"] for manifest in inferred if "unusable" in manifest),
+        ],
         "validation_success": gate.success,
     }
     outcomes = [asdict(outcome) for outcome in gate.outcomes]
@@ -147,7 +149,7 @@ class _Rows:
         self.answered: list[dict[str, Any]] = []
         self.quarantined: list[dict[str, Any]] = []
         self.skipped: Counter[str] = Counter()
-        self.calls = {"requests": 0, "retries": 0, "rate_limited": 0}
+        self.spent = NO_EFFORT
         self.service_tiers: Counter[str] = Counter()
 
     def take(self, record: dict[str, Any], ledger: dict[str, LedgerEntry]) -> None:
@@ -170,11 +172,11 @@ class _Rows:
 
     def reject(self, row: dict[str, Any], expectations: list[str]) -> None:
         """Move an answered row to the quarantine."""
-        spent = {name: row[name] for name in (*USAGE_COLUMNS, *SERVICE_COLUMNS, "cost_usd", "attempts")}
         self.quarantined.append(
             {
                 **self._quarantine_row(row, "validate", "expectation_failed", "; ".join(expectations)),
-                **spent,
+                **Service.of_row(row).columns(),
+                **Effort.of_row(row).columns(),
                 "processed_at": row["processed_at"],
             }
         )
@@ -188,7 +190,6 @@ class _Rows:
             "answer_key": key,
             "reused": entry.reused or not pays,
             **_effort(entry, pays),
-            "latency_ms": entry.latency_ms if pays else 0,
             "run_id": self._run.run_id,
             "processed_at": datetime.fromisoformat(entry.processed_at),
         }
@@ -213,9 +214,7 @@ class _Rows:
             "error_message": message,
             "model": self._run.model,
             "prompt_version": self._run.prompt_version,
-            **asdict(Usage()),
-            "cost_usd": 0.0,
-            "attempts": 0,
+            **NO_EFFORT.columns(),
             "run_id": self._run.run_id,
             "processed_at": self._run.window_end,
         }
@@ -224,9 +223,7 @@ class _Rows:
         if key in self._charged:
             return False
         self._charged.add(key)
-        self.calls["requests"] += entry.requests
-        self.calls["retries"] += entry.retries
-        self.calls["rate_limited"] += entry.rate_limited
+        self.spent += entry.effort
         if entry.service.service_tier and not entry.reused:
             self.service_tiers[entry.service.service_tier] += 1
         return True
@@ -234,9 +231,4 @@ class _Rows:
 
 def _effort(entry: LedgerEntry, pays: bool) -> dict[str, Any]:
     """What a row says of how it was answered; what it took stands in the first row of a key alone."""
-    return {
-        **asdict(entry.service),
-        **asdict(entry.usage if pays else Usage()),
-        "cost_usd": entry.cost_usd if pays else 0.0,
-        "attempts": entry.attempts if pays else 0,
-    }
+    return {**entry.service.columns(), **(entry.effort if pays else NO_EFFORT).columns()}

@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from include.lake.columns import SERVICE_COLUMNS
+from include.lake.effort import Usage
 from include.lake.paths import Lake, open_lake
 from include.lake.schemas import results_schema
 from include.lake.write import write_table
-from include.llm.usage import Usage
 from tests.bench.measuring import ROOT, Line, Options, tell
 from tests.bench.question import MODEL, Form, texts
 

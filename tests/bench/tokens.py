@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from statistics import mean
 
+from include.lake.effort import Usage
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.estimate import usual_answer_tokens
 from include.llm.prices import load_price
 from include.llm.token_count import token_counter
-from include.llm.usage import Usage
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names

@@ -7,10 +7,10 @@ import pytest
 from pydantic import BaseModel
 
 from include.answer.structured_output import QuotedSentence
+from include.lake.effort import Effort, Usage
 from include.lake.paths import Lake, open_lake
 from include.llm.answers_file import BLOCK_BYTES, read_answers, write_answers
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
-from include.llm.usage import Usage
 
 
 class Item(BaseModel):
@@ -47,13 +47,9 @@ def entry(number: int, answered: bool = True) -> LedgerEntry:
         error_type=None if answered else "not_json",
         error_message=None if answered else "2026-11-23T00:00:00Z",
         raw_output=None if answered else ODD,
-        usage=Usage(100 + number, 5, 20),
-        cost_usd=None if number % 5 == 0 else 0.1,
-        attempts=1,
-        latency_ms=3,
-        requests=1,
-        retries=0,
-        rate_limited=0,
+        effort=Effort(
+            Usage(100 + number, 5, 20, 3, 2), None if number % 5 == 0 else 0.1, number, 3, number + 2, number % 3, 1
+        ),
         processed_at="2026-11-23T00:00:00+00:00",
     )
 

@@ -3,13 +3,13 @@
 import orjson
 import pytest
 
+from include.lake.effort import Usage
 from include.llm.conversation import Chain, split_chunks
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price
 from include.llm.request import Question
 from include.llm.token_count import token_counter
-from include.llm.usage import Usage
 from include.pipelines.chain import build_chain
 from include.pipelines.registry import load_pipeline
 

@@ -66,31 +66,31 @@ def test_no_fault_is_forgotten() -> None:
 def test_damage_on_the_way_is_retried(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
     entry = ask(fault_server, tmp_path, fault)
     assert entry.answer is not None
-    assert (entry.attempts, entry.retries, entry.rate_limited) == (1, 1, 0)
+    assert (entry.effort.attempts, entry.effort.retries, entry.effort.rate_limited) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("fault", ASKED_AGAIN.split())
 def test_an_answer_that_is_none_is_asked_again(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
     entry = ask(fault_server, tmp_path, fault)
     assert entry.answer is not None
-    assert (entry.attempts, entry.rate_limited) == (2, 0)
+    assert (entry.effort.attempts, entry.effort.rate_limited) == (2, 0)
     # Not shown to the model at any length.
-    assert entry.usage.prompt_tokens < 2_000
+    assert entry.effort.usage.prompt_tokens < 2_000
 
 
 @pytest.mark.parametrize("fault", WAITED_FOR.split())
 def test_a_429_is_waited_for_and_is_no_attempt(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
     entry = ask(fault_server, tmp_path, fault)
     assert entry.answer is not None
-    assert (entry.attempts, entry.rate_limited) == (1, 1)
+    assert (entry.effort.attempts, entry.effort.rate_limited) == (1, 1)
 
 
 @pytest.mark.parametrize("fault", TAKEN.split())
 def test_an_odd_answer_that_fits_is_taken_and_has_a_cost(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
     entry = ask(fault_server, tmp_path, fault)
     assert entry.answer is not None
-    assert (entry.attempts, entry.retries) == (1, 0)
-    assert entry.cost_usd
+    assert (entry.effort.attempts, entry.effort.retries) == (1, 0)
+    assert entry.effort.cost_usd
 
 
 @pytest.mark.parametrize(("fault", "reason"), QUARANTINED.items())
@@ -98,7 +98,7 @@ def test_a_record_that_cannot_be_answered_is_quarantined_under_its_name(
     fault: str, reason: str, fault_server: FaultServer, tmp_path: Path
 ) -> None:
     entry = ask(fault_server, tmp_path, fault)
-    assert (entry.answer, entry.error_type, entry.attempts) == (None, reason, 1)
+    assert (entry.answer, entry.error_type, entry.effort.attempts) == (None, reason, 1)
 
 
 @pytest.mark.parametrize("fault", STOPPED.split())

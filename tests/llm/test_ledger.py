@@ -1,6 +1,7 @@
 """The ledger survives what a crash leaves behind."""
 
 import errno
+import json
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from fsspec.implementations.memory import MemoryFileSystem
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.lake.effort import Effort, Usage
 from include.lake.paths import Lake, open_lake
 from include.lake.storage import PATIENCE_SECONDS, Storage
 from include.llm.ledger import MAX_AHEAD, LedgerEntry, LedgerWriter, read_ledger
-from include.llm.usage import Usage
 
 
 @pytest.fixture
@@ -31,15 +32,7 @@ def entry(key: str, answer: dict[str, str] | None) -> LedgerEntry:
         key=key,
         answer=answer,
         error_type=None if answer else "not_json",
-        error_message=None,
-        raw_output=None,
-        usage=Usage(10, 0, 5),
-        cost_usd=0.1,
-        attempts=1,
-        latency_ms=7,
-        requests=1,
-        retries=0,
-        rate_limited=0,
+        effort=Effort(Usage(10, 0, 5), 0.1, attempts=1, latency_ms=7, requests=1),
         processed_at="2026-11-23T00:00:00+00:00",
     )
 
@@ -64,6 +57,26 @@ def test_two_attempts_write_apart_and_an_answer_beats_a_failure(lake: Lake) -> N
         with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
             ledger.append(entry("a", answer))
     assert read_ledger(lake, f"{lake.root}/ledger")["a"].answer == {"x": "1"}
+
+
+def test_a_line_has_the_keys_of_the_version_before(lake: Lake, tmp_path: Path) -> None:
+    before = {
+        "key": "a", "answer": {"x": "1"}, "error_type": None, "error_message": None, "raw_output": None,
+        "usage": {
+            "prompt_tokens": 10, "cached_tokens": 0, "completion_tokens": 5, "reasoning_tokens": 0,
+            "cache_write_tokens": 0,
+        },
+        "cost_usd": 0.1, "attempts": 1, "latency_ms": 7, "requests": 1, "retries": 0, "rate_limited": 0,
+        "processed_at": "2026-11-23T00:00:00+00:00", "reused": False, "is_notes": False,
+        "service": {"mode": None, "service_tier": None, "endpoint": None, "dialect": None},
+        "is_unusable": False, "step_of": None,
+    }  # fmt: skip
+    with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
+        ledger.append(entry("a", {"x": "1"}))
+    (path,) = (tmp_path / "ledger").iterdir()
+    assert json.loads(path.read_bytes()) == before
+    path.write_bytes(json.dumps(before).encode())
+    assert read_ledger(lake, f"{lake.root}/ledger") == {"a": entry("a", {"x": "1"})}
 
 
 def test_a_text_with_line_separators_stays_one_line(lake: Lake) -> None:

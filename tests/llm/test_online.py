@@ -27,8 +27,8 @@ def test_a_quote_is_a_sentence_of_its_text(fault_server: FaultServer, tmp_path: 
 
 def test_cost_is_tokens_times_price(fault_server: FaultServer, tmp_path: Path) -> None:
     entry = answer_texts(fault_server, tmp_path, TEXTS[:1])[TEXTS[0]]
-    assert entry.usage.prompt_tokens > 0
-    assert entry.cost_usd == pytest.approx(PRICE.cost_usd(entry.usage))
+    assert entry.effort.usage.prompt_tokens > 0
+    assert entry.effort.cost_usd == pytest.approx(PRICE.cost_usd(entry.effort.usage))
 
 
 def test_a_second_attempt_asks_only_what_the_first_left(fault_server: FaultServer, tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_a_second_attempt_asks_only_what_the_first_left(fault_server: FaultServe
 def test_passing_trouble_is_retried(fault_server: FaultServer, tmp_path: Path, fault: str) -> None:
     fault_server.set_plan(Plan(rules=(Rule(fault=fault, times=1),)))
     entries = answer_texts(fault_server, tmp_path, TEXTS[:5])
-    assert all(entry.answer is not None and entry.retries >= 1 for entry in entries.values())
+    assert all(entry.answer is not None and entry.effort.retries >= 1 for entry in entries.values())
 
 
 def test_a_text_that_always_breaks_the_server_is_quarantined_while_others_are_answered(
@@ -75,7 +75,7 @@ def test_a_429_is_not_an_attempt_and_loses_nobody(fault_server: FaultServer, tmp
     fault_server.set_plan(Plan(limits=(limit,)))
     entries = answer_texts(fault_server, tmp_path, TEXTS)
     assert all(entry.answer is not None for entry in entries.values())
-    assert sum(entry.rate_limited for entry in entries.values()) > 0
+    assert sum(entry.effort.rate_limited for entry in entries.values()) > 0
 
 
 def test_a_used_up_quota_stops_the_run_at_once(fault_server: FaultServer, tmp_path: Path) -> None:
@@ -127,8 +127,8 @@ def test_an_answer_that_does_not_fit_is_asked_again_then_quarantined(
     fault_server.set_plan(Plan(rules=(Rule(fault=fault, marker="Poisoned"),)))
     entries = answer_texts(fault_server, tmp_path, [POISON, TEXTS[0]])
     assert entries[POISON].error_type == reason
-    assert entries[POISON].attempts == 3
-    assert entries[POISON].usage.prompt_tokens > 0
+    assert entries[POISON].effort.attempts == 3
+    assert entries[POISON].effort.usage.prompt_tokens > 0
     assert entries[TEXTS[0]].answer is not None
 
 
@@ -136,15 +136,15 @@ def test_a_re_ask_that_succeeds_is_published_with_the_cost_of_both(fault_server:
     fault_server.set_plan(Plan(rules=(Rule(fault="not_json", times=1),)))
     entry = answer_texts(fault_server, tmp_path, TEXTS[:1])[TEXTS[0]]
     assert entry.answer is not None
-    assert (entry.attempts, entry.requests) == (2, 2)
-    assert entry.usage.prompt_tokens == fault_server.counters().prompt_tokens
+    assert (entry.effort.attempts, entry.effort.requests) == (2, 2)
+    assert entry.effort.usage.prompt_tokens == fault_server.counters().prompt_tokens
 
 
 @pytest.mark.parametrize(("fault", "reason"), [("refusal", "refused"), ("content_filter", "content_filter")])
 def test_a_refusal_is_not_asked_again(fault_server: FaultServer, tmp_path: Path, fault: str, reason: str) -> None:
     fault_server.set_plan(Plan(rules=(Rule(fault=fault),)))
     entry = answer_texts(fault_server, tmp_path, TEXTS[:1])[TEXTS[0]]
-    assert (entry.error_type, entry.attempts) == (reason, 1)
+    assert (entry.error_type, entry.effort.attempts) == (reason, 1)
 
 
 def test_a_text_that_exceeds_the_context_is_quarantined_as_too_long(fault_server: FaultServer, tmp_path: Path) -> None:
@@ -154,9 +154,9 @@ def test_a_text_that_exceeds_the_context_is_quarantined_as_too_long(fault_server
 
 def test_the_fan_out_stops_at_its_budget_and_keeps_what_was_paid(fault_server: FaultServer, tmp_path: Path) -> None:
     whole = answer_texts(fault_server, tmp_path / "whole", TEXTS)
-    one = max(entry.cost_usd or 0 for entry in whole.values())
+    one = max(entry.effort.cost_usd or 0 for entry in whole.values())
     kept = answer_texts(fault_server, tmp_path / "bounded", TEXTS, in_flight=2, budget_usd=one * 5)
-    spent = sum(entry.cost_usd or 0 for entry in kept.values())
+    spent = sum(entry.effort.cost_usd or 0 for entry in kept.values())
     assert 0 < len(kept) < len(TEXTS)
     # What is in flight when the budget is reached is finished and kept.
     assert spent <= one * 7

@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.conversation import Effort
+from include.lake.effort import Usage
+from include.llm.conversation import Spending
 from include.llm.prices import OWN_TABLE_COLUMNS, Price, check_budget, load_price, planned_price, usd
-from include.llm.usage import Usage, usage_of
+from include.llm.usage import usage_of
 
 OPENAI, PUBLIC, PRIVATE = "https://api.openai.com/v1", "https://203.0.114.9/v1", "http://10.1.2.3:4000/v1"
 LUNA = (0.1, 0.01, 0.125, 0.5)
@@ -138,7 +139,7 @@ def test_tokens_cost_what_the_provider_bills(usage: Usage, tier: str | None, cos
 
 def test_a_text_that_takes_several_requests_pays_for_none_of_them_as_for_a_long_one() -> None:
     price = load_price("gpt-6-luna", OPENAI, {})
-    effort = Effort(price)
+    effort = Spending(price)
     for _ in range(3):
         effort.pay(Usage(100_000, 0, 10), None)
     assert price is not None and effort.cost_usd == pytest.approx(3 * price.cost_usd(Usage(100_000, 0, 10)))

@@ -120,7 +120,7 @@ def test_a_call_leaves_nothing_for_the_collector_whether_it_is_answered_or_not(
         left = gc.collect()
     finally:
         gc.enable()
-    assert all(entry.retries for entry in entries.values())
+    assert all(entry.effort.retries for entry in entries.values())
     # With a cycle a failure it is about 90 a text; some belong to the server, which shares this process.
     assert left < 20 * len(texts)
 

@@ -86,7 +86,7 @@ def test_what_hits_one_record_is_quarantined_under_its_name_and_stops_nobody(
     fault_server.set_plan(reply(status, body, marker="Odd text"))
     entries = answer_texts(fault_server, tmp_path, [*others[:3], ODD, *others[3:]], in_flight=4)
     odd = entries.pop(ODD)
-    assert (odd.answer, odd.error_type, odd.rate_limited) == (None, reason, 0)
+    assert (odd.answer, odd.error_type, odd.effort.rate_limited) == (None, reason, 0)
     assert odd.error_message is not None
     assert words in odd.error_message
     assert all(entry.answer is not None for entry in entries.values())
@@ -119,7 +119,7 @@ def test_an_unusable_200_is_asked_three_times_and_quarantined_under_its_name(
     fault_server.set_plan(Plan(rules=(odd_one.model_copy(update={"times": 1}), busy, odd_one)))
     entries = answer_texts(fault_server, tmp_path, [ODD, *TEXTS], in_flight=1)
     odd = entries.pop(ODD)
-    assert (odd.answer, odd.error_type, odd.requests, odd.rate_limited) == (None, reason, 3 + 1, 1)
+    assert (odd.answer, odd.error_type, odd.effort.requests, odd.effort.rate_limited) == (None, reason, 3 + 1, 1)
     assert all(entry.answer is not None for entry in entries.values())
     # What it has cost is written down at once, where the provider says what that is.
     assert prompt_tokens_paid(tmp_path, but=entries) == (3 * USAGE["prompt_tokens"] if "usage" in body else 0)
@@ -131,15 +131,15 @@ def test_where_nobody_was_answered_meanwhile_a_question_more_settles_whose_troub
     fault_server.set_plan(reply(200, choice(""), marker="Odd text"))
     entries = answer_texts(fault_server, tmp_path, [TEXTS[0], ODD, *TEXTS[1:]], in_flight=1)
     odd = entries.pop(ODD)
-    assert (odd.answer, odd.error_type, odd.requests) == (None, "empty_answer", 3 + 1)
+    assert (odd.answer, odd.error_type, odd.effort.requests) == (None, "empty_answer", 3 + 1)
     assert all(entry.answer is not None for entry in entries.values())
     assert 0 < prompt_tokens_paid(tmp_path, but=entries) - 3 * USAGE["prompt_tokens"] < USAGE["prompt_tokens"]
 
 
 def prompt_tokens_paid(folder: Path, but: dict[str, LedgerEntry]) -> int:
     """Prompt tokens in a ledger, but those of some entries."""
-    paid = sum(entry.usage.prompt_tokens for entry in scan_ledger(open_lake(str(folder)), f"{folder}/ledger"))
-    return paid - sum(entry.usage.prompt_tokens for entry in but.values())
+    paid = sum(entry.effort.usage.prompt_tokens for entry in scan_ledger(open_lake(str(folder)), f"{folder}/ledger"))
+    return paid - sum(entry.effort.usage.prompt_tokens for entry in but.values())
 
 
 @pytest.mark.parametrize(("body", "reason"), UNUSABLE)
@@ -164,4 +164,4 @@ def test_an_answer_that_a_provider_itself_finds_unfit_is_asked_again(fault_serve
     fault_server.set_plan(reply(400, failed, marker="Odd text"))
     odd = answer_texts(fault_server, tmp_path, [ODD, "Another text. Fine."])[ODD]
     # Three times, and once the question that settles whose trouble it is: the other text was asked before the first.
-    assert (odd.error_type, odd.requests, odd.raw_output) == ("json_validate_failed", 4, '{"mood": "go')
+    assert (odd.error_type, odd.effort.requests, odd.raw_output) == ("json_validate_failed", 4, '{"mood": "go')

@@ -6,9 +6,9 @@ import pytest
 
 from include.answer.structured_output import QuotedSentence, StrictAnswer
 from include.errors import ConfigurationError
+from include.lake.effort import Effort, Usage
 from include.llm.endpoint import RECORDED_MODEL
 from include.llm.ledger import LedgerEntry
-from include.llm.usage import Usage
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import load_golden, score_answers
@@ -80,14 +80,7 @@ def entry(mood: str | None) -> LedgerEntry:
         answer=answer(mood, []) if mood else None,
         error_type=None if mood else "truncated",
         error_message="cut off",
-        raw_output=None,
-        usage=Usage(100, 0, 10),
-        cost_usd=0.5,
-        attempts=1,
-        latency_ms=1,
-        requests=1,
-        retries=0,
-        rate_limited=0,
+        effort=Effort(Usage(100, 0, 10), 0.5, attempts=1, latency_ms=1, requests=1),
         processed_at="2026-11-23T00:00:00+00:00",
     )
 

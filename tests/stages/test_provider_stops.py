@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError, EndpointUnusable, FuseBlown, QualityGateFailed
+from include.lake.effort import Effort, Usage
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import scan_ledger, total_spent
 from include.llm.prices import load_price
-from include.llm.usage import Usage
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share
 from include.stages.extract import extract_records
@@ -193,7 +193,7 @@ def test_a_few_records_that_are_all_quarantined_are_theirs(deploy: Deploy, fault
     assert (row["published"], row["quarantined"]) == (0, 4)
 
 
-def first_question(d: Deployment, run: RunContext) -> dict[str, Any]:
+def first_question(d: Deployment, run: RunContext) -> Effort:
     """What the first question of a planned run has cost."""
     return total_spent(scan_ledger(d.lake, WorkFiles(d.lake, run).path("ledger", "carried")))
 
@@ -221,7 +221,7 @@ def test_what_is_paid_for_nothing_stands_in_the_run_and_counts_against_its_budge
     row = d.finish(run)
     held = d.table("quarantine")
     assert held["error_type"].tolist() == ["empty_answer"]
-    assert row["unusable_cost_usd"] == pytest.approx(wasted + first["cost_usd"])
+    assert row["unusable_cost_usd"] == pytest.approx(wasted + (first.cost_usd or 0.0))
     rows = d.table("results")["cost_usd"].sum() + held["cost_usd"].sum()
     assert row["cost_usd"] == pytest.approx(rows + row["unusable_cost_usd"])
     # The others, three for nothing, the 429 and the first question.
@@ -241,9 +241,9 @@ def test_money_that_an_attempt_has_wasted_is_missing_in_the_budget_of_the_next_o
     assert row["unusable_cost_usd"] == row["cost_usd"] > 0
     first = first_question(d, run)
     asked = fault_server.counters().requests
-    assert row["prompt_tokens"] == USAGE["prompt_tokens"] * asked + first["prompt_tokens"]
+    assert row["prompt_tokens"] == USAGE["prompt_tokens"] * asked + first.usage.prompt_tokens
     fault_server.set_plan(Plan())
-    infer(d, dataclasses.replace(run, budget_usd=row["cost_usd"] - first["cost_usd"]), shards)
+    infer(d, dataclasses.replace(run, budget_usd=row["cost_usd"] - (first.cost_usd or 0.0)), shards)
     assert fault_server.counters().requests == 0
 
 
