@@ -14,8 +14,8 @@ from typing import Any
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
 
 from include.local.ports import DIRECT
+from include.report.run_page import UNFINISHED
 
-UNFINISHED = ("queued", "running")
 CALL_SECONDS = 30.0
 WARM_UP_SECONDS = 60.0
 # A busy machine makes the api-server slow, and on SQLite it may lock its own database until a write gives up (its audit

@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 from include.errors import ConfigurationError
 from include.lake.paths import TRIAL_SUFFIX, Lake, manual_run_key
-from include.local.airflow_api import UNFINISHED, AirflowApi
+from include.local.airflow_api import AirflowApi
 from include.local.children import Children
 from include.local.say import LINE_SECONDS, Say, about, waiting_for
-from include.local.summary import STAGES, report_path, run_row, shard_progress, stage_of, stage_words
+from include.local.summary import report_path, run_row, shard_progress, stage_of, stage_words
+from include.report.run_page import STAGES, UNFINISHED
 
 LOOK_SECONDS = 1.0
 DAGS_SECONDS = 120.0

@@ -11,10 +11,10 @@ from include.lake.read import read_table
 from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL
 from include.llm.prices import usd
 from include.report.purpose import RECORDED
+from include.report.run_page import FINISHED, STAGES
 
 log = logging.getLogger(__name__)
 
-STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
 STAGE_WORDS = {
     "extract": "reads its texts",
     "plan": "plans",
@@ -23,14 +23,13 @@ STAGE_WORDS = {
     "publish": "publishes",
     "report": "writes the report",
 }
-_FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
 
 
 def stage_of(tasks: Sequence[dict[str, Any]]) -> str:
     """The first stage that is not finished."""
     for stage in STAGES:
         states = [task["state"] for task in tasks if task["task_id"] == stage]
-        if not states or any(state not in _FINISHED for state in states):
+        if not states or any(state not in FINISHED for state in states):
             return stage
     return STAGES[-1]
 

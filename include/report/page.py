@@ -1,7 +1,8 @@
 """The report as one self-contained HTML page. All customer text is escaped."""
 
+from collections.abc import Sequence
+
 from include.pages.render import render
-from include.report.charts import SENTIMENT_COLOURS, sentiment_bar, severity_colours, sparkline, topic_bars
 from include.report.figures import (
     EXAMPLES_PER_TOPIC,
     actions,
@@ -16,16 +17,8 @@ from include.report.headline import headline
 from include.report.purpose import mark_of
 from include.report.report_input import ReportInput
 
-SKIPPED_IN_WORDS = {
-    "has_outcome": "already answered or quarantined, or older copies of a record",
-    "over_limit": "above the run's limit; pending: the next run takes it",
-    "over_budget": "above the run's budget; pending: the next run takes it",
-    "claimed_by_other_run": "asked about by another run at the same time",
-    "provider_stopped": "not asked, because the run had to stop; pending: the next run takes it",
-    "fuse": "not asked, because too many requests failed; pending: the next run takes it",
-    "answered_unpublished": "answered and kept, but not published; the next run pays nothing for them",
-    "dry_run": "only estimated; left for the next run",
-}
+SEVERITY_COLOURS = ("#9fb3c8", "#f0b429", "#e66a3c", "#b42318")
+SENTIMENT_COLOURS = {"positive": "#2f9e6e", "neutral": "#9fb3c8", "mixed": "#f0b429", "negative": "#c4402f"}
 
 
 def render_page(outcome: ReportInput) -> str:
@@ -41,14 +34,12 @@ def render_page(outcome: ReportInput) -> str:
         title=outcome.pipeline.title,
         news=headline(outcome),
         mark=mark_of(outcome.run),
-        skipped={SKIPPED_IN_WORDS.get(reason, reason): count for reason, count in outcome.skipped.items() if count},
+        skipped={reason: count for reason, count in outcome.skipped.items() if count},
         topics=topics,
-        topic_chart=topic_bars([(row.topic, row.count, row.by_severity) for row in topics], order),
         severities=severity_colours(order),
         moods=moods,
         mood_colours=SENTIMENT_COLOURS,
-        mood_chart=sentiment_bar(moods),
-        trends=[(row, sparkline(row.shares_over_time)) for row in topics if row.earlier_share is not None],
+        trends=[row for row in topics if row.earlier_share is not None],
         quotes=best_quotes(outcome),
         requests=requests(outcome),
         defects=grouped(outcome, outcome.pipeline.report_fields.defect_kinds),
@@ -59,3 +50,9 @@ def render_page(outcome: ReportInput) -> str:
         too_long=any(reason == "too_long" for _, reason, _, _ in held),
         expectations=sorted(outcome.expectations, key=lambda e: (e.success, e.severity != "critical", e.table)),
     )
+
+
+def severity_colours(order: Sequence[str]) -> dict[str, str]:
+    """A colour for each severity, mildest first."""
+    step = (len(SEVERITY_COLOURS) - 1) / max(len(order) - 1, 1)
+    return {severity: SEVERITY_COLOURS[round(number * step)] for number, severity in enumerate(order)}

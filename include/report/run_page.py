@@ -11,29 +11,7 @@ from include.report.purpose import mark_of
 STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
 UNFINISHED = ("queued", "running")
 NOT_BEGUN = "not begun"
-_FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
-# The runbook's column, for a run whose files are still there.
-SAFE = {
-    "extract": "Correct what the sentence names, then clear `extract`: nothing that readers see was touched.",
-    "plan": "Correct what the sentence names, then clear `plan`: nothing was spent.",
-    "infer": "Clear the failed `infer` tasks: what was answered is kept, and nothing is paid twice.",
-    "validate": "Nothing was published. Clear `validate`: the answers are kept, and nothing is paid twice.",
-    "publish": "Clear `publish`: readers see all of a run or nothing, and the same run replaces its own files.",
-    "report": "The data is published. Clear `report`.",
-}
-PUBLISHED_BEFORE = "This run was published before, so its files are gone: clear it from `extract` on, not a task alone."
-
-
-# What is shown of a shard's progress file: of the last minute what changes, so that trouble is seen when it is there.
-SHARD_COLUMNS = (
-    ("failed", "set aside"),
-    ("in_flight", "in flight"),
-    ("waiting_for_permit", "wait for a permit"),
-    ("waiting_to_retry", "wait to retry"),
-    ("rate_60s", "a second"),
-    ("rate_limited_60s", "429s a minute"),
-    ("failures_60s", "failures a minute"),
-)
+FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
 
 
 @dataclass(frozen=True)
@@ -124,18 +102,13 @@ class RunView:
         return next(iter(open_ if self.is_running else failed + open_), STAGES[-1] if stages else STAGES[0])
 
     @property
-    def advice(self) -> str:
-        """What is safe to clear, and from where."""
-        return PUBLISHED_BEFORE if self.is_published and self.stage != "report" else SAFE[self.stage]
-
-    @property
     def stages(self) -> list[Stage]:
         """The stages in order, with the state that matters most."""
         found = []
         for name in STAGES:
             tasks = [task for task in self.tasks if task.stage == name]
             states = [task.state for task in tasks]
-            open_ = [state for state in states if state not in _FINISHED]
+            open_ = [state for state in states if state not in FINISHED]
             ranked = [*[state for state in states if state == "failed"], *open_, *states]
             found.append(
                 Stage(
@@ -173,4 +146,4 @@ class RunView:
 
 def run_page(view: RunView) -> str:
     """The page."""
-    return render("run.html.j2", view=view, shard_columns=SHARD_COLUMNS)
+    return render("run.html.j2", view=view)

@@ -1,5 +1,8 @@
 """The trigger form: what a person may set for one run."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from airflow.sdk import Param
 
 from include.pipelines.definition import Pipeline
@@ -10,86 +13,72 @@ _ANSWERS = "How they are answered"
 
 def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
     """Params of a pipeline's DAG, in the order in which the form shows them."""
+    return _which_records() | _answers(pipeline) | _budget(pipeline)
+
+
+def _which_records() -> dict[str, Param]:
     return {
-        "since": Param(
-            None,
-            type=["null", "string"],
+        "since": _optional(
+            "string",
+            "Since",
+            "Take records from this moment on (UTC). Empty: what is new since the last success. Airflow's own "
+            "*Data Interval* or an earlier *Logical Date* sets the same window: use one of them.",
             format="date-time",
-            title="Since",
-            description_md=(
-                "Take records from this moment on (UTC). Empty: what is new since the last success. Airflow's own "
-                "*Data Interval* or an earlier *Logical Date* sets the same window: use one of them."
-            ),
         ),
-        "until": Param(
-            None,
-            type=["null", "string"],
+        "until": _optional(
+            "string",
+            "Until",
+            "Take records before this moment (UTC). Empty, or in the future: up to now.",
             format="date-time",
-            title="Until",
-            description_md="Take records before this moment (UTC). Empty, or in the future: up to now.",
         ),
-        "limit": Param(
-            None,
-            type=["null", "integer"],
-            minimum=1,
-            title="At most this many questions",
-            description_md="The other records wait for the next run.",
+        "limit": _optional(
+            "integer", "At most this many questions", "The other records wait for the next run.", minimum=1
         ),
-        "dry_run": Param(
-            False,
-            type=["boolean", "null"],
-            title="Dry run",
-            description_md="Estimate tokens and cost. Nothing is asked, and every record waits for the next run.",
+        "dry_run": _switch(
+            "Dry run", "Estimate tokens and cost. Nothing is asked, and every record waits for the next run."
         ),
-        "read_from": Param(
-            READ_FROM[0],
-            type="string",
-            enum=list(READ_FROM),
-            values_display={"source": "the source", "raw": "raw: the lake's own copy"},
-            title="Read from",
-            description_md="The lake's copy is for sources that keep their records for a week only.",
+        "read_from": _choice(
+            READ_FROM,
+            ("the source", "raw: the lake's own copy"),
+            "Read from",
+            "The lake's copy is for sources that keep their records for a week only.",
         ),
-        "reprocess": Param(
-            REPROCESS[0],
-            type="string",
-            enum=list(REPROCESS),
-            values_display={
-                "none": "none",
-                "quarantined": "quarantined: those that were set aside",
-                "older_prompt": "older_prompt: those answered under another prompt version",
-                "all": "all: ask and pay for every record again",
-            },
-            title="Process again",
-            description_md="Which of the records that were already published or quarantined are processed once more.",
-        ),
-        "model": Param(
-            None,
-            type=["null", "string"],
-            title="Model",
-            description_md=(
-                f"Empty: the deployment's (`NIGHTSHIFT_MODEL`), else `{pipeline.model}`. Another one is a trial, which "
-                "leaves `current/` alone."
+        "reprocess": _choice(
+            REPROCESS,
+            (
+                "none",
+                "quarantined: those that were set aside",
+                "older_prompt: those answered under another prompt version",
+                "all: ask and pay for every record again",
             ),
+            "Process again",
+            "Which of the records that were already published or quarantined are processed once more.",
+        ),
+    }
+
+
+def _answers(pipeline: Pipeline) -> dict[str, Param]:
+    return {
+        "model": _optional(
+            "string",
+            "Model",
+            f"Empty: the deployment's (`NIGHTSHIFT_MODEL`), else `{pipeline.model}`. Another one is a trial, which "
+            "leaves `current/` alone.",
             section=_ANSWERS,
         ),
-        "prompt_version": Param(
-            None,
-            type=["null", "string"],
+        "prompt_version": _optional(
+            "string",
+            "Prompt version",
+            "Another one is a trial, which leaves `current/` alone.",
             enum=[None, *pipeline.prompt_versions()],
             values_display={"null": f"the production prompt, {pipeline.prompt_version}"},
-            title="Prompt version",
-            description_md="Another one is a trial, which leaves `current/` alone.",
             section=_ANSWERS,
         ),
-        "promote": Param(
-            False,
-            type=["boolean", "null"],
-            title="Promote",
-            description_md=(
-                "Publish the answers of the model and prompt above to `current/`. What a trial of them has answered is "
-                "published without being asked again, in place of the older answers. Records that wait for their "
-                "first answer are asked; all others keep theirs, unless *Process again* says so."
-            ),
+        "promote": _switch(
+            "Promote",
+            "Publish the answers of the model and prompt above to `current/`. What a trial of them has answered is "
+            "published without being asked again, in place of the older answers. Records that wait for their "
+            "first answer are asked; all others keep theirs, unless *Process again* says so.",
             section=_ANSWERS,
         ),
         # Hidden until there is a second one.
@@ -101,13 +90,24 @@ def trigger_form(pipeline: Pipeline) -> dict[str, Param]:
             description_md="`online` asks the endpoint record by record.",
             section=_ANSWERS,
         ),
-        "budget_usd": Param(
-            None,
-            type=["null", "number"],
-            # The form does not know `exclusiveMinimum`.
-            minimum=0.01,
-            title="Budget (USD)",
-            description_md=f"The run stops above it. Empty: `NIGHTSHIFT_BUDGET_USD`, else {pipeline.budget_usd:g}.",
-            section="What it may cost",
-        ),
     }
+
+
+def _budget(pipeline: Pipeline) -> dict[str, Param]:
+    says = f"The run stops above it. Empty: `NIGHTSHIFT_BUDGET_USD`, else {pipeline.budget_usd:g}."
+    # The form does not know `exclusiveMinimum`.
+    budget = _optional("number", "Budget (USD)", says, minimum=0.01, section="What it may cost")
+    return {"budget_usd": budget}
+
+
+def _optional(kind: str, title: str, says: str, **schema: Any) -> Param:
+    return Param(None, type=["null", kind], title=title, description_md=says, **schema)
+
+
+def _switch(title: str, says: str, **schema: Any) -> Param:
+    return Param(False, type=["boolean", "null"], title=title, description_md=says, **schema)
+
+
+def _choice(names: Sequence[str], shown: Sequence[str], title: str, says: str) -> Param:
+    display = dict(zip(names, shown, strict=True))
+    return Param(names[0], type="string", enum=list(names), values_display=display, title=title, description_md=says)
