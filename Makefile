@@ -2,12 +2,14 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Airflow and Great Expectations take seconds to import, and more than twice as long where nothing is kept compiled.
+unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-header --no-emit-index-url \
 	--no-emit-find-links --no-annotate
 
 PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
-.PHONY: run env check lint test test-long bench pictures setup lock try new-pipeline format clean
+.PHONY: run env check fast style types lint test test-long bench pictures setup lock try new-pipeline format clean
 
 # Three recorded weeks of an invented company, then the UI until Ctrl-C. ONCE=1 stops after the runs. MODEL=bundled runs
 # the samples on the small model that comes along; PIPELINES and FILE name other texts, see include/local/run.py.
@@ -29,7 +31,11 @@ env:
 	@$(PYTHON) -m include.local.write_env
 
 # While you work, in under three minutes: linters, types and the fast tests, which start no Airflow and no server program.
-check: lint
+# Types are checked while the tests wait.
+check: style
+	@$(MAKE) --no-print-directory -j 2 types fast
+
+fast: setup
 	$(PYTEST_BY_TWO) -m "not slow and not long"
 
 # Linters, types and all tests but the long ones, two at a time; all that starts an Airflow stays in one process.
@@ -46,9 +52,13 @@ endif
 test-long: setup
 	PYTHONPATH=. $(BIN)/python -m pytest -m long $(PYTEST)
 
-lint: setup
+lint: style types
+
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: setup
 	$(BIN)/mypy
 
 # How fast, how lean, how true to a limit: one JSON object a line. BENCH="fanout gauntlet" runs some, PEERS=1 runs other

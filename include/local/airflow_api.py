@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_fixed
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
 
 from include.local.ports import DIRECT
 from include.report.run_page import UNFINISHED
@@ -35,11 +35,18 @@ class AirflowApi:
 
     Args:
         base_url: of the api-server.
+        wait_seconds: before a call that failed is made again.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, wait_seconds: float = WAIT_SECONDS) -> None:
         self._base_url = base_url
         self._token: str | None = None
+        self._again = Retrying(
+            retry=retry_if_exception(_passes),
+            stop=stop_after_attempt(TRIES),
+            wait=wait_fixed(wait_seconds),
+            reraise=True,
+        )
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call `/api/v2/<path>`.
@@ -48,8 +55,8 @@ class AirflowApi:
             urllib.error.URLError: the server refuses, or was not there for several tries.
         """
         if self._token is None:
-            self._token = self._send("GET", "/auth/token", None)["access_token"]
-        return self._send(method, f"/api/v2/{path}", body)
+            self._token = self._again(self._send, "GET", "/auth/token", None)["access_token"]
+        return self._again(self._send, method, f"/api/v2/{path}", body)
 
     def warm_up(self) -> threading.Thread:
         """Have the api-server build, beside everything else, what the first task asks of it: that takes seconds."""
@@ -65,12 +72,6 @@ class AirflowApi:
         thread.start()
         return thread
 
-    @retry(
-        retry=retry_if_exception(_passes),
-        stop=stop_after_attempt(TRIES),
-        wait=wait_fixed(WAIT_SECONDS),
-        reraise=True,
-    )
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._token:

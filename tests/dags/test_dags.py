@@ -3,13 +3,18 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.stages.pool import POOL
+
+if TYPE_CHECKING:
+    from airflow.dag_processing.dagbag import DagBag
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 NAMES = pipeline_names()
@@ -20,18 +25,21 @@ FORM = {
 
 
 @pytest.fixture(scope="module")
-def bag() -> DagBag:
+def bag() -> "DagBag":
     """All DAGs, found as Airflow finds them (safe mode looks for the words dag and airflow in a file)."""
+    # Not where it would be imported without these tests, by `make check`.
+    from airflow.dag_processing.dagbag import DagBag
+
     return DagBag(ROOT / "dags", safe_mode=True)
 
 
-def test_every_pipeline_folder_has_a_dag_and_all_files_import(bag: DagBag) -> None:
+def test_every_pipeline_folder_has_a_dag_and_all_files_import(bag: "DagBag") -> None:
     assert bag.import_errors == {}
     assert sorted(bag.dags) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_dag_has_owner_tags_documentation_retries_and_limits(bag: DagBag, name: str) -> None:
+def test_a_dag_has_owner_tags_documentation_retries_and_limits(bag: "DagBag", name: str) -> None:
     dag = bag.dags[name]
     assert dag.tags
     assert dag.doc_md
@@ -49,7 +57,7 @@ def test_a_dag_has_owner_tags_documentation_retries_and_limits(bag: DagBag, name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_six_stages_follow_each_other(bag: DagBag, name: str) -> None:
+def test_the_six_stages_follow_each_other(bag: "DagBag", name: str) -> None:
     dag = bag.dags[name]
     assert [task.task_id for task in dag.topological_sort()] == [
         "extract", "plan", "infer", "validate", "publish", "report"
@@ -58,20 +66,20 @@ def test_the_six_stages_follow_each_other(bag: DagBag, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nights_that_run_at_once_plan_and_publish_one_after_the_other(bag: DagBag, name: str) -> None:
+def test_nights_that_run_at_once_plan_and_publish_one_after_the_other(bag: "DagBag", name: str) -> None:
     for task in ("plan", "publish"):
         assert bag.dags[name].get_task(task).max_active_tis_per_dag == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_night_has_a_data_interval_of_a_day_in_the_pipelines_time_zone(bag: DagBag, name: str) -> None:
+def test_a_night_has_a_data_interval_of_a_day_in_the_pipelines_time_zone(bag: "DagBag", name: str) -> None:
     dag = bag.dags[name]
     assert isinstance(dag.timetable, CronDataIntervalTimetable)
     assert str(dag.timetable.timezone) == load_pipeline(name).timezone
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_form_has_a_title_and_a_description_for_every_field(bag: DagBag, name: str) -> None:
+def test_the_form_has_a_title_and_a_description_for_every_field(bag: "DagBag", name: str) -> None:
     dag: DAG = bag.dags[name]
     assert set(dag.params) == FORM
     for field in FORM:
@@ -82,7 +90,7 @@ def test_the_form_has_a_title_and_a_description_for_every_field(bag: DagBag, nam
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_results_are_an_asset(bag: DagBag, name: str) -> None:
+def test_the_results_are_an_asset(bag: "DagBag", name: str) -> None:
     (asset,) = bag.dags[name].get_task("publish").outlets
     assert asset.name == f"{name}_results"
 

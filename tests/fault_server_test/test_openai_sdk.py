@@ -116,6 +116,7 @@ def test_the_code_of_an_error_arrives(fault_server: FaultServer) -> None:
         assert caught.value.code == code
 
 
+@pytest.mark.slow
 def test_a_drip_outlives_the_sdks_timeout(fault_server: FaultServer) -> None:
     """The reason for a deadline around the whole call: no read is slow, the answer is."""
     fault_server.set_plan(Plan(rules=(Rule(fault="drip", settings={"seconds_per_byte": 0.002}),)))

@@ -107,15 +107,15 @@ def test_workers_share_one_limit_through_a_file(tmp_path: Path) -> None:
     async def main() -> float:
         limiters = [Limiter(SqliteStore(tmp_path / "limits.sqlite"), "k", 6_000, None, 2) for _ in range(2)]
         began = time.monotonic()
-        for _ in range(75):
+        for _ in range(40):
             await asyncio.gather(*(limiter.acquire(1) for limiter in limiters))
         took = time.monotonic() - began
         for limiter in limiters:
             await limiter.__aexit__()
         return took
 
-    # However busy the machine: the 150th goes 1.49 s after the first, or later.
-    assert asyncio.run(main()) > 1.4
+    # However busy the machine: the 80th goes 0.79 s after the first, or later; the 40th of one alone, after 0.39 s.
+    assert asyncio.run(main()) > 0.7
 
 
 def test_the_token_limit_holds_too() -> None:

@@ -62,7 +62,10 @@ def test_no_fault_is_forgotten() -> None:
     assert sorted(known) == sorted(CATALOGUE)
 
 
-@pytest.mark.parametrize("fault", RETRIED.split())
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(fault, marks=[pytest.mark.slow] * (fault in ENDED_BY_THE_DEADLINE)) for fault in RETRIED.split()],
+)
 def test_damage_on_the_way_is_retried(fault: str, fault_server: FaultServer, tmp_path: Path) -> None:
     entry = ask(fault_server, tmp_path, fault)
     assert entry.answer is not None

@@ -124,6 +124,7 @@ def disk_full_for(seconds: float) -> Iterator[None]:
         timer.join()
 
 
+@pytest.mark.slow
 def test_a_shard_outlasts_a_full_disk(fault_server: FaultServer, tmp_path: Path) -> None:
     with disk_full_for(1.5):
         entries = answer_texts(fault_server, tmp_path, TEXTS)

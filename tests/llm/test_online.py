@@ -70,6 +70,7 @@ def test_a_provider_that_is_down_quarantines_nobody(fault_server: FaultServer, t
     assert all(entry.answer is not None for entry in kept.values())
 
 
+@pytest.mark.slow
 def test_a_429_is_not_an_attempt_and_loses_nobody(fault_server: FaultServer, tmp_path: Path) -> None:
     limit = Limit(requests=10, per_seconds=1.0)
     fault_server.set_plan(Plan(limits=(limit,)))

@@ -102,7 +102,12 @@ def test_a_file_that_cannot_be_written_is_said_once_and_ends_nothing(
 
 
 @pytest.mark.parametrize(
-    ("fault", "counted"), [("500", "failures_60s"), ("reset_before", "failures_60s"), ("429", "rate_limited_60s")]
+    ("fault", "counted"),
+    [
+        ("500", "failures_60s"),
+        ("reset_before", "failures_60s"),
+        pytest.param("429", "rate_limited_60s", marks=pytest.mark.slow),
+    ],
 )
 def test_trouble_of_the_endpoint_is_shown_with_its_words(
     fault_server: FaultServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str, counted: str
@@ -122,6 +127,7 @@ def test_trouble_of_the_endpoint_is_shown_with_its_words(
     assert shown["last_error"] in line
 
 
+@pytest.mark.slow
 def test_what_is_in_flight_is_sent_and_not_answered(fault_server: FaultServer, tmp_path: Path) -> None:
     fault_server.set_plan(Plan(latency_seconds=2.5))
     asking = threading.Thread(target=answer_texts, args=(fault_server, tmp_path, TEXTS[:6]), kwargs={"in_flight": 3})

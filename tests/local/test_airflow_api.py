@@ -44,7 +44,7 @@ def stumbling() -> Iterator[tuple[str, Counter[tuple[str, str]]]]:
 
 def test_a_call_that_the_api_server_fails_is_made_again(stumbling: tuple[str, Counter[tuple[str, str]]]) -> None:
     url, tries = stumbling
-    api = AirflowApi(url)
+    api = AirflowApi(url, wait_seconds=0)
     # The first try has made the run: the second one's 409 says so.
     api.trigger("a", "run", {})
     assert api.state("a", "run") == "running"

@@ -193,6 +193,7 @@ def test_every_place_that_shows_an_answer_says_that_no_model_was_asked(played: P
         assert set(played.by.table(name)["model"]) == {RECORDED_MODEL}, name
 
 
+@pytest.mark.slow
 def test_a_first_reply_comes_once_a_text_and_each_answer_takes_its_time(recorded: Recordings) -> None:
     recorded.write_source(REVIEWS)
     recorded.run()

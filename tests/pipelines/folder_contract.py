@@ -168,6 +168,7 @@ class FolderContract:
         assert "shares" in result.data_docs
         assert [outcome for outcome in result.outcomes if not outcome.success] == []
 
+    @pytest.mark.slow
     def test_a_value_outside_its_closed_set_fails_its_record_alone(
         self, pipeline: Pipeline, texts: dict[str, str], labels: Labels
     ) -> None:
@@ -185,6 +186,7 @@ class FolderContract:
         result = run_gate(pa.concat_tables([table, table.slice(0, 1)]), pipeline, is_demo=False)
         assert list(result.failing_records) == table["record_id"].to_pylist()[:1]
 
+    @pytest.mark.slow
     def test_one_answer_for_nearly_everything_stops_a_night_of_real_size(
         self, pipeline: Pipeline, texts: dict[str, str], labels: Labels
     ) -> None:
@@ -214,6 +216,7 @@ class FolderContract:
     def test_its_dag_bears_its_name(self) -> None:
         assert importlib.import_module(f"dags.{self.name}").dag.dag_id == self.name
 
+    @pytest.mark.slow
     def test_nothing_heavy_is_imported_when_its_dag_is_parsed(self) -> None:
         # Only the folder's own files: Airflow imports the handlers of all installed providers by itself.
         code = (

@@ -6,11 +6,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from airflow.api_fastapi.app import create_auth_manager
-from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
-from airflow.api_fastapi.core_api.security import get_user
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
+
+# The plugin imports Airflow's web server.
+pytestmark = pytest.mark.slow
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "nightshift_plugin.py"
 PATHS = ("/runs", "/reports/support_tickets/manual__1", "/reports/support_tickets/x.data_docs/records.html")
@@ -85,6 +85,10 @@ def test_every_route_is_guarded(plugin: ModuleType) -> None:
 
 
 def test_who_may_read_no_pipeline_s_runs_does_not_see_even_where_the_lake_is(plugin: ModuleType) -> None:
+    from airflow.api_fastapi.app import create_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from airflow.api_fastapi.core_api.security import get_user
+
     create_auth_manager()
     plugin.app.dependency_overrides[get_user] = lambda: SimpleAuthManagerUser(username="guest", role=None)
     response = TestClient(plugin.app).get("/runs")

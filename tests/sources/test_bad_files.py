@@ -151,6 +151,7 @@ def test_a_text_of_megabytes_costs_its_own_row_only(tmp_path: Path, characters: 
     assert all(len(row.raw) <= RAW_CHARACTERS for row in rows if isinstance(row, UnreadableRecord))
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_of_many_lines_is_unpacked_no_further_than_its_cap(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "a.jsonl.gz", "wb", compresslevel=1) as file:
         for _ in range(40):

@@ -236,6 +236,7 @@ def test_a_list_that_repeats_a_word_of_its_dictionary_costs_its_own_row_only(tmp
     assert peak < MAX_LINE_BYTES
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_a_large_row_group(tmp_path: Path) -> None:
     noise = random.Random(1)
     texts = [noise.randbytes(500).hex() for _ in range(200_000)]

@@ -239,6 +239,7 @@ def test_every_real_review_with_a_text_becomes_a_record() -> None:
     assert all(url and f"reviewid={one.record_id}" in url for url, one in zip(links, made, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 @real_data
 def test_real_nights_together_give_the_same_as_the_half_year_at_once() -> None:

@@ -56,6 +56,7 @@ def test_infer_stops_at_the_budget_and_what_was_answered_is_published(deployment
     assert row["cost_usd"] >= run.budget_usd * 0.8
 
 
+@pytest.mark.slow
 def test_the_next_run_takes_up_what_the_money_did_not_reach_for(
     deployment: Deployment, fault_server: FaultServer
 ) -> None:

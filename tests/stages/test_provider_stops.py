@@ -198,6 +198,7 @@ def first_question(d: Deployment, run: RunContext) -> Effort:
     return total_spent(scan_ledger(d.lake, WorkFiles(d.lake, run).path("ledger", "carried")))
 
 
+@pytest.mark.slow
 def test_what_is_paid_for_nothing_stands_in_the_run_and_counts_against_its_budget(
     deploy: Deploy, fault_server: FaultServer
 ) -> None:

@@ -95,6 +95,7 @@ def validated(deployment: Deployment, run_id: str, trigger: str) -> RunContext:
     return run
 
 
+@pytest.mark.slow
 def test_a_publish_that_is_cut_off_anywhere_ends_in_the_same_lake(deployment: Deployment) -> None:
     deployment.write_source([{**ticket, "created_at": "2026-11-22T12:00:00Z"} for ticket in tickets(6)])
     first = validated(deployment, "scheduled__1", "scheduled")

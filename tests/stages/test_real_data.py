@@ -11,6 +11,7 @@ from tests.stages.running import Deployment
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.real_data,
     pytest.mark.skipif(not DATA.is_dir(), reason="the folder with real texts is not there"),
 ]

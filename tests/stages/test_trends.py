@@ -13,6 +13,7 @@ from tests.fault_server.running import FaultServer
 from tests.stages.running import Deployment, tickets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "counts"),
     [

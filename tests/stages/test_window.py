@@ -98,6 +98,7 @@ def test_files_in_place_of_the_source_move_no_watermark(office: Office, tmp_path
     assert last_success(office.deployment.lake, "support_tickets") is None
 
 
+@pytest.mark.slow
 def test_a_backfill_takes_up_again_what_is_of_its_own_interval_only(office: Office) -> None:
     office.write("early", NIGHT - HOUR)
     office.night(NIGHT)
@@ -132,6 +133,7 @@ def test_what_was_only_tried_is_not_due_at_night(office: Office) -> None:
     assert office.night(NIGHT + DAY) == {"new"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [{}, {"since": (NIGHT - 300 * DAY).isoformat()}])
 def test_a_promotion_publishes_what_only_its_trial_has_pulled(office: Office, window: dict[str, str]) -> None:
     office.write("old", NIGHT - 200 * DAY)
