@@ -3,18 +3,17 @@
 import asyncio
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from include.errors import RetryLater
+from include.limits.demand import Demand
+from include.limits.ramp import Ramp
 from include.limits.refusals import Refusals
 from include.limits.shared_state import SharedState, Sleep
 from include.limits.slots import Slots
 from include.limits.state import (
     CANARY_SECONDS,
     DEFAULT_PAUSE_SECONDS,
-    SLICE_SECONDS,
     LeaseRequest,
     canary_lost,
     lease,
@@ -23,6 +22,9 @@ from include.limits.state import (
     suspect,
 )
 from include.limits.store import Clock, Store
+from include.limits.store_clock import StoreClock
+from include.limits.token_credit import TokenCredit
+from include.limits.waiting_line import WaitingLine
 
 # Requests are let through at this share of the limit: arrivals bunch a little on their way, and a 429 costs more than
 # two requests in a hundred.
@@ -30,9 +32,6 @@ MARGIN = 0.98
 # So often a worker looks whether somebody else has met a 429, and it goes on for as long again while it looks.
 LOOK_SECONDS = 0.5
 _WAKE_SECONDS = 0.0005
-# While no limit is known a worker begins with so many requests at once, and adds one for so many answers: when a limit
-# is met, few are on their way. Reno's slow start would double each round trip, and meet it with hundreds.
-FIRST_IN_FLIGHT, ANSWERS_PER_MORE = 8, 10
 
 
 @dataclass(slots=True)
@@ -76,16 +75,17 @@ class Limiter:
         count_workers: Callable[[], int] | None = None,
     ) -> None:
         self._sleep = sleep
-        self._shared = SharedState(store, f"pace:{key}", workers, sleep, clock, count_workers, self._on_new_clock)
-        self._now, self._update = self._shared.now, self._shared.update
+        store_clock = StoreClock(clock, self._on_new_clock)
+        self._shared = SharedState(store, f"pace:{key}", workers, sleep, store_clock, count_workers)
+        self._now, self._update = store_clock.now, self._shared.update
         self._holder = uuid.uuid4().hex
         self._per_minute = {
             name: float(limit)
             for name, limit in (("requests", requests_per_minute), ("tokens", tokens_per_minute))
             if limit
         }
-        self._slots = Slots()
-        self._waiting: deque[tuple[int, asyncio.Future[Permit]]] = deque()
+        self._slots, self._demand, self._credit, self._ramp = Slots(), Demand(), TokenCredit(), Ramp()
+        self._line: WaitingLine[Permit] = WaitingLine()
         self._pump: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
@@ -94,12 +94,6 @@ class Limiter:
         self._has_canary = False
         self._look_at = self._lease_at = 0.0
         self._holders = 1
-        self._in_flight = self._answers = 0
-        self._remaining: int | None = None
-        self._taken = self._taken_tokens = self._largest = 0.0
-        self._taken_since = 0.0
-        # Tokens that were estimated beyond what was used, less those that later requests were charged less for.
-        self._credit = 0.0
         self._refusals = Refusals()
 
     async def __aenter__(self) -> "Limiter":
@@ -110,24 +104,20 @@ class Limiter:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._shared.close()
 
     async def acquire(self, tokens: int) -> Permit:
         """Wait until a request of about `tokens` tokens (prompt and answer) may go. First come, first served."""
         now = self._now()
-        if not self._waiting and self._may_go(now) and self._slots_at(now) <= now:
-            return self._let_go(now, tokens)
-        turn: asyncio.Future[Permit] = asyncio.get_running_loop().create_future()
-        self._waiting.append((tokens, turn))
+        if not self._line and self._may_go(now) and self._slots_at(now) <= now:
+            return self._let_go(tokens)
+        turn = self._line.join(tokens)
         if self._pump is None or self._pump.done():
             self._pump = asyncio.create_task(self._let_in_turn())
         return await turn
 
     def give_up(self) -> None:
         """Nobody who waits gets leave any more."""
-        for _, turn in self._waiting:
-            if not turn.done():
-                turn.set_exception(RetryLater("The shard has ended before this text was answered."))
+        self._line.give_up()
 
     async def answered(
         self, permit: Permit, used_tokens: int, remaining: int | None = None, wait_seconds: float | None = None
@@ -140,10 +130,8 @@ class Limiter:
             remaining, wait_seconds: what the response says of the limit, see `headers.headroom`.
         """
         if used_tokens:
-            self._credit += permit.tokens - used_tokens
-        self._in_flight -= 1
-        self._answers += 1
-        self._remaining = remaining
+            self._credit.settle(permit.tokens, used_tokens)
+        self._ramp.answered(remaining)
         self._refusals.answered()
         if permit.is_canary:
             await self._update(lambda state, now: reopen(state, now))
@@ -154,7 +142,7 @@ class Limiter:
 
     async def rejected(self, permit: Permit, retry_after_seconds: float | None) -> None:
         """A call came back with a 429. Its caller waits; everybody does when it shows that we are too fast."""
-        self._in_flight -= 1
+        self._ramp.in_flight -= 1
         self._refusals.refused += 1
         if permit.is_canary:
             self._close(await self._update(lambda state, now: pause(state, now, retry_after_seconds)))
@@ -183,7 +171,7 @@ class Limiter:
 
     async def failed(self, permit: Permit) -> None:
         """A call came back without an answer and without a 429."""
-        self._in_flight -= 1
+        self._ramp.in_flight -= 1
         if permit.is_canary:
             await self._update(lambda state, now: canary_lost(state, now))
         self._changed.set()
@@ -193,27 +181,8 @@ class Limiter:
         """How long the circuit breaker stays tripped, as far as this worker knows."""
         return max(self._lease_at - self._now(), 0.0) if self._is_closed else 0.0
 
-    def _correction(self, tokens: int) -> float:
-        # Paid back over several requests, so that one wrong guess neither lets many go at once nor stops them.
-        return min(max(self._credit, -3.0 * tokens), 0.8 * tokens)
-
-    def _charge(self, tokens: int) -> float:
-        correction = self._correction(tokens)
-        self._credit -= correction
-        charge = max(tokens - correction, 1.0)
-        self._largest = max(self._largest, charge)
-        return charge
-
     def _may_go(self, now: float) -> bool:
-        if not self._is_open(now):
-            return False
-        if "requests" in self._per_minute:
-            return True
-        # A limit that nobody has told us is felt for, and kept to by what the responses say is left of it.
-        most = FIRST_IN_FLIGHT + self._answers // ANSWERS_PER_MORE
-        if self._remaining is not None:
-            most = min(most, max(self._remaining // self._holders, 1))
-        return self._in_flight < most
+        return self._is_open(now) and ("requests" in self._per_minute or self._ramp.has_room(self._holders))
 
     def _is_open(self, now: float) -> bool:
         return not self._is_closed and now < self._look_at + LOOK_SECONDS
@@ -224,42 +193,34 @@ class Limiter:
             self._renewal = asyncio.create_task(self._renew())
         return float("inf") if at is None else at
 
-    def _let_go(self, now: float, tokens: int) -> Permit:
+    def _let_go(self, tokens: int) -> Permit:
         # Only now, because what the answers before it have used is known by now.
-        charge = self._charge(tokens)
+        charge = self._credit.charge(tokens)
         is_canary, self._has_canary = self._has_canary, False
         if not is_canary:
             self._slots.take({"requests": 1.0, "tokens": charge})
-        self._in_flight += 1
-        self._taken += 1
-        self._taken_tokens += charge
+        self._ramp.in_flight += 1
+        self._demand.add(charge)
         self._refusals.sent += 1
         return Permit(tokens, self._refusals.sent, is_canary)
 
     async def _let_in_turn(self) -> None:
         """Let those who wait go, one after the other; runs while anybody waits."""
-        while self._waiting:
-            if self._waiting[0][1].done():  # its worker was cancelled
-                self._waiting.popleft()
-                continue
+        while self._line.forget_cancelled():
             now = self._now()
             if self._has_canary:
-                self._release(now)
+                self._line.serve(self._let_go(self._line.first_tokens))
                 await self._until_changed(CANARY_SECONDS)
             elif not self._is_open(now):
                 await self._look(now)
             elif not self._may_go(now):
                 await self._until_changed(self._look_at + LOOK_SECONDS - now)
             elif (at := self._slots_at(now)) <= now + _WAKE_SECONDS:
-                self._release(now)
+                self._line.serve(self._let_go(self._line.first_tokens))
             elif at < float("inf"):
                 await self._sleep(at - now)
             else:
                 await self._look(now)
-
-    def _release(self, now: float) -> None:
-        tokens, turn = self._waiting.popleft()
-        turn.set_result(self._let_go(now, tokens))
 
     async def _look(self, now: float) -> None:
         """Wait until it makes sense to ask the store, then ask it."""
@@ -286,14 +247,9 @@ class Limiter:
 
     async def _lease(self) -> None:
         now = self._now()
-        # As much as was taken lately, and half as much again.
-        lately = self._taken / max(now - self._taken_since, 0.01)
-        requests = max(len(self._waiting), 1.5 * SLICE_SECONDS * lately, 1.0)
-        each = self._taken_tokens / self._taken if self._taken else 1.0
-        first = max(self._waiting[0][0] - self._correction(self._waiting[0][0]), 1.0) if self._waiting else each
-        tokens = max(float(sum(waiting for waiting, _ in self._waiting)), requests * each)
-        self._taken, self._taken_tokens, self._taken_since = 0.0, 0.0, now
-        wants, least = {"requests": requests, "tokens": tokens}, {"requests": 1.0, "tokens": first}
+        wants, each = self._demand.begin_anew(now, len(self._line), self._line.tokens)
+        first = self._credit.price(self._line.first_tokens) if self._line else each
+        least = {"requests": 1.0, "tokens": first}
         sent, refused = self._refusals.unreported()
         request = LeaseRequest(self._holder, self._rates(), wants, least, sent, refused)
         granted = await self._update(lambda state, now: lease(state, now, request))
@@ -312,7 +268,7 @@ class Limiter:
         rates = {}
         for name, limit in self._per_minute.items():
             # Between two moments a minute apart one request may be counted whole that is paid for in part.
-            slack = max((1.0 - MARGIN) * limit, self._largest if name == "tokens" else 1.0)
+            slack = max((1.0 - MARGIN) * limit, self._credit.largest if name == "tokens" else 1.0)
             rates[name] = self._shared.share * max(limit - slack, limit / 2) / 60
         return rates
 

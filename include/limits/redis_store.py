@@ -57,7 +57,7 @@ class RedisStore:
             raise StoreAway(f"NIGHTSHIFT_REDIS_URL: {type(error).__name__}: {error}") from error
         raise StoreAway(f"NIGHTSHIFT_REDIS_URL: {key} could not be changed in {MAX_TRIES} tries")
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """See `Store`."""
         await self._client.aclose()
 

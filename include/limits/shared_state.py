@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from include.limits.state import LimitState
-from include.limits.store import Clock, MemoryStore, Store, StoreAway
+from include.limits.store import MemoryStore, Store, StoreAway
+from include.limits.store_clock import StoreClock
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +24,12 @@ class SharedState:
     """What a worker sees of the store, and of its clock.
 
     Args:
-        store: what all workers share; closed by `close`.
+        store: what all workers share.
         key: of the limit.
         workers: so many share it; each takes its part of the limit while the store is away.
-        sleep, clock: for tests.
+        sleep: for tests.
+        clock: learns the store's.
         count_workers: counts them anew then; None: nothing does.
-        on_new_clock: called with how many seconds another store's clock is ahead of the one before.
     """
 
     def __init__(
@@ -37,24 +38,13 @@ class SharedState:
         key: str,
         workers: int,
         sleep: Sleep,
-        clock: Clock,
+        clock: StoreClock,
         count_workers: Callable[[], int] | None,
-        on_new_clock: Callable[[float], None],
     ) -> None:
         self._store, self._key, self._workers = store, key, workers
         self._sleep, self._clock, self._count_workers = sleep, clock, count_workers
-        self._on_new_clock = on_new_clock
-        self._fallback = MemoryStore(clock)
+        self._fallback = MemoryStore(clock.own)
         self._store_back_at = 0.0
-        self._offset, self._offset_error = 0.0, float("inf")
-
-    async def close(self) -> None:
-        """Give back the store's connections."""
-        await self._store.close()
-
-    def now(self) -> float:
-        """Seconds, by the store's clock."""
-        return self._clock() + self._offset
 
     @property
     def share(self) -> float:
@@ -69,7 +59,7 @@ class SharedState:
             result = step(state, now)
             return state.to_dict(), (result, now)
 
-        asked_at = self._clock()
+        asked_at = self._clock.own()
         if asked_at >= self._store_back_at:
             was_away, self._store_back_at = self._store_back_at > 0.0, 0.0
             try:
@@ -83,22 +73,15 @@ class SharedState:
                     )
                     if self._count_workers is not None:
                         await self._sleep(COUNTED_SECONDS)
-                    self._change_clock(0.0)
+                    self._clock.change(0.0)
             else:
-                back_at = self._clock()
+                back_at = self._clock.own()
                 offset = now - (asked_at + back_at) / 2 if self._store.has_own_clock else 0.0
                 if was_away:
                     log.info("The limiter's store is back")
-                    self._change_clock(offset)
-                # The quickest round trip knows the store's clock best; older ones fade, because clocks drift.
-                self._offset_error *= 1.01
-                if back_at - asked_at <= self._offset_error:
-                    self._offset, self._offset_error = offset, back_at - asked_at
+                    self._clock.change(offset)
+                self._clock.learn(offset, back_at - asked_at)
                 return result
-            self._store_back_at = self._clock() + STORE_RETRY_SECONDS
+            self._store_back_at = self._clock.own() + STORE_RETRY_SECONDS
         result, _ = await self._fallback.update(self._key, on_object)
         return result
-
-    def _change_clock(self, offset: float) -> None:
-        shift, self._offset, self._offset_error = offset - self._offset, offset, float("inf")
-        self._on_new_clock(shift)

@@ -49,7 +49,7 @@ class SqliteStore:
         except (sqlite3.Error, OSError) as error:
             raise StoreAway(f"{self._path}: {error}") from error
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """See `Store`."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown(wait=False)

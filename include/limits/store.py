@@ -33,7 +33,7 @@ class Store(Protocol):
         """
         ...
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Give back connections."""
         ...
 
@@ -53,5 +53,5 @@ class MemoryStore:
         self._objects[key] = json.dumps(changed)
         return result
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """See `Store`."""

@@ -7,7 +7,7 @@ import argparse
 import asyncio
 import sys
 import time
-from contextlib import nullcontext
+from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -63,7 +63,7 @@ async def answer_all(
     limits = rate_limits(pipeline, endpoint.comes_along)
     started = time.monotonic()
     with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
-        async with open_caller(chain, endpoint, store, limits, lambda: POOL_SLOTS) as caller:
+        async with aclosing(store), open_caller(chain, endpoint, store, limits, lambda: POOL_SLOTS) as caller:
             fan_out = FanOut(
                 chain=chain,
                 caller=caller,

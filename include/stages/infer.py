@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import aclosing
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -111,7 +112,7 @@ async def infer_shard(
             )
         )
         limits = (run.requests_per_minute, run.tokens_per_minute)
-        async with open_caller(chain, endpoint, store, limits, count_shards, expected) as caller:
+        async with aclosing(store), open_caller(chain, endpoint, store, limits, count_shards, expected) as caller:
             flush_seconds = number_setting("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", environ) or FLUSH_SECONDS
             with LedgerWriter(lake, folder, flush_seconds) as ledger:
                 fan_out = FanOut(

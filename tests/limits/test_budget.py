@@ -27,7 +27,7 @@ def test_two_shards_keep_to_one_budget(tmp_path: Path) -> None:
         budgets = [RunBudget(store, "run", shard, 10.0, share=0.5) for shard, store in enumerate(stores)]
         counts = await asyncio.gather(*(spend_all(budget, 0.125) for budget in budgets))
         for store in stores:
-            await store.close()
+            await store.aclose()
         return sum(counts)
 
     assert asyncio.run(both()) == 80

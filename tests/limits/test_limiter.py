@@ -105,13 +105,17 @@ def test_four_workers_share_one_limit(ahead_seconds: float) -> None:
 
 def test_workers_share_one_limit_through_a_file(tmp_path: Path) -> None:
     async def main() -> float:
-        limiters = [Limiter(SqliteStore(tmp_path / "limits.sqlite"), "k", 6_000, None, 2) for _ in range(2)]
+        stores = [SqliteStore(tmp_path / "limits.sqlite") for _ in range(2)]
+        limiters = [Limiter(store, "k", 6_000, None, 2) for store in stores]
         began = time.monotonic()
         for _ in range(40):
             await asyncio.gather(*(limiter.acquire(1) for limiter in limiters))
         took = time.monotonic() - began
-        for limiter in limiters:
+        for limiter, store in zip(limiters, stores, strict=True):
             await limiter.__aexit__()
+            # Whoever has opened a store closes it: a budget and a fuse may still be at it.
+            assert await store.update("k2", lambda held, now: (held, True))
+            await store.aclose()
         return took
 
     # However busy the machine: the 80th goes 0.79 s after the first, or later; the 40th of one alone, after 0.39 s.

@@ -40,7 +40,7 @@ async def opened(make: Make) -> AsyncIterator[Store]:
     try:
         yield store
     finally:
-        await store.close()
+        await store.aclose()
 
 
 def test_a_step_gets_what_the_last_one_stored(make_store: Make, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def count_often(make: Callable[..., Store], argument: Any, times: int) -> None:
 
         # A few at once: fifty connections opened together time out on a machine that is busy with other tests.
         await asyncio.gather(*(lane() for _ in range(LANES)))
-        await store.close()
+        await store.aclose()
 
     asyncio.run(run())
 
@@ -104,7 +104,7 @@ def test_no_step_of_four_processes_is_lost(kind: str, tmp_path: Path, request: p
     async def total() -> int:
         store = make(argument)
         number = await store.update("shared", count)
-        await store.close()
+        await store.aclose()
         return number
 
     assert asyncio.run(total()) == 201
@@ -146,7 +146,7 @@ def test_a_server_that_comes_back_is_asked_again() -> None:
             await store.update("k", count)
         with running_valkey(port):
             number = await store.update("k", count)
-            await store.close()
+            await store.aclose()
             return number
 
     assert asyncio.run(run()) == 1
