@@ -4,11 +4,12 @@ import types
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Union
+from typing import Any, Union
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from include.answer.closed_sets import closed_values
 from include.answer.structured_output import is_quote, item_model, split_sentences
 
 _KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
@@ -34,9 +35,7 @@ def answer_fields(answer: type[BaseModel], within: str = "") -> Iterator[AnswerF
     for name, info in answer.model_fields.items():
         says = next(iter(split_sentences(info.description or "")), "")
         # `bug: does not work.` says what one value means, not what the field is.
-        is_of_a_value = typing.get_origin(info.annotation) is Literal and says.startswith(
-            tuple(f"{value}:" for value in typing.get_args(info.annotation))
-        )
+        is_of_a_value = says.startswith(tuple(f"{value}:" for value in closed_values(info.annotation)))
         yield AnswerField(within + name, _kind(info), "" if is_of_a_value else says)
         element = item_model(info)
         if element is not None:
@@ -60,8 +59,8 @@ def _kind(info: FieldInfo) -> str:
 
 def _named(annotation: Any) -> str:
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, arguments))
+    if values := closed_values(annotation):
+        return "one of " + ", ".join(values)
     if origin is typing.Annotated:
         return _named(arguments[0])
     if origin is list:

@@ -65,6 +65,16 @@ def item_model(info: FieldInfo) -> type[BaseModel] | None:
     return None
 
 
+def element_fields(name: str, info: FieldInfo) -> dict[str, FieldInfo]:
+    """The fields of a list's elements: those of its model, or one that bears the list's name; none if it is no list."""
+    if typing.get_origin(info.annotation) is not list:
+        return {}
+    element = item_model(info)
+    if element is None:
+        return {name: FieldInfo.from_annotation(typing.get_args(info.annotation)[0])}
+    return dict(element.model_fields)
+
+
 @functools.cache
 def quote_paths(answer: type[BaseModel]) -> list[tuple[str, ...]]:
     """Where the quotes of an answer are: `("quote",)` or, within a list of models, `("feedback", "quote")`."""

@@ -9,11 +9,12 @@ class ExpectationResult:
 
     Args:
         table: `records`, `shares`, or the list field whose items were looked at.
-        expectation: in words, such as "sentiment: values to be in set".
+        expectation: its sentence, such as "sentiment must be one of positive, neutral, negative, mixed".
         severity: `critical` or `warning`.
         success: whether it held.
         unexpected_count: failing rows; None for an expectation about the whole table.
         observed: what was seen instead, if it says.
+        field: what it looks at, such as `feedback.topic`; None where that is no one field.
     """
 
     table: str
@@ -22,3 +23,4 @@ class ExpectationResult:
     success: bool
     unexpected_count: int | None
     observed: str | None
+    field: str | None = None

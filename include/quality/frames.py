@@ -1,17 +1,17 @@
-"""The tables that a pipeline's expectations look at: records, the items of list fields, and shares of closed sets."""
+"""The tables that expectations look at: records, the elements of list fields, and shares of closed sets."""
 
-import types
-import typing
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel
 
-from include.answer.structured_output import fold, item_model, quote_paths
+from include.answer.closed_sets import closed_sets
+from include.answer.structured_output import element_fields, fold, item_model, quote_paths
 
 
-def validation_frames(rows: pa.Table, answer: type[BaseModel]) -> dict[str, pd.DataFrame]:
+def row_frames(rows: pa.Table, answer: type[BaseModel]) -> dict[str, pd.DataFrame]:
     """Frames by name.
 
     Args:
@@ -19,28 +19,29 @@ def validation_frames(rows: pa.Table, answer: type[BaseModel]) -> dict[str, pd.D
         answer: the pipeline's answer model.
 
     Returns:
-        `records`: one row a record, without list columns. One frame a list field: one row an item, with `record_id`.
-        `shares`: one row for each value of each closed set, with `field`, `value` and `share` (0 to 1). A quote
-        column `f` has `f_in_text` beside it: whether it is null or really occurs in the text, both folded.
+        `records`: one row a record; of a list field `f` there is `f_elements`, how many it has. One frame a list
+        field: one row an element, with `record_id`. A quote column `f` has `f_in_text` beside it: whether it is null
+        or really occurs in the text, both folded.
     """
-    records = rows.to_pylist()
-    lists = {name: element for name, info in answer.model_fields.items() if (element := item_model(info)) is not None}
     flat_columns = [name for name in rows.column_names if not pa.types.is_list(rows.schema.field(name).type)]
     frames = {"records": rows.select(flat_columns).to_pandas()}
-    for name, element in lists.items():
-        items = [
-            {**item, "record_id": record["record_id"], "_text": record["text"]}
-            for record in records
-            for item in record[name]
+    for name, info in answer.model_fields.items():
+        columns = element_fields(name, info)
+        if not columns:
+            continue
+        ids, texts, lists = (rows[column].to_pylist() for column in ("record_id", "text", name))
+        frames["records"][f"{name}_elements"] = [None if values is None else len(values) for values in lists]
+        has_fields = item_model(info) is not None
+        elements = [
+            {**(element if has_fields else {name: element}), "record_id": record_id, "_text": text}
+            for record_id, text, values in zip(ids, texts, lists, strict=True)
+            for element in values or ()
         ]
-        frames[name] = pd.DataFrame(items, columns=["record_id", *element.model_fields, "_text"])
+        frames[name] = pd.DataFrame(elements, columns=["record_id", *columns, "_text"])
     for path in quote_paths(answer):
         frame, texts = ("records", "text") if len(path) == 1 else (path[0], "_text")
         _add_in_text(frames[frame], path[-1], texts)
-    for name in lists:
-        frames[name] = frames[name].drop(columns="_text")
-    frames["shares"] = pd.DataFrame(_shares(frames, answer, lists), columns=["field", "value", "share"])
-    return frames
+    return {name: frame.drop(columns="_text", errors="ignore") for name, frame in frames.items()}
 
 
 def _add_in_text(frame: pd.DataFrame, column: str, text_column: str) -> None:
@@ -50,23 +51,29 @@ def _add_in_text(frame: pd.DataFrame, column: str, text_column: str) -> None:
     ]
 
 
-def _shares(
-    frames: dict[str, pd.DataFrame], answer: type[BaseModel], lists: dict[str, type[BaseModel]]
-) -> list[dict[str, Any]]:
-    closed = [("records", field, field) for field in _closed_sets(answer)]
-    closed += [(name, field, f"{name}.{field}") for name, element in lists.items() for field in _closed_sets(element)]
-    return [
-        {"field": label, "value": value, "share": float(share)}
-        for frame, column, label in closed
-        for value, share in frames[frame][column].value_counts(normalize=True).items()
-    ]
+class ValueCounts:
+    """How often each value of each closed set was given.
 
+    Args:
+        answer: the pipeline's answer model.
+    """
 
-def _closed_sets(model: type[BaseModel]) -> list[str]:
-    return [name for name, info in model.model_fields.items() if _is_literal(info.annotation)]
+    def __init__(self, answer: type[BaseModel]) -> None:
+        self._closed = closed_sets(answer)
+        self._counts: dict[str, Counter[str]] = {closed.label: Counter() for closed in self._closed}
 
+    def take(self, frames: Mapping[str, pd.DataFrame], without: Collection[str]) -> None:
+        """Count the values of a part's frames, without those of some records."""
+        for closed in self._closed:
+            frame = frames[closed.within or "records"]
+            values = frame[closed.field][~frame["record_id"].isin(list(without))]
+            self._counts[closed.label].update(values.dropna().astype(str))
 
-def _is_literal(annotation: Any) -> bool:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return any(_is_literal(option) for option in typing.get_args(annotation))
-    return typing.get_origin(annotation) is typing.Literal
+    def frame(self) -> pd.DataFrame:
+        """One row for each value, with `field`, `value`, `n` and `share` (0 to 1 of all values of the field)."""
+        rows = [
+            (field, value, count, count / counts.total())
+            for field, counts in self._counts.items()
+            for value, count in counts.items()
+        ]
+        return pd.DataFrame(rows, columns=["field", "value", "n", "share"])

@@ -1,18 +1,18 @@
-"""The quality gate: run a pipeline's expectations, tell failing rows from a failing suite, render Data Docs."""
+"""The quality gate: judge a run's rows part by part, then the run as a whole; tell failing rows from a failing run."""
 
-import importlib
-from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 
 from include.pipelines.definition import Pipeline
-from include.quality.data_docs import Check, data_docs_page
+from include.quality.data_docs import data_docs_page
 from include.quality.expectation_result import ExpectationResult
-from include.quality.frames import validation_frames
+from include.quality.frames import ValueCounts, row_frames
+
+if TYPE_CHECKING:
+    from include.quality.suites import Suites
 
 # Below this many records a distribution says more about the night than about the model.
 SMALL_BATCH_RECORDS = 500
@@ -20,111 +20,84 @@ SMALL_BATCH_RECORDS = 500
 
 @dataclass(frozen=True)
 class GateResult:
-    """What the suites said.
+    """What the expectations said about a whole run.
 
     Args:
+        success: whether every critical expectation held.
         outcomes: one for each expectation.
-        failing_records: record id to the critical row-level expectations that it fails.
-        suite_failures: critical expectations about a whole table that failed; any of them stops the publish.
-        data_docs: frame name to its Data Docs page (HTML).
+        suite_failures: critical expectations about the whole run that failed; any of them stops the publish.
+        data_docs: table name to its Data Docs page (HTML).
     """
 
+    success: bool = True
     outcomes: list[ExpectationResult] = field(default_factory=list)
-    failing_records: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     suite_failures: list[str] = field(default_factory=list)
     data_docs: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def success(self) -> bool:
-        """Whether every critical expectation passed."""
-        return not self.failing_records and not self.suite_failures
 
+class QualityGate:
+    """Judges the candidates of one run. Keeps counts, and a number for each record id, but no rows.
 
-def run_gate(rows: pa.Table, pipeline: Pipeline, *, is_demo: bool, report: str | None = None) -> GateResult:
-    """Validate the candidates of a run against the pipeline's `expectations.py`.
+    A part costs about half a second whether it has a hundred rows or ten thousand.
 
     Args:
-        rows: candidates for `results/`.
+        pipeline: its answer model and its `expectations.py` say what must hold.
         is_demo: the bundled model's distributions prove nothing, so they only warn.
         report: link from the folder of Data Docs to the run's report.
     """
-    result = GateResult()
-    if not rows.num_rows:
-        return result
-    blocking = rows.num_rows >= SMALL_BATCH_RECORDS and not is_demo
-    module = importlib.import_module(f"include.pipelines.{pipeline.name}.expectations")
-    frames = validation_frames(rows, pipeline.answer)
-    for name, expectations in module.expectations(blocking).items():
-        if not frames[name].empty:
-            _run_suite(name, frames[name], expectations, result, report)
-    return result
 
+    def __init__(self, pipeline: Pipeline, *, is_demo: bool, report: str | None = None) -> None:
+        self._pipeline, self._is_demo, self._report = pipeline, is_demo, report
+        self._values = ValueCounts(pipeline.answer)
+        self._seen: set[int] = set()
+        self._rows = 0
 
-def _run_suite(name: str, frame: pd.DataFrame, expectations: list[Any], result: GateResult, report: str | None) -> None:
-    import great_expectations as gx
-    from great_expectations.core.expectation_suite import ExpectationSuite
+    def take(self, candidates: pa.Table) -> dict[str, list[str]]:
+        """Judge one part's rows, and count the values of those that hold.
 
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    batch = context.data_sources.add_pandas("run").add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-    suite = context.suites.add(ExpectationSuite(name=name, expectations=expectations))
-    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
-    result_format: dict[str, Any] = {"result_format": "COMPLETE"}
-    if "record_id" in frame:
-        result_format["unexpected_index_column_names"] = ["record_id"]
-    validation = definition.run(batch_parameters={"dataframe": frame}, result_format=result_format)
-    checks = [_take_outcome(name, outcome, result) for outcome in validation.results]
-    result.data_docs[name] = data_docs_page(name, checks, report)
+        Args:
+            candidates: rows for `results/` that no part before had.
 
+        Returns:
+            Record id to the sentences of the critical expectations that its rows fail. A record that a part before
+            has had fails.
 
-def _take_outcome(table: str, outcome: Any, result: GateResult) -> Check:
-    config, details = outcome.expectation_config, outcome.result
-    words = _words(config.type, config.kwargs)
-    severity = str(getattr(config.severity, "value", config.severity))
-    if broken := _exception_of(outcome.exception_info):
-        # An expectation that cannot run proves nothing, so it must not pass as one that held.
-        result.suite_failures.append(f"{table}: {words} could not run: {broken}")
-    failing = [str(row["record_id"]) for row in details.get("unexpected_index_list") or ()]
-    is_row_level = "unexpected_count" in details
-    if not outcome.success and severity == "critical" and not broken:
-        if is_row_level and failing:
-            for record_id in failing:
-                if f"{table}: {words}" not in result.failing_records[record_id]:
-                    result.failing_records[record_id].append(f"{table}: {words}")
-        else:
-            result.suite_failures.append(f"{table}: {words}, observed {details.get('observed_value')}")
-    observed = details.get("observed_value")
-    result.outcomes.append(
-        ExpectationResult(
-            table=table,
-            expectation=words,
-            severity=severity,
-            success=bool(outcome.success),
-            unexpected_count=details.get("unexpected_count") if is_row_level else None,
-            observed=None if observed is None else str(observed)[:200],
+        Raises:
+            ConfigurationError: see `Suites`.
+        """
+        failing: dict[str, list[str]] = {}
+        if not candidates.num_rows:
+            return failing
+        self._rows += candidates.num_rows
+        frames = row_frames(candidates, self._pipeline.answer)
+        records = frames["records"]
+        keys = records["record_id"].map(hash)
+        records["record_id_once"] = ~(keys.duplicated(keep=False) | keys.isin(self._seen))
+        self._seen.update(keys)
+        for suite in self._suites.of_rows:
+            for record_id, sentences in suite.judge(frames[suite.table]).items():
+                failing.setdefault(record_id, []).extend(sentences)
+        self._values.take(frames, failing)
+        return failing
+
+    def finish(self) -> GateResult:
+        """Judge the run as a whole, after its last part."""
+        if not self._rows:
+            return GateResult()
+        shares = self._suites.of_shares(blocking=self._rows >= SMALL_BATCH_RECORDS and not self._is_demo)
+        shares.judge(self._values.frame())
+        suites = [suite for suite in (*self._suites.of_rows, shares) if suite.has_judged]
+        checks = [check for suite in suites for check in suite.checks]
+        return GateResult(
+            success=all(check.success or not check.is_critical for check in checks),
+            outcomes=[check.result for check in checks],
+            suite_failures=[failure for check in checks if (failure := check.suite_failure)],
+            data_docs={suite.table: data_docs_page(suite.table, suite.checks, self._report) for suite in suites},
         )
-    )
-    return Check(words, severity, broken, outcome)
 
+    @cached_property
+    def _suites(self) -> "Suites":
+        # Great Expectations takes seconds to import, for nothing where there is nothing to judge.
+        from include.quality.suites import Suites
 
-def _words(kind: str, kwargs: Mapping[str, Any]) -> str:
-    columns = [str(kwargs[name]) for name in ("column", "column_A", "column_B") if kwargs.get(name)]
-    columns += [str(column) for column in kwargs.get("column_list") or ()]
-    what = kind.removeprefix("expect_").removeprefix("column_").replace("_", " ")
-    condition = kwargs.get("row_condition")
-    where = f" where {_condition_words(condition)}" if condition else ""
-    return f"{' and '.join(columns) or 'table'}: {what}{where}"
-
-
-def _condition_words(condition: Any) -> str:
-    """A row condition as people write it; Great Expectations keeps it as nested fields."""
-    if isinstance(condition, Mapping) and "operator" in condition:
-        return f"{condition['column']['name']} {condition['operator']} {condition['parameter']}"
-    return str(condition)
-
-
-def _exception_of(info: Mapping[str, Any]) -> str | None:
-    for part in [info, *(value for value in info.values() if isinstance(value, dict))]:
-        if part.get("raised_exception"):
-            return str(part.get("exception_message"))[:300]
-    return None
+        return Suites(self._pipeline)

@@ -1,8 +1,6 @@
 """Scores of answers against the golden labels of a pipeline's sample."""
 
 import json
-import types
-import typing
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from include.answer.closed_sets import closed_values
 from include.answer.structured_output import fold, is_quote, item_model
 from include.errors import ConfigurationError
 from include.llm.endpoint import RECORDED_MODEL
@@ -100,10 +99,7 @@ def _is_scored(info: FieldInfo) -> bool:
 
 
 def _is_closed(info: FieldInfo) -> bool:
-    annotation = info.annotation
-    options = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
-    literal = any(typing.get_origin(option) is typing.Literal for option in (annotation, *options))
-    return literal or any(getattr(mark, "pattern", None) for mark in info.metadata)
+    return bool(closed_values(info.annotation)) or any(getattr(mark, "pattern", None) for mark in info.metadata)
 
 
 def _values(info: FieldInfo, value: Any) -> list[Any]:

@@ -24,7 +24,7 @@ from include.llm.prices import usd
 from include.pipelines.chain import prompt_hash
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
-from include.quality.gate import run_gate
+from include.quality.gate import QualityGate
 from include.stages.audit import audit_table
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
@@ -81,9 +81,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     attributes = [f for f in questions.schema if f.name.startswith("attr_")]
     schema = results_schema(pipeline.answer, attributes)
     candidates = pa.Table.from_pylist(rows.answered, schema=schema)
-    gate = run_gate(
-        candidates, pipeline, is_demo=endpoint.is_demo, report=f"{run.run_key}.html?run={quote(run.run_id)}"
-    )
+    judge = QualityGate(pipeline, is_demo=endpoint.is_demo, report=f"{run.run_key}.html?run={quote(run.run_id)}")
+    failing = judge.take(candidates)
+    gate = judge.finish()
     for name, page in gate.data_docs.items():
         path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=f".data_docs/{name}.html")
         write_bytes(lake, path, page.encode())
@@ -97,9 +97,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
                 "place, correct the prompt or the expectation, and clear this task."
             )
         )
-    rejected = pc.is_in(candidates["record_id"], pa.array(list(gate.failing_records), pa.string()))
+    rejected = pc.is_in(candidates["record_id"], pa.array(list(failing), pa.string()))
     for row in candidates.filter(rejected).to_pylist():
-        rows.reject(row, gate.failing_records[row["record_id"]])
+        rows.reject(row, failing[row["record_id"]])
     accepted = candidates.filter(pc.invert(rejected))
     held = len(rows.quarantined)
     if not endpoint.is_demo and held + accepted.num_rows >= FROM_RECORDS and held > 9 * accepted.num_rows:

@@ -10,18 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from include.answer.structured_output import parse_answer, split_sentences
-from include.lake.schemas import results_schema
 from include.llm.conversation import split_chunks
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.quality.gate import run_gate
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import SourceRow, Window
+from tests.quality.judging import judge, table
 
 RECORDED = Path(__file__).parents[2] / "include" / "local" / "recorded"
 PIPELINES = sorted(folder.name for folder in RECORDED.iterdir() if folder.is_dir())
@@ -154,9 +152,9 @@ def test_all_answers_pass_the_gate(pipeline: Pipeline) -> None:
         }
         for (record_id, week), answer in stored_answers(pipeline).items()
     ]
-    result = run_gate(pa.Table.from_pylist(rows, schema=results_schema(pipeline.answer, [])), pipeline, is_demo=False)
-    assert result.success
-    assert [outcome for outcome in result.outcomes if not outcome.success] == []
+    judged = judge(pipeline, table(pipeline, rows))
+    assert judged.success
+    assert judged.failed == []
 
 
 def test_the_server_stumbles_where_the_story_says(pipeline: Pipeline) -> None:

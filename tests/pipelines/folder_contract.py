@@ -25,10 +25,11 @@ from include.llm.prompt import load_prompt
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.quality.gate import SMALL_BATCH_RECORDS, run_gate
+from include.quality.gate import SMALL_BATCH_RECORDS
 from include.quality.golden import load_golden
 from include.sources.record import Record, UnreadableRecord
 from tests.fault_server.running import FaultServer
+from tests.quality.judging import judge
 from tests.sources.reading import read_files
 from tests.stages.running import Deployment
 
@@ -163,10 +164,10 @@ class FolderContract:
                 assert any(line.startswith(before) for lines in above for line in lines.split("\n")), before
 
     def test_the_labels_pass_the_gate(self, pipeline: Pipeline, texts: dict[str, str], labels: Labels) -> None:
-        result = run_gate(rows(pipeline, texts, labels), pipeline, is_demo=False)
-        assert result.success
-        assert "shares" in result.data_docs
-        assert [outcome for outcome in result.outcomes if not outcome.success] == []
+        judged = judge(pipeline, rows(pipeline, texts, labels))
+        assert judged.success
+        assert "shares" in judged.result.data_docs
+        assert judged.failed == []
 
     @pytest.mark.slow
     def test_a_value_outside_its_closed_set_fails_its_record_alone(
@@ -183,8 +184,8 @@ class FolderContract:
 
     def test_a_record_that_comes_twice_fails(self, pipeline: Pipeline, texts: dict[str, str], labels: Labels) -> None:
         table = rows(pipeline, texts, labels)
-        result = run_gate(pa.concat_tables([table, table.slice(0, 1)]), pipeline, is_demo=False)
-        assert list(result.failing_records) == table["record_id"].to_pylist()[:1]
+        for parts in ([pa.concat_tables([table, table.slice(0, 1)])], [table, table.slice(0, 1)]):
+            assert list(judge(pipeline, *parts).failing_records) == table["record_id"].to_pylist()[:1]
 
     @pytest.mark.slow
     def test_one_answer_for_nearly_everything_stops_a_night_of_real_size(
@@ -194,11 +195,13 @@ class FolderContract:
         (row,) = rows(pipeline, texts, labels).slice(0, 1).to_pylist()
         night = [{**row, "record_id": str(number)} for number in range(SMALL_BATCH_RECORDS)]
         table = pa.Table.from_pylist(night, schema=results_schema(pipeline.answer, []))
-        assert run_gate(table, pipeline, is_demo=False).suite_failures
-        small = run_gate(table.slice(1), pipeline, is_demo=False)
+        varying = importlib.import_module(f"include.pipelines.{self.name}.expectations").FIELDS_THAT_VARY
+        failed = [(field, "critical") for field in varying]
+        assert judge(pipeline, table.slice(0, 100), table.slice(100)).failed == failed
+        small = judge(pipeline, table.slice(1))
         assert small.success
-        assert [outcome for outcome in small.outcomes if not outcome.success]
-        assert run_gate(table, pipeline, is_demo=True).success
+        assert small.failed == [(field, "warning") for field in varying]
+        assert judge(pipeline, table, is_demo=True).success
 
     def test_without_settings_the_samples_are_read(self, pipeline: Pipeline) -> None:
         assert pipeline.source is None or pipeline.source({}) is None
@@ -234,9 +237,9 @@ class FolderContract:
         record_id = next(key for key, label in changed.items() if list(holders(label, path)))
         holder = next(holders(changed[record_id], path))
         holder[path[-1]] = value
-        result = run_gate(rows(pipeline, texts, changed), pipeline, is_demo=False)
-        assert list(result.failing_records) == [record_id], path
-        assert result.suite_failures == []
+        judged = judge(pipeline, rows(pipeline, texts, changed))
+        assert list(judged.failing_records) == [record_id], path
+        assert judged.result.suite_failures == []
 
 
 def models(answer: type[BaseModel]) -> list[type[BaseModel]]:

@@ -5,35 +5,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import great_expectations as gx
-import pandas as pd
 import pytest
-from great_expectations.expectations.metadata_types import FailureSeverity
 from pydantic import ValidationError
 
 from include.answer.arrow_types import arrow_fields
 from include.answer.structured_output import parse_answer, split_sentences
 from include.llm.prompt import load_prompt
-from include.pipelines.app_store_reviews.expectations import FIELDS_THAT_VARY, expectations
+from include.pipelines.app_store_reviews.expectations import FIELDS_THAT_VARY
 from include.pipelines.app_store_reviews.output import MOST_ITEMS, Answer, FeedbackItem
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.sources.record import Record, UnreadableRecord
+from tests.quality.judging import judge, table
 from tests.sources.reading import read_files
 
 NAME = "app_store_reviews"
 PULLED_AT = datetime(2026, 11, 20, tzinfo=UTC)
-GOOD_RECORD = {"record_id": "a", "text": "It crashes.", "sentiment": "negative", "language": "en"}
 GOOD_ITEM = {
-    "record_id": "a",
     "quote": "It crashes.",
     "summary": "The app crashes.",
     "kind": "bug",
     "topic": "crashes",
     "topic_other": "",
     "severity": "high",
-    "quote_in_text": True,
 }
+GOOD_RECORD = {"text": "It crashes.", "sentiment": "negative", "language": "en", "feedback": [GOOD_ITEM]}
 
 
 @pytest.fixture(scope="module")
@@ -191,77 +187,49 @@ def test_the_prompts_load_and_the_examples_are_not_samples(pipeline: Pipeline, s
         assert not {text for text, *_ in prompt.examples} & {row["text"] for row in samples}
 
 
-def test_great_expectations_accepts_good_rows() -> None:
+def test_great_expectations_accepts_good_rows(pipeline: Pipeline) -> None:
     """Every expectation runs on pandas without an exception and passes."""
-    suite = expectations(blocking=True)
-    records = pd.DataFrame([GOOD_RECORD, {**GOOD_RECORD, "record_id": "b"}])
-    items = pd.DataFrame([GOOD_ITEM, GOOD_ITEM, {**GOOD_ITEM, "topic": "other", "topic_other": "accessibility"}])
-    shares = pd.DataFrame([{"field": field, "value": "some", "share": 0.9} for field in FIELDS_THAT_VARY])
-    assert set(suite) == {"records", "feedback", "shares"}
-    assert _failures(records, suite["records"]) == []
-    assert _failures(items, suite["feedback"]) == []
-    assert _failures(shares, suite["shares"]) == []
+    wish = {**GOOD_ITEM, "kind": "feature_request", "topic": "other", "topic_other": "accessibility"}
+    rows = [GOOD_RECORD, {**GOOD_RECORD, "sentiment": "mixed", "feedback": [GOOD_ITEM, wish]}]
+    assert judge(pipeline, table(pipeline, rows)).failed == []
 
 
-@pytest.mark.parametrize(
-    ("column", "value"), [("record_id", "a"), ("text", ""), ("sentiment", "angry"), ("language", "EN")]
-)
-def test_a_bad_record_fails_its_critical_expectation(column: str, value: str) -> None:
-    """Exactly one expectation fails, and it is about that column."""
-    rows = pd.DataFrame([GOOD_RECORD, {**GOOD_RECORD, "record_id": "b", column: value}])
-    assert _failures(rows, expectations(blocking=False)["records"]) == [(column, "critical")]
-
-
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
+def test_each_bad_value_fails_its_record_for_one_reason(pipeline: Pipeline) -> None:
+    """Exactly one expectation fails; a bad item fails the record that it belongs to."""
+    bad_rows = [("text", ""), ("sentiment", "angry"), ("language", "EN"), ("feedback", [GOOD_ITEM] * 9)]
+    bad_items = [
         ("kind", "rant"),
         ("topic", "weather"),
         ("severity", "critical"),
         ("summary", ""),
         ("summary", "x" * 121),
         ("quote", None),
-        ("quote_in_text", False),
-    ],
-)
-def test_a_bad_item_fails_its_critical_expectation(column: str, value: str | bool | None) -> None:
-    """Exactly one expectation fails; the gate quarantines the record that the item belongs to."""
-    rows = pd.DataFrame([GOOD_ITEM, {**GOOD_ITEM, column: value}])
-    assert _failures(rows, expectations(blocking=False)["feedback"]) == [(column, "critical")]
+        ("quote", "Nobody said this."),
+    ]
+    rows = [GOOD_RECORD, *({**GOOD_RECORD, "feedback": [], column: value} for column, value in bad_rows)]
+    rows += [{**GOOD_RECORD, "feedback": [GOOD_ITEM, {**GOOD_ITEM, field: value}]} for field, value in bad_items]
+    failing = judge(pipeline, table(pipeline, rows)).failing_records
+    assert sorted(map(int, failing)) == list(range(1, len(rows)))
+    labels = [*(column for column, _ in bad_rows), *(f"feedback.{field}" for field, _ in bad_items)]
+    for number, label in enumerate(labels, 1):
+        (sentence,) = failing[str(number)]
+        assert sentence.startswith(f"{label} must ")
 
 
 @pytest.mark.parametrize(("topic", "label"), [("crashes", "startup"), ("other", "")])
-def test_a_free_label_at_the_wrong_place_is_a_warning(topic: str, label: str) -> None:
+def test_a_free_label_at_the_wrong_place_is_a_warning(topic: str, label: str, pipeline: Pipeline) -> None:
     """The point stays readable; somebody should look at the prompt."""
-    rows = pd.DataFrame([GOOD_ITEM, {**GOOD_ITEM, "topic": topic, "topic_other": label}])
-    assert _failures(rows, expectations(blocking=True)["feedback"]) == [("topic_other", "warning")]
+    odd = {**GOOD_RECORD, "feedback": [{**GOOD_ITEM, "topic": topic, "topic_other": label}]}
+    result = judge(pipeline, table(pipeline, [GOOD_RECORD, odd]))
+    assert result.success
+    assert ("feedback.topic_other", "warning") in result.failed
 
 
-@pytest.mark.parametrize(("blocking", "severity"), [(True, "critical"), (False, "warning")])
-@pytest.mark.parametrize("field", FIELDS_THAT_VARY)
-def test_one_label_for_nearly_everything_is_noticed(blocking: bool, severity: str, field: str) -> None:
-    """Above 90 % it stops the publish of a real night, and only warns on a small one."""
-    shares = {**dict.fromkeys(FIELDS_THAT_VARY, 0.9), field: 0.91, "feedback.severity": 1.0}
-    rows = pd.DataFrame([{"field": name, "value": "some", "share": share} for name, share in shares.items()])
-    assert _failures(rows, expectations(blocking)["shares"]) == [("share", severity)]
+def test_which_labels_must_differ_in_a_night() -> None:
+    assert FIELDS_THAT_VARY == ("sentiment", "feedback.kind", "feedback.topic")
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in path.read_bytes().decode("utf-8", "strict").split("\n") if line]
     assert all(isinstance(row, dict) for row in rows)
     return rows
-
-
-def _failures(rows: pd.DataFrame, suite: list[gx.expectations.Expectation]) -> list[tuple[str, str]]:
-    """Column and severity of each expectation that the rows do not meet."""
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    asset = context.data_sources.add_pandas("reviews").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows})
-    failures = []
-    for expectation in suite:
-        result = batch.validate(expectation)
-        assert not result.exception_info.get("raised_exception"), result.exception_info
-        if not result.success:
-            failures.append((expectation.column, FailureSeverity(expectation.severity).value))
-    return failures

@@ -5,21 +5,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import great_expectations as gx
-import pandas as pd
 import pytest
-from great_expectations.expectations.metadata_types import FailureSeverity
 
 from include.answer.structured_output import parse_answer, split_sentences
 from include.llm.prompt import load_prompt
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.pipelines.support_tickets.expectations import expectations
+from include.pipelines.support_tickets.expectations import FIELDS_THAT_VARY
 from include.pipelines.support_tickets.output import Answer
+from tests.quality.judging import judge, table
 
 NAME = "support_tickets"
 GOOD_ROW = {
-    "record_id": "a",
     "problem": "The kettle came without the lid.",
     "request": "",
     "product_area": "kettle",
@@ -28,9 +25,11 @@ GOOD_ROW = {
     "sentiment": "neutral",
     "escalation_risk": "low",
     "escalation_quote": None,
-    "escalation_quote_in_text": True,
     "language": "en",
+    "text": "The kettle came without the lid. I sue.",
 }
+# Of so few rows all have one label.
+FEW_ROWS = [("category", "warning"), ("priority", "warning")]
 
 
 @pytest.fixture(scope="module")
@@ -138,18 +137,15 @@ def test_the_prompts_load_and_the_examples_are_not_samples(pipeline: Pipeline, s
         assert not {text for text, *_ in prompt.examples} & {row["text"] for row in samples}
 
 
-def test_great_expectations_accepts_good_rows() -> None:
+def test_great_expectations_accepts_good_rows(pipeline: Pipeline) -> None:
     """Every expectation runs on pandas without an exception and passes."""
-    rows = pd.DataFrame(
-        [GOOD_ROW, {**GOOD_ROW, "record_id": "b", "escalation_risk": "high", "escalation_quote": "I sue."}]
-    )
-    assert _failures(rows, expectations(blocking=True)["records"]) == []
+    rows = [GOOD_ROW, {**GOOD_ROW, "escalation_risk": "high", "escalation_quote": "I sue."}]
+    assert judge(pipeline, table(pipeline, rows)).failed == FEW_ROWS
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("record_id", "a"),
+def test_each_bad_value_fails_its_record_for_one_reason(pipeline: Pipeline) -> None:
+    """Exactly one expectation fails, and it is about that column."""
+    bad = [
         ("category", "parcels"),
         ("priority", "critical"),
         ("sentiment", "angry"),
@@ -159,49 +155,28 @@ def test_great_expectations_accepts_good_rows() -> None:
         ("problem", "x" * 241),
         ("request", "x" * 241),
         ("product_area", "x" * 41),
-        ("escalation_quote_in_text", False),
-    ],
-)
-def test_a_bad_row_fails_its_critical_expectation(column: str, value: str | bool) -> None:
-    """Exactly one expectation fails, and it is about that column."""
-    rows = pd.DataFrame([GOOD_ROW, {**GOOD_ROW, "record_id": "b", column: value}])
-    assert _failures(rows, expectations(blocking=False)["records"]) == [(column, "critical")]
+        ("escalation_quote", "Nobody said this."),
+    ]
+    rows = [GOOD_ROW, *({**GOOD_ROW, column: value} for column, value in bad)]
+    failing = judge(pipeline, table(pipeline, rows)).failing_records
+    assert sorted(map(int, failing)) == list(range(1, len(rows)))
+    for number, (column, _) in enumerate(bad, 1):
+        (sentence,) = failing[str(number)]
+        assert sentence.startswith(f"{column} must ")
 
 
-def test_a_high_risk_without_its_sentence_is_a_warning() -> None:
+def test_a_high_risk_without_its_sentence_is_a_warning(pipeline: Pipeline) -> None:
     """The ticket stays readable; somebody should look at the prompt."""
-    rows = pd.DataFrame([GOOD_ROW, {**GOOD_ROW, "record_id": "b", "escalation_risk": "high"}])
-    assert _failures(rows, expectations(blocking=True)["records"]) == [("escalation_quote", "warning")]
+    result = judge(pipeline, table(pipeline, [GOOD_ROW, {**GOOD_ROW, "escalation_risk": "high"}]))
+    assert result.success
+    assert result.failed == [("escalation_quote", "warning"), *FEW_ROWS]
 
 
-@pytest.mark.parametrize(("blocking", "severity"), [(True, "critical"), (False, "warning")])
-@pytest.mark.parametrize("field", ["category", "priority"])
-def test_one_label_for_nearly_all_tickets_is_noticed(blocking: bool, severity: str, field: str) -> None:
-    """Above 90 % it stops the publish of a real night, and only warns on a small one."""
-    shares = {"category": 0.5, "priority": 0.9, field: 0.91}
-    rows = pd.DataFrame(
-        [{"field": name, "value": "some", "share": share} for name, share in shares.items()]
-        + [{"field": "sentiment", "value": "negative", "share": 1.0}]
-    )
-    assert _failures(rows, expectations(blocking)["shares"]) == [("share", severity)]
+def test_which_labels_must_differ_in_a_night() -> None:
+    assert FIELDS_THAT_VARY == ("category", "priority")
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in path.read_bytes().decode("utf-8", "strict").split("\n") if line]
     assert all(isinstance(row, dict) for row in rows)
     return rows
-
-
-def _failures(rows: pd.DataFrame, suite: list[gx.expectations.Expectation]) -> list[tuple[str, str]]:
-    """Column and severity of each expectation that the rows do not meet."""
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    asset = context.data_sources.add_pandas("tickets").add_dataframe_asset("rows")
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": rows})
-    failures = []
-    for expectation in suite:
-        result = batch.validate(expectation)
-        assert not result.exception_info.get("raised_exception"), result.exception_info
-        if not result.success:
-            failures.append((expectation.configuration.kwargs["column"], FailureSeverity(expectation.severity).value))
-    return failures

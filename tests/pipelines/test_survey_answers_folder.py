@@ -3,16 +3,15 @@
 import typing
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from include.lake.schemas import results_schema
 from include.llm.prompt import load_prompt
 from include.pipelines.definition import Pipeline
+from include.pipelines.survey_answers.expectations import FIELDS_THAT_VARY
 from include.pipelines.survey_answers.output import Kind, Sentiment, Theme, Weight
-from include.quality.gate import GateResult, run_gate
 from include.sources.record import Record, UnreadableRecord
 from tests.pipelines.folder_contract import PULLED_AT, FolderContract, Labels, sample_lines
+from tests.quality.judging import Judged, judge, table
 
 CLOSED_SETS = {"kind": Kind, "theme": Theme, "sentiment": Sentiment, "weight": Weight}
 GOOD_ROW = {
@@ -104,37 +103,44 @@ def pipeline() -> Pipeline:
     return load_pipeline("survey_answers")
 
 
-def gate(pipeline: Pipeline, *rows: dict[str, Any]) -> GateResult:
-    """What the gate says about rows."""
-    return run_gate(
-        pa.Table.from_pylist(list(rows), schema=results_schema(pipeline.answer, [])), pipeline, is_demo=False
-    )
-
-
-def warnings(result: GateResult) -> list[str]:
-    """Expectations about records that did not hold and only warn."""
+def warnings(result: Judged) -> list[str]:
+    """Sentences about records that did not hold and only warn."""
     return [
         outcome.expectation
-        for outcome in result.outcomes
+        for outcome in result.result.outcomes
         if outcome.table == "records" and not outcome.success and outcome.severity == "warning"
     ]
 
 
 def test_good_rows_pass_without_a_warning(pipeline: Pipeline) -> None:
-    result = gate(pipeline, GOOD_ROW, NOTHING)
+    result = judge(pipeline, table(pipeline, [GOOD_ROW, NOTHING]))
     assert result.success
     assert warnings(result) == []
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [("language", "EN"), ("summary", ""), ("summary", "x" * 161), ("suggestion", "x" * 161), ("quote", "It was warm.")],
-)
-def test_a_bad_value_fails_its_record_alone(column: str, value: str, pipeline: Pipeline) -> None:
-    result = gate(pipeline, GOOD_ROW, {**GOOD_ROW, "record_id": "bad", column: value}, NOTHING)
-    assert list(result.failing_records) == ["bad"]
-    assert len(result.failing_records["bad"]) == 1
-    assert result.suite_failures == []
+def test_each_bad_value_fails_its_record_for_one_reason(pipeline: Pipeline) -> None:
+    """Exactly one expectation fails, and it is about that column."""
+    bad = [
+        ("language", "EN"),
+        ("summary", ""),
+        ("summary", "x" * 161),
+        ("suggestion", "x" * 161),
+        ("quote", "It was warm."),
+    ]
+    rows = [
+        GOOD_ROW,
+        *({**GOOD_ROW, "record_id": str(number), field: value} for number, (field, value) in enumerate(bad)),
+    ]
+    failing = judge(pipeline, table(pipeline, [*rows, NOTHING])).failing_records
+    assert sorted(map(int, failing)) == list(range(len(bad)))
+    for number, (field, _) in enumerate(bad):
+        (sentence,) = failing[str(number)]
+        assert sentence.startswith(f"{field} must ")
+
+
+def test_which_labels_must_differ_in_a_night() -> None:
+    """Most answers weigh little."""
+    assert FIELDS_THAT_VARY == ("kind", "theme", "sentiment")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +153,7 @@ def test_a_bad_value_fails_its_record_alone(column: str, value: str, pipeline: P
 )
 def test_labels_that_contradict_each_other_are_a_warning(row: dict[str, Any], column: str, pipeline: Pipeline) -> None:
     """The answer stays readable; somebody should look at the prompt."""
-    result = gate(pipeline, GOOD_ROW, NOTHING, {**row, "record_id": "odd"})
+    result = judge(pipeline, table(pipeline, [GOOD_ROW, NOTHING, {**row, "record_id": "odd"}]))
     assert result.success
     (warning,) = warnings(result)
-    assert warning.startswith(f"{column}:")
+    assert warning.startswith(f"{column} must ")
