@@ -18,6 +18,8 @@ LOOK_SECONDS = 1.0
 DAGS_SECONDS = 120.0
 # What reading the pipelines takes Airflow after its start, on two idle cores.
 USUAL_DAGS_SECONDS = 8.0
+# What Airflow takes for a run whose answers are there at once, in equal parts for its stages: the rest is asking.
+STAGES_SECONDS = 20.0
 # A run on a workstation that takes longer than this hangs.
 RUN_SECONDS = 4 * 3600.0
 
@@ -52,9 +54,21 @@ class Player:
         ui: base URL of Airflow's UI.
     """
 
-    def __init__(self, api: AirflowApi, lake: Lake, children: Children, ui: str, say: Say) -> None:
+    def __init__(
+        self,
+        api: AirflowApi,
+        lake: Lake,
+        children: Children,
+        ui: str,
+        say: Say,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._api, self._lake, self._children, self._ui, self._say = api, lake, children, ui, say
+        self._clock, self._sleep = clock, sleep
         self._told: set[tuple[str, int]] = set()
+        # The stage that each run is at, and since when.
+        self._stages: dict[Turn, tuple[str, float]] = {}
 
     def play(
         self, queues: Sequence[Sequence[Turn]], usual_seconds: float, *, first_alone: bool = False
@@ -76,7 +90,7 @@ class Player:
         # What each queue is at.
         running: dict[int, Turn] = {}
         ended: dict[Turn, str] = {}
-        begun = said_at = time.monotonic()
+        begun = said_at = self._clock()
         while any(waiting) or running:
             self._check_alive(begun)
             for place in range(len(waiting) if ended or not first_alone else 1):
@@ -87,28 +101,28 @@ class Player:
             for place, turn in tuple(running.items()):
                 state = self._api.state(turn.pipeline, turn.run_id)
                 if state in UNFINISHED:
-                    looks.append(self._look(turn))
+                    looks.append(self._look(turn, usual_seconds))
                     continue
                 ended[running.pop(place)] = state
                 self._tell_end(turn, state)
-                said_at = time.monotonic()
+                said_at = self._clock()
                 if state != "success":
                     waiting[place].clear()
-            if looks and time.monotonic() - said_at > LINE_SECONDS:
-                said_at = time.monotonic()
+            if looks and self._clock() - said_at > LINE_SECONDS:
+                said_at = self._clock()
                 shares = sum(share for _, share in looks)
                 # The usual time counts as much as one run that was measured.
                 pace = (said_at - begun + usual_seconds) / (len(ended) + shares + 1)
                 left = pace * (sum(map(len, waiting)) + len(looks) - shares)
                 self._say(f"{'; '.join(words for words, _ in looks)}. {about(left).capitalize()}")
-            time.sleep(LOOK_SECONDS)
+            self._sleep(LOOK_SECONDS)
         return ended
 
     def _check_alive(self, begun: float) -> None:
         dead = self._children.dead()
         if dead:
             raise ConfigurationError(f"{dead} has stopped by itself. Its log is {self._children.log_path(dead)}.")
-        if time.monotonic() - begun > RUN_SECONDS:
+        if self._clock() - begun > RUN_SECONDS:
             raise ConfigurationError(f"Runs did not end within {RUN_SECONDS / 3600:.0f} hours: see the UI.")
 
     def _start(self, turn: Turn) -> None:
@@ -118,7 +132,7 @@ class Player:
         turn.prepare()
         self._api.trigger(turn.pipeline, turn.run_id, turn.form)
 
-    def _look(self, turn: Turn) -> tuple[str, float]:
+    def _look(self, turn: Turn, usual_seconds: float) -> tuple[str, float]:
         """A run in a few words, and which share of it is done."""
         tasks = self._api.tasks(turn.pipeline, turn.run_id)
         for task in tasks:
@@ -129,10 +143,20 @@ class Player:
                 self._say(f"{turn.label}: {task['task_id']} failed and will be tried again: {error}")
         stage = stage_of(tasks)
         progress = shard_progress(self._lake, turn.pipeline, turn.run_key) if stage == "infer" else None
-        share = float(STAGES.index(stage))
-        if progress and progress["total"]:
-            share += progress["done"] / progress["total"]
-        return f"{turn.label}: {stage_words(stage, progress)}", share / len(STAGES)
+        return f"{turn.label}: {stage_words(stage, progress)}", self._share(turn, stage, progress, usual_seconds)
+
+    def _share(self, turn: Turn, stage: str, progress: Mapping[str, Any] | None, usual_seconds: float) -> float:
+        """Which share of a run is done: of its texts from the first one on, all else by the clock."""
+        now = self._clock()
+        if self._stages.get(turn, ("", now))[0] != stage:
+            self._stages[turn] = stage, now
+        takes = dict.fromkeys(STAGES, min(usual_seconds, STAGES_SECONDS) / len(STAGES))
+        takes["infer"] += usual_seconds - sum(takes.values())
+        part = min((now - self._stages[turn][1]) / takes[stage], 1.0)
+        if progress and progress["done"]:
+            part = progress["done"] / progress["total"]
+        before = sum(takes[name] for name in STAGES[: STAGES.index(stage)])
+        return (before + part * takes[stage]) / usual_seconds
 
     def _tell_end(self, turn: Turn, state: str) -> None:
         row = run_row(self._lake, turn.pipeline, turn.run_key)
