@@ -63,9 +63,15 @@ class Children:
             )
             self._tell_reaper(str(child.pid))
 
-    def dead(self) -> str | None:
-        """Name of a child that has ended by itself, if any."""
-        return next((name for name, process in self._running.items() if process.poll() is not None), None)
+    def dead(self) -> list[str]:
+        """Names of the children that have ended by themselves."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
+    def wait(self, name: str) -> int:
+        """Wait for a child that ends by itself; returns its exit code, and counts it among them no longer."""
+        code = self._running[name].wait()
+        del self._running[name]
+        return code
 
     def listens(self, name: str, port: int) -> bool:
         """Whether a child itself listens on a port; a server that answers there may be somebody else's."""

@@ -93,7 +93,7 @@ def wait_until_healthy(url: str, children: Children, name: str, seconds: float) 
     """
     give_up_at = time.monotonic() + seconds
     port = urlsplit(url).port or 80
-    while time.monotonic() < give_up_at and children.dead() != name:
+    while time.monotonic() < give_up_at and name not in children.dead():
         # An answer from somebody else's server on that port would pass for the child's own.
         if children.listens(name, port):
             with contextlib.suppress(http.client.HTTPException, OSError), DIRECT.open(url, timeout=5) as response:

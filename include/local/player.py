@@ -119,8 +119,7 @@ class Player:
         return ended
 
     def _check_alive(self, begun: float) -> None:
-        dead = self._children.dead()
-        if dead:
+        for dead in self._children.dead():
             raise ConfigurationError(f"{dead} has stopped by itself. Its log is {self._children.log_path(dead)}.")
         if self._clock() - begun > RUN_SECONDS:
             raise ConfigurationError(f"Runs did not end within {RUN_SECONDS / 3600:.0f} hours: see the UI.")

@@ -99,7 +99,7 @@ def run(choice: Choice, home: Path, once: bool) -> int:
             say(f"the UI stays at {ui} until Ctrl-C")
             while not children.dead():
                 time.sleep(1)
-            raise ConfigurationError(f"{children.dead()} has stopped by itself; see {home / 'logs' / 'processes'}.")
+            raise ConfigurationError(f"{children.dead()[0]} has stopped by itself; see {home / 'logs' / 'processes'}.")
         return 1 if any(state != "success" for state in ended.values()) else 0
 
 

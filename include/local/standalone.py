@@ -3,10 +3,9 @@
 import fcntl
 import os
 import secrets
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from configparser import ConfigParser
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -78,29 +77,32 @@ def standalone_environ(
         model_url, recorded_url: base URLs of the bundled model and of the recorded answers, where they are served.
         environ: of `make run`.
     """
-    base_url = f"http://{HOST}:{ui_port}"
-    settings = {
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        # Enough for three pipelines at once without drowning two cores in task start-up.
-        "AIRFLOW__CORE__PARALLELISM": "6",
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__API__EXPOSE_CONFIG": "False",
-        # Un-pausing a DAG here must not start last night's run beside the one that was asked for.
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-        # At night the pauses between a task's four tries grow to a quarter of an hour; here somebody waits for them.
-        "AIRFLOW__CORE__MAX_TASK_RETRY_DELAY": "60",
-        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
-        # A file that changes is parsed at once; parsing all of them over and over takes a tenth of the machine.
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-        # Six tasks follow each other in a run, and each waits for the scheduler's next look.
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
-        # A busy machine answers late, which must not fail a task.
-        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
+    logs = {"AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs" / "tasks")}
+    fixed = _airflow_of_this_machine(home, f"http://{HOST}:{ui_port}", str(ui_port))
+    # Tasks run in other folders than this one, so a relative lake would be another lake.
+    lake = environ.get("NIGHTSHIFT_LAKE") or str(ROOT / "lake")
+    fixed["NIGHTSHIFT_LAKE"] = lake if "://" in lake else str(Path(lake).absolute())
+    if model_url:
+        fixed["NIGHTSHIFT_LOCAL_MODEL_URL"] = model_url
+    if recorded_url:
+        fixed["NIGHTSHIFT_RECORDED_URL"] = recorded_url
+    for name in ("NO_PROXY", "no_proxy"):
+        # Tasks talk to the api-server of this machine, which no proxy can reach.
+        fixed[name] = ",".join(filter(None, (environ.get(name), HOST, "localhost")))
+    return {**_usual_settings(), **logs, **environ, **fixed}
+
+
+def _usual_settings() -> dict[str, str]:
+    usual = ConfigParser()
+    usual.read(Path(__file__).with_suffix(".cfg"), encoding="utf-8")
+    return {
+        f"AIRFLOW__{part}__{name}".upper(): value for part in usual.sections() for name, value in usual[part].items()
     }
-    fixed = {
-        # Whoever works with another Airflow may have settings of it in the environment: its database, above all.
+
+
+def _airflow_of_this_machine(home: Path, base_url: str, port: str) -> dict[str, str]:
+    """Whoever works with another Airflow may have settings of it in the environment: its database, above all."""
+    return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "airflow.cfg"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
@@ -112,23 +114,12 @@ def standalone_environ(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "PYTHONPATH": str(ROOT),
         "AIRFLOW__API__HOST": HOST,
-        "AIRFLOW__API__PORT": str(ui_port),
+        "AIRFLOW__API__PORT": port,
         "AIRFLOW__API__BASE_URL": base_url,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{base_url}/execution/",
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(home, "jwt_secret"),
         "AIRFLOW__API__SECRET_KEY": _secret(home, "api_secret_key"),
     }
-    # Tasks run in other folders than this one, so a relative lake would be another lake.
-    lake = environ.get("NIGHTSHIFT_LAKE") or str(ROOT / "lake")
-    fixed["NIGHTSHIFT_LAKE"] = lake if "://" in lake else str(Path(lake).absolute())
-    if model_url:
-        fixed["NIGHTSHIFT_LOCAL_MODEL_URL"] = model_url
-    if recorded_url:
-        fixed["NIGHTSHIFT_RECORDED_URL"] = recorded_url
-    for name in ("NO_PROXY", "no_proxy"):
-        # Tasks talk to the api-server of this machine, which no proxy can reach.
-        fixed[name] = ",".join(filter(None, (environ.get(name), HOST, "localhost")))
-    return {**settings, **environ, **fixed}
 
 
 def _secret(home: Path, name: str) -> str:
@@ -172,7 +163,7 @@ def start_airflow(
     start("api-server", is_migrated)
     start("scheduler", is_cleared)
     if not is_migrated.exists():
-        _migrate(environ, say, meanwhile)
+        _migrate(children, environ, say, meanwhile)
         is_migrated.write_text(installed)
     else:
         meanwhile()
@@ -190,22 +181,13 @@ def start_airflow(
     return api
 
 
-def _migrate(environ: Mapping[str, str], say: Say, meanwhile: Callable[[], None]) -> None:
-    command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    with (
-        waiting_for("Airflow's database", USUAL_MIGRATION_SECONDS, say),
-        tempfile.TemporaryFile("w+") as output,
-        subprocess.Popen(command, env=dict(environ), stdout=output, stderr=subprocess.STDOUT) as migration,
-    ):
-        try:
-            meanwhile()
-            failed = migration.wait()
-        except BaseException:
-            migration.kill()
-            raise
-        if failed:
-            output.seek(0)
-            raise ConfigurationError(f"`airflow db migrate` failed:\n{output.read()[-2000:]}")
+def _migrate(children: Children, environ: Mapping[str, str], say: Say, meanwhile: Callable[[], None]) -> None:
+    name = "database"
+    with waiting_for("Airflow's database", USUAL_MIGRATION_SECONDS, say):
+        children.start(name, [sys.executable, "-m", "airflow", "db", "migrate"], environ)
+        meanwhile()
+        if children.wait(name):
+            raise ConfigurationError(f"`airflow db migrate` failed:\n{children.log_path(name).read_text()[-2000:]}")
 
 
 def choose_ui_port(say: Say) -> int:

@@ -95,9 +95,12 @@ def test_children_end_even_when_their_guardian_was_killed(tmp_path: Path) -> Non
 def test_a_child_that_ends_by_itself_is_noticed(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
         children.start("short", [sys.executable, "-c", "print('bye')"], os.environ)
-        wait_for(lambda: children.dead() is not None)
-        assert children.dead() == "short"
+        wait_for(lambda: bool(children.dead()))
+        assert children.dead() == ["short"]
         assert children.log_path("short").read_text() == "bye\n"
+        children.start("failing", [sys.executable, "-c", "raise SystemExit(3)"], os.environ)
+        assert children.wait("failing") == 3
+        assert children.dead() == ["short"], "what was waited for is not missed"
 
 
 def test_a_busy_port_gives_way_to_the_next_free_one() -> None:
