@@ -1,4 +1,4 @@
-"""What a shard's calls are doing at this moment, and what went wrong in the last minute."""
+"""What calls came to: of one question, and of a shard at this moment and in the last minute."""
 
 import time
 from collections import deque
@@ -32,6 +32,15 @@ class LastMinute:
     def _forget(self, second: int) -> None:
         while self._seconds and self._seconds[0][0] <= second - _MINUTE_SECONDS:
             self._seconds.popleft()
+
+
+@dataclass
+class CallCounts:
+    """What one question took: calls that reached the provider, of these repeated ones, and 429s."""
+
+    requests: int = 0
+    retries: int = 0
+    rate_limited: int = 0
 
 
 @dataclass

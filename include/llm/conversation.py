@@ -1,171 +1,250 @@
-"""From one text to one validated answer: ask, check, ask again, read long texts in two steps."""
+"""The conversation about one text, without I/O: what to send next, and whether what came back is good.
+
+conversation = Conversation(terms, text)
+while (body := conversation.body()) is not None:
+    conversation.take(await send(body), at=clock())     # a client of HTTP, of batch files, a test
+ledger.append(conversation.outcome())
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from include.answer.structured_output import parse_answer
 from include.errors import Quarantine
-from include.lake.effort import NOTHING_USED, Usage
-from include.llm.client import content_of
-from include.llm.dialect import Dialect
+from include.lake.effort import NO_EFFORT, UNKNOWN_SERVICE, Effort, Service, Usage
+from include.llm.call_meter import CallCounts
+from include.llm.chain import Chain, Text, text_of_notes
+from include.llm.client import Completion, content_of
+from include.llm.learned import Learned
 from include.llm.ledger import LedgerEntry
-from include.llm.prices import Price
+from include.llm.prices import Price, cost_usd
 from include.llm.provider_errors import Refused, Unusable
-from include.llm.request import Prepared, Question
-from include.llm.retry import CallCounts, Caller
+from include.llm.request import Question
 from include.llm.token_count import token_counter
+from include.privacy.policy import RedactionPolicy
+from include.privacy.redact import redact_output
 
 # A model that fails twice after being told why rarely succeeds at the third try, and each try is paid.
 MAX_REASKS = 2
 # Of a wrong answer that is shown to the model again.
 MAX_SHOWN_CHARACTERS = 4_000
 # What asking the model once more does not mend.
-_FINAL = frozenset(
-    {"refused", "content_filter", "server_error", "timeout", "unreachable", "broken_connection", "rate_limited"}
-)
+_FINAL = frozenset({"refused", "content_filter"})
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One text to be answered, under its answer key, and what the prompt shows above it."""
-
-    key: str
-    text: str
-    above: str = ""
-
-    @property
-    def characters(self) -> int:
-        """Of both."""
-        return len(self.above) + len(self.text)
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
-@dataclass
-class Spending:
-    """What a record has taken so far, over all its steps, attempts and re-asks; updated in place.
+@dataclass(frozen=True)
+class Terms:
+    """What all conversations of a shard share.
 
     Args:
+        chain: how a text is answered.
+        learned: of the endpoint; every conversation adds to it.
         price: of the model; None: unknown, and so is the cost.
-        service_tier: of the last answer.
-        last_step: of a text that takes several: what is in no entry of the ledger when the step fails.
-        account: gets what was paid on the way for nothing; None: it counts as `usage`.
+        service: of all requests, but for the tier that each answer names.
+        redaction: what is taken out of raw outputs that are kept.
+        known: notes that somebody has paid for, by key.
+        now: wall clock.
     """
 
-    price: Price | None = None
-    usage: Usage = NOTHING_USED
-    cost_usd: float = 0.0
-    attempts: int = 0
-    latency_ms: int = 0
-    counts: CallCounts = field(default_factory=CallCounts)
-    service_tier: str | None = None
-    last_step: "Spending | None" = None
-    account: Callable[[Usage], None] | None = None
-
-    def waste(self, usage: Usage) -> None:
-        """Count what was paid for nothing."""
-        if self.account is None:
-            self.pay(usage, self.service_tier)
-        else:
-            self.account(usage)
-
-    def pay(self, usage: Usage, service_tier: str | None) -> None:
-        """Count one answer: its length and its tier decide the price of its tokens."""
-        self.usage += usage
-        self.service_tier = service_tier
-        if self.price is not None:
-            self.cost_usd += self.price.cost_usd(usage, service_tier)
-
-    def add(self, usage: Usage, cost_usd: float, attempts: int, latency_ms: int, counts: CallCounts) -> None:
-        """Count what a step took."""
-        self.usage += usage
-        self.cost_usd += cost_usd
-        self.attempts += attempts
-        self.latency_ms += latency_ms
-        self.counts.requests += counts.requests
-        self.counts.retries += counts.retries
-        self.counts.rate_limited += counts.rate_limited
+    chain: Chain
+    learned: Learned
+    price: Price | None
+    service: Service = UNKNOWN_SERVICE
+    redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
+    known: dict[str, LedgerEntry] = field(default_factory=dict)
+    now: Callable[[], datetime] = _utc_now
 
 
-async def ask_question(
-    caller: Caller, question: Question, text: str, effort: Spending, above: str = ""
-) -> dict[str, Any]:
-    """Ask until the answer fits the schema, at most `MAX_REASKS` times more, telling the model what was wrong.
+class Conversation:
+    """One text, until it has its answer or asking on makes no sense.
 
-    Returns:
-        The answer as it is stored.
+    A long text takes a step for the notes of each chunk and one for the answer. In each step the model is asked at
+    most `MAX_REASKS` times more, and told what was wrong.
 
-    Raises:
-        Quarantine: `truncated`, `refused`, `content_filter`, or the reasons of `parse_answer`, of `Caller.ask`, and of
-            `Refused` and `Unusable` where others are answered.
-        RetryLater, StopRun: see `Caller.ask`, and `Refused` and `Unusable` where nobody is answered.
+    Attributes:
+        question, prompt_tokens: of the next request.
+        calls: of this step; whoever sends counts them, also when nothing comes of them.
+        rest_after: how often a damaged answer was paid for, if the next request is the last one again; else 0.
+        doubtful_since: set where it ends because the endpoint refuses it, or says nothing of use: the trouble is the
+            record's if others are answered to what is asked after this moment, and else everybody's.
+        answer, problem: one of them is set at the end.
     """
-    question = caller.spelt(question)
-    prepared = question.prepare(text, above)
-    tokens = caller.charge(question, prepared.prompt_tokens)
-    # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
-    failed_at: float | None = None
-    corrections: list[dict[str, str]] = []
-    longer = is_repeat = False
-    asked: defaultdict[str, int] = defaultdict(int)
-    while True:
-        effort.attempts += not is_repeat
-        try:
-            content = await _ask_once(caller, question, prepared, tokens, corrections, longer, effort)
-            return parse_answer(question.answer, content, prepared.sentences)
-        except Refused as problem:
-            respelt = caller.respell(question, problem)
+
+    def __init__(self, terms: Terms, text: Text) -> None:
+        self._terms, self._text = terms, text
+        self.question = terms.chain.question
+        self._chunks = iter(terms.chain.chunks(text.text))
+        self._notes: list[dict[str, Any]] = []
+        # Of the steps before this one.
+        self._effort = NO_EFFORT
+        self.rest_after = 0
+        self.doubtful_since: float | None = None
+        self.answer: dict[str, Any] | None = None
+        self.problem: Quarantine | None = None
+        self._next_step()
+
+    def body(self) -> bytes | None:
+        """JSON of the next request; None at the end."""
+        if self.answer is not None or self.problem is not None:
+            return None
+        return self.question.body(self._prepared, self._corrections, self._is_longer)
+
+    def take(self, came: Completion | Unusable | Quarantine, at: float) -> LedgerEntry | None:
+        """Take in what came of `body()`.
+
+        Args:
+            came: `Refused` and any other `Quarantine` end it, unless the question has another spelling left.
+            at: when it came, in seconds; `doubtful_since` goes by the same clock.
+
+        Returns:
+            What was paid for on the way and is to be kept at once: notes, or an answer that is none.
+        """
+        self.rest_after = 0
+        if isinstance(came, Completion):
+            return self._judge(came, at)
+        if isinstance(came, Unusable):
+            return self._take_unusable(came, came.usage, at)
+        if isinstance(came, Refused):
+            respelt = self._terms.learned.respell(self.question, came)
             if respelt is not None:
-                question, is_repeat = respelt, True
-                continue
-            await caller.stop_if_everybodys(caller.now(), effort.counts, effort.waste)
-            raise
-        except Unusable as problem:
-            effort.waste(problem.usage)
-            failed_at = caller.now() if failed_at is None else failed_at
-            asked[problem.kind] += 1
-            if asked[problem.kind] > MAX_REASKS:
-                await caller.stop_if_everybodys(failed_at, effort.counts, effort.waste)
-                raise Quarantine(problem.kind, problem.message, problem.raw_output) from problem
-            is_repeat = problem.is_damage
-            if is_repeat:
-                await caller.rest(asked[problem.kind])
-            else:
-                longer, corrections = False, [_user(f"{problem.message}. Answer again for the record above.")]
+                self.question = respelt
+                return None
+            self.doubtful_since = at
+        self._give_up(came.error_type, came.message, came.raw_output)
+        return None
+
+    def outcome(self) -> LedgerEntry:
+        """What the text has ended with, and what all of it took."""
+        return self._entry(self._text.key, self._effort + self._step_effort, self.answer, self.problem)
+
+    def write_off(self) -> LedgerEntry:
+        """What this step took, for a text that gets no outcome now; notes of the steps before it say what they took."""
+        return self._entry(self._text.key, self._step_effort, is_unusable=True)
+
+    def waste(self, usage: Usage) -> LedgerEntry | None:
+        """What was paid for nothing, to be kept at once: a kill must not hide it from the budget."""
+        if not usage.total:
+            return None
+        effort = Effort(usage, cost_usd(self._terms.price, usage))
+        return replace(self._entry(self._text.key, effort, is_unusable=True), service=self._terms.service)
+
+    @property
+    def _step_effort(self) -> Effort:
+        calls = self.calls
+        return self._spent + Effort(requests=calls.requests, retries=calls.retries, rate_limited=calls.rate_limited)
+
+    def _next_step(self) -> None:
+        chain = self._terms.chain
+        for chunk in self._chunks:
+            assert chain.notes is not None
+            key = chain.notes.key(chunk)
+            known = self._terms.known.get(key)
+            if known is None or known.answer is None:
+                self._begin(chain.notes, chunk, notes_key=key)
+                return
+            self._notes.append(known.answer)
+            self._effort += replace(known.effort, cost_usd=known.effort.cost_usd or 0.0)
+        # What stands above a long text stands above its notes.
+        self._begin(chain.question, text_of_notes(self._notes) if self._notes else self._text.text, self._text.above)
+
+    def _begin(self, question: Question, text: str, above: str = "", notes_key: str | None = None) -> None:
+        self.question = self._terms.learned.spelt(question)
+        self._prepared, self._notes_key = self.question.prepare(text, above), notes_key
+        self.prompt_tokens = self._prepared.prompt_tokens
+        self.calls = CallCounts()
+        self._spent = Effort(cost_usd=None if self._terms.price is None else 0.0, attempts=1)
+        self._tier: str | None = None
+        self._corrections: list[dict[str, str]] = []
+        self._is_longer = False
+        self._times: defaultdict[str, int] = defaultdict(int)
+        self._unusable_since: float | None = None
+
+    def _judge(self, completion: Completion, at: float) -> LedgerEntry | None:
+        question, usage, self._tier = self.question, completion.usage, completion.service_tier
+        if not usage.prompt_tokens:
+            # The provider does not say; a budget that counted nothing would never be reached.
+            said = token_counter(question.model).count(completion.content or "")
+            usage = Usage(self.prompt_tokens, 0, said)
+        self._terms.learned.learn(question, usage.completion_tokens)
+        took = Effort(usage, cost_usd(self._terms.price, usage, self._tier), latency_ms=completion.latency_ms)
+        try:
+            answer = parse_answer(question.answer, content_of(completion), self._prepared.sentences)
+        except Unusable as nothing:
+            self._spent += Effort(latency_ms=completion.latency_ms)
+            return self._take_unusable(nothing, usage, at)
         except Quarantine as problem:
-            asked["answers"] += 1
-            if problem.error_type in _FINAL or asked["answers"] > MAX_REASKS:
-                raise
-            longer, is_repeat = problem.error_type == "truncated", False
-            corrections = _corrections(problem)
+            self._spent += took
+            self._take_unfit(problem)
+            return None
+        self._spent += took
+        if self._notes_key is None:
+            self.answer = answer
+            return None
+        return self._take_notes(self._notes_key, answer)
 
+    def _take_notes(self, key: str, notes: dict[str, Any]) -> LedgerEntry:
+        entry = self._entry(key, self._step_effort, notes, is_notes=True, step_of=self._text.key)
+        self._notes.append(notes)
+        self._effort += entry.effort
+        self._next_step()
+        return entry
 
-async def _ask_once(
-    caller: Caller,
-    question: Question,
-    prepared: Prepared,
-    tokens: int,
-    corrections: Sequence[dict[str, str]],
-    longer: bool,
-    effort: Spending,
-) -> str:
-    asked_at = caller.now()
-    completion = await caller.ask(question.body(prepared, corrections, longer), tokens, effort.counts)
-    usage = completion.usage
-    if not usage.prompt_tokens:
-        # The provider does not say; a budget that counted nothing would never be reached.
-        usage = Usage(prepared.prompt_tokens, 0, token_counter(question.model).count(completion.content or ""))
-    effort.latency_ms += completion.latency_ms
-    caller.learn(question, usage.completion_tokens)
-    try:
-        return content_of(completion)
-    except Unusable as nothing:
-        nothing.usage, usage = usage, Usage()
-        asked_at = float("-inf")
-        raise
-    finally:
-        effort.pay(usage, completion.service_tier)
-        caller.witness.answered(asked_at)
+    def _take_unusable(self, nothing: Unusable, usage: Usage, at: float) -> LedgerEntry | None:
+        if self._unusable_since is None:
+            # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
+            self._unusable_since = at
+        self._times[nothing.kind] += 1
+        if self._times[nothing.kind] > MAX_REASKS:
+            self.doubtful_since = self._unusable_since
+            self._give_up(nothing.kind, nothing.message, nothing.raw_output)
+        elif nothing.is_damage:
+            self.rest_after = self._times[nothing.kind]
+        else:
+            self._ask_again([_user(f"{nothing.message}. Answer again for the record above.")])
+        return self.waste(usage)
+
+    def _take_unfit(self, problem: Quarantine) -> None:
+        self._times["unfit"] += 1
+        if problem.error_type in _FINAL or self._times["unfit"] > MAX_REASKS:
+            self._give_up(problem.error_type, problem.message, problem.raw_output)
+        else:
+            self._ask_again(_corrections(problem), is_longer=problem.error_type == "truncated")
+
+    def _ask_again(self, corrections: list[dict[str, str]], is_longer: bool = False) -> None:
+        self._corrections, self._is_longer = corrections, is_longer
+        self._spent += Effort(attempts=1)
+
+    def _give_up(self, error_type: str, message: str, raw_output: str | None) -> None:
+        # A new one, because the traceback of what was raised leads back here.
+        self.problem = Quarantine(error_type, message, raw_output)
+
+    def _entry(
+        self,
+        key: str,
+        effort: Effort,
+        answer: dict[str, Any] | None = None,
+        problem: Quarantine | None = None,
+        **marks: Any,
+    ) -> LedgerEntry:
+        service, raw_output = self._terms.service, problem.raw_output if problem else None
+        return LedgerEntry(
+            key=key,
+            answer=answer,
+            effort=effort,
+            processed_at=self._terms.now().isoformat(),
+            error_type=problem.error_type if problem else None,
+            error_message=problem.message if problem else None,
+            raw_output=redact_output(raw_output, self._terms.redaction) if raw_output else None,
+            service=service if self._tier is None else replace(service, service_tier=self._tier),
+            **marks,
+        )
 
 
 def _user(content: str) -> dict[str, str]:
@@ -179,141 +258,3 @@ def _corrections(problem: Quarantine) -> list[dict[str, str]]:
     is_shown = problem.raw_output is not None and 0 < len(problem.raw_output) <= MAX_SHOWN_CHARACTERS
     said = [{"role": "assistant", "content": problem.raw_output or ""}] if is_shown else []
     return [*said, _user(f"{problem.message} Answer again for the record above.")]
-
-
-Remember = Callable[[str, dict[str, Any], Spending], None]
-
-
-@dataclass(frozen=True)
-class Chain:
-    """How a pipeline answers a text: in one step, or for long texts in two (notes per chunk, then the answer).
-
-    Args:
-        question: gives the answer.
-        notes: gives the notes of one chunk; None: texts are never cut.
-        chunk_characters: longer texts are cut.
-    """
-
-    question: Question
-    notes: Question | None = None
-    chunk_characters: int = 0
-
-    def in_dialect(self, dialect: Dialect) -> "Chain":
-        """The same chain, asked as its model wants to be."""
-        notes = self.notes and replace(self.notes, dialect=dialect)
-        return replace(self, question=replace(self.question, dialect=dialect), notes=notes)
-
-    def key(self, text: str, above: str = "") -> str:
-        """Answer key of a whole text; for a cut one it covers the notes' question too."""
-        if not self._is_long(text):
-            return self.question.key(text, above)
-        assert self.notes is not None
-        return self.question.key(f"{self.notes.identity} {self.chunk_characters}\n{text}", above)
-
-    def chunks(self, text: str) -> list[str]:
-        """The parts of which notes are taken before the answer; none of a text that is read in one step."""
-        return split_chunks(text, self.chunk_characters) if self._is_long(text) else []
-
-    def step_keys(self, text: str) -> list[str]:
-        """Keys of the notes that a text needs before its answer."""
-        return [self.notes.key(chunk) for chunk in self.chunks(text)] if self.notes else []
-
-    def about(self, text: str, attributes: Mapping[str, Any]) -> Text:
-        """What is asked about one record.
-
-        Args:
-            text, attributes: of the record, redacted; the attributes by name without `attr_`.
-        """
-        above = self.question.prompt.above(text, attributes)
-        return Text(self.key(text, above), text, above)
-
-    def estimate_prompt_tokens(self, text: Text) -> int:
-        """About how many prompt tokens all steps take together, the schemas included, for they are paid for."""
-        chunks = self.chunks(text.text)
-        prepared = self.question.prepare("" if chunks else text.text, text.above)
-        tokens = prepared.prompt_tokens + self.question.schema_tokens
-        if self.notes is not None:
-            tokens += len(chunks) * (self.notes.max_output_tokens + self.notes.schema_tokens)
-            tokens += sum(self.notes.prepare(chunk).prompt_tokens for chunk in chunks)
-        return tokens
-
-    def constant_tokens(self, text: str) -> int:
-        """How many of these are the same for all texts: instructions, examples and schemas."""
-        tokens = self.question.constant_tokens + self.question.schema_tokens
-        if self.notes is not None:
-            tokens += len(self.chunks(text)) * (self.notes.constant_tokens + self.notes.schema_tokens)
-        return tokens
-
-    async def answer(
-        self, caller: Caller, text: Text, effort: Spending, remember: Remember, known: Mapping[str, LedgerEntry]
-    ) -> dict[str, Any]:
-        """Answer a text. What stands above a long one stands above its notes.
-
-        Args:
-            effort: updated in place, also when this raises.
-            remember: called with the key, the notes and the effort of each chunk as soon as they are paid for.
-            known: notes that an earlier attempt paid for, by key.
-
-        Raises:
-            as `ask_question`.
-        """
-        if not self._is_long(text.text):
-            return await ask_question(caller, self.question, text.text, effort, text.above)
-        notes = [await self._notes_of(caller, chunk, effort, remember, known) for chunk in self.chunks(text.text)]
-        answer, _ = await _ask_step(caller, self.question, text_of_notes(notes), effort, text.above)
-        return answer
-
-    async def _notes_of(
-        self, caller: Caller, chunk: str, effort: Spending, remember: Remember, known: Mapping[str, LedgerEntry]
-    ) -> dict[str, Any]:
-        assert self.notes is not None
-        key = self.notes.key(chunk)
-        entry = known.get(key)
-        if entry is not None and entry.answer is not None:
-            took = entry.effort
-            counts = CallCounts(took.requests, took.retries, took.rate_limited)
-            effort.add(took.usage, took.cost_usd or 0.0, took.attempts, took.latency_ms, counts)
-            return entry.answer
-        notes, spent = await _ask_step(caller, self.notes, chunk, effort)
-        remember(key, notes, spent)
-        return notes
-
-    def _is_long(self, text: str) -> bool:
-        return self.notes is not None and len(text) > self.chunk_characters
-
-
-async def _ask_step(
-    caller: Caller, question: Question, text: str, effort: Spending, above: str = ""
-) -> tuple[dict[str, Any], Spending]:
-    effort.last_step = spent = Spending(effort.price, account=effort.account)
-    try:
-        return await ask_question(caller, question, text, spent, above), spent
-    finally:
-        effort.add(spent.usage, spent.cost_usd, spent.attempts, spent.latency_ms, spent.counts)
-        effort.service_tier = spent.service_tier
-
-
-def split_chunks(text: str, chunk_characters: int) -> list[str]:
-    """Cut a text into chunks, at line ends where there are any, else at spaces, else anywhere."""
-    chunks = []
-    while len(text) > chunk_characters:
-        window = text[:chunk_characters]
-        cut = max(window.rfind("\n"), 0) or max(window.rfind(" "), 0) or chunk_characters
-        chunks.append(text[:cut].strip())
-        text = text[cut:].strip()
-    return [chunk for chunk in [*chunks, text] if chunk]
-
-
-def text_of_notes(notes: Sequence[dict[str, Any]]) -> str:
-    """The notes of all chunks as the text that the answer is asked about."""
-    return "\n".join(f"Part {number}:\n{_as_lines(part)}" for number, part in enumerate(notes, 1))
-
-
-def _as_lines(notes: dict[str, Any]) -> str:
-    lines: list[str] = []
-    for name, value in notes.items():
-        if isinstance(value, list):
-            lines.extend(f"- {element}" for element in value)
-        else:
-            lines.append(f"{name}: {value}")
-    return "\n".join(lines)

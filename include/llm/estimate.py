@@ -10,7 +10,7 @@ import orjson
 
 from include.answer.structured_output import quote_paths
 from include.lake.effort import Usage
-from include.llm.conversation import Chain, Text
+from include.llm.chain import Chain, Text
 from include.llm.output_length import ASSUMED_SHARE_OF_CAP
 from include.llm.prices import Price
 from include.llm.request import Question

@@ -95,7 +95,7 @@ class LedgerWriter:
         flush_seconds: float = FLUSH_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._lake = lake
+        self.lake, self.folder = lake, folder
         self._attempt = f"{folder}/{uuid.uuid4().hex}"
         self._flush_seconds, self._clock = flush_seconds, clock
         self._file: IO[bytes] | None = None
@@ -112,14 +112,14 @@ class LedgerWriter:
         self._is_torn = False
 
     def __enter__(self) -> "LedgerWriter":
-        if self._lake.is_local:
-            self._lake.fs.makedirs(self._attempt.rpartition("/")[0], exist_ok=True)
+        if self.lake.is_local:
+            self.lake.fs.makedirs(self._attempt.rpartition("/")[0], exist_ok=True)
             self._file = open(f"{self._attempt}.jsonl", "ab", buffering=0)
         return self
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            self._flush(self._lake if error is None else self._lake.hurried)
+            self._flush(self.lake if error is None else self.lake.hurried)
         except NightshiftError as trouble:
             if error is None:
                 raise
@@ -174,7 +174,7 @@ class LedgerWriter:
             RetryLater: the disk is full or the object storage is away; what waits is kept for the next call.
             ConfigurationError: the storage refuses; what waits is kept too.
         """
-        self._flush(self._lake.hurried)
+        self._flush(self.lake.hurried)
 
     def _flush(self, lake: Lake) -> None:
         with self._writing:
@@ -188,7 +188,7 @@ class LedgerWriter:
                     self.is_whole = False
                     if self._failing_since is None:
                         self._failing_since = self._clock()
-                    place = self._lake.uri(self._attempt)
+                    place = self.lake.uri(self._attempt)
                     trouble = storage_error(error, place) or RetryLater(f"{place} cannot be written ({error!r}).")
                     kept = f"{self.waiting} outcomes that are paid for are in memory only."
                     raise type(trouble)(f"{trouble} {kept}") from error

@@ -74,9 +74,9 @@ class Price:
         return f"{rates} for a million tokens ({self.as_of})"
 
 
-def cost_usd(price: Price | None, usage: Usage) -> float | None:
-    """What `usage` costs, None when the price is unknown."""
-    return None if price is None else price.cost_usd(usage)
+def cost_usd(price: Price | None, usage: Usage, service_tier: str | None = None) -> float | None:
+    """What one request with this usage costs, None when the price is unknown."""
+    return None if price is None else price.cost_usd(usage, service_tier)
 
 
 def planned_price(price: dict[str, Any] | None) -> Price | None:

@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 
 from tenacity import Retrying, retry_always
 
@@ -11,13 +10,12 @@ from include.errors import Quarantine, RetryLater
 from include.lake.effort import Usage
 from include.limits.limiter import Limiter, Permit
 from include.limits.shared_state import Sleep
-from include.llm.call_meter import CallMeter, LastMinute
+from include.llm.call_meter import CallCounts, CallMeter, LastMinute
 from include.llm.client import ChatClient, Completion
-from include.llm.dialect import refusal_of
-from include.llm.output_length import OutputLength
+from include.llm.learned import Learned
 from include.llm.places import Places
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
-from include.llm.request import TINY_TEXT, Question
+from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Unusable
+from include.llm.request import Question
 from include.llm.setbacks import Setbacks, longest_wait_seconds, setbacks_of
 from include.llm.witness import Witness
 
@@ -33,15 +31,6 @@ OUTAGE_SECONDS = 900.0
 PLACE_KEPT_SECONDS = 0.05
 
 
-@dataclass
-class CallCounts:
-    """What one question took: calls that reached the provider, of these repeated ones, and 429s."""
-
-    requests: int = 0
-    retries: int = 0
-    rate_limited: int = 0
-
-
 class Caller:
     """Asks at the pace of the limiter, and repeats what is worth repeating. Shared by a shard's workers.
 
@@ -51,9 +40,8 @@ class Caller:
     Args:
         client: makes the calls.
         limiter: of the endpoint and model.
+        learned: has a tiny question that any healthy endpoint answers, and knows how long answers are.
         settles: whether the provider charges the tokens that were used; OpenAI charges those that were asked for.
-        probe: body of a tiny question that any healthy endpoint answers.
-        expected_output_tokens: of an answer by the question's identity, from earlier runs.
         outage_seconds: how long the endpoint may answer nobody before `RetryLater`.
         clock, sleep: for tests.
     """
@@ -62,18 +50,14 @@ class Caller:
         self,
         client: ChatClient,
         limiter: Limiter,
-        probe: bytes,
+        learned: Learned,
         settles: bool = True,
-        expected_output_tokens: Mapping[str, int] | None = None,
         outage_seconds: float = OUTAGE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._client, self._limiter, self._probe, self._settles = client, limiter, probe, settles
+        self._client, self._limiter, self._learned, self._settles = client, limiter, learned, settles
         self._clock, self._sleep, self._outage_seconds = clock, sleep, outage_seconds
-        self._expected = expected_output_tokens or {}
-        self._lengths: dict[str, OutputLength] = {}
-        self._spelt: dict[str, Question] = {}
         self._last_answer = clock()
         self._failing = 0.0
         self._ended = False
@@ -98,48 +82,12 @@ class Caller:
         """
         if not self._settles:
             return max(question.cap, prompt_tokens)
-        return prompt_tokens + self._length(question).expected
-
-    def expected_output(self, question: Question) -> int:
-        """Completion tokens that an answer is expected to have."""
-        return self._length(question).expected
+        return prompt_tokens + self._learned.expected_output(question)
 
     @property
     def pause_seconds(self) -> float:
         """How long nobody may go because of a 429; 0 when all may."""
         return self._limiter.pause_seconds
-
-    def learn(self, question: Question, completion_tokens: int) -> None:
-        """Take in how long an answer was."""
-        self._length(question).learn(completion_tokens)
-
-    def spelt(self, question: Question) -> Question:
-        """A question as the endpoint has been found to take it; its meaning and its key are the same."""
-        return self._spelt.get(question.identity, question)
-
-    def respell(self, question: Question, refused: Refused) -> Question | None:
-        """The question in another spelling, because the endpoint refuses this one since the run was planned.
-
-        Returns:
-            None where no spelling is left: what else is refused would change what is asked.
-        """
-        if self.spelt(question).dialect != question.dialect:
-            # Another call was refused before.
-            return self.spelt(question)
-        refusal = refusal_of(refused)
-        dialect = question.dialect.learn(refusal, spelling_only=True) if refusal else None
-        if dialect is None:
-            return None
-        respelt = self._spelt[question.identity] = replace(question, dialect=dialect)
-        self._probe = respelt.body(respelt.prepare(TINY_TEXT))
-        return respelt
-
-    def _length(self, question: Question) -> OutputLength:
-        length = self._lengths.get(question.identity)
-        if length is None:
-            expected = self._expected.get(question.identity)
-            length = self._lengths[question.identity] = OutputLength(question.cap, expected)
-        return length
 
     def end(self) -> None:
         """The shard ends: calls that failed are not repeated any more, and those that wait are given up."""
@@ -217,7 +165,7 @@ class Caller:
     async def _try_probe(self, counts: CallCounts) -> None:
         permit = await self._limiter.acquire(PROBE_TOKENS)
         try:
-            outcome = await self._client.complete(self._probe)
+            outcome = await self._client.complete(self._learned.probe)
         except (Unusable, Quarantine):
             await self._limiter.failed(permit)
             return
@@ -234,7 +182,9 @@ class Caller:
         """See `Witness`; `counts` gets what was asked for it."""
         probing = CallCounts()
         try:
-            await self.witness.stop_if_everybodys(since, lambda: self.ask(self._probe, PROBE_TOKENS, probing), waste)
+            await self.witness.stop_if_everybodys(
+                since, lambda: self.ask(self._learned.probe, PROBE_TOKENS, probing), waste
+            )
         finally:
             counts.requests += probing.requests
 

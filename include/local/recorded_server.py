@@ -22,7 +22,7 @@ from typing import Any
 
 from include.answer.structured_output import parse_answer
 from include.errors import ConfigurationError, NightshiftError
-from include.llm.conversation import Chain, text_of_notes
+from include.llm.chain import Chain, text_of_notes
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.request import TINY_TEXT, Question
 from include.llm.token_count import token_counter

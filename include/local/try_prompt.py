@@ -14,72 +14,52 @@ from datetime import UTC, datetime
 from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import open_lake
 from include.lake.read import read_tables
-from include.limits.budget import RunBudget
 from include.limits.open_store import open_store
+from include.llm.answerer import open_answerer
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
+from include.llm.job import Job
 from include.llm.ledger import LedgerWriter, read_ledger
-from include.llm.online import FanOut
-from include.llm.open_caller import open_caller
 from include.llm.preflight import check_endpoint
 from include.llm.prices import check_budget, load_price
-from include.llm.progress import ProgressReporter, ShardProgress
 from include.local.model_server import running_model
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import check_scorable, load_golden
-from include.settings import (
-    lake_uri,
-    live_source,
-    number_setting,
-    production_model,
-    rate_limits,
-    source_location,
-    source_setting,
-)
+from include.settings import lake_uri, live_source, source_location, source_setting
 from include.sources.files import Files, normaliser_of
 from include.sources.record import Record
 from include.sources.source import Source, SourceRow, Window
 from include.stages.airflow_run import endpoint_of_deployment
 from include.stages.pool import POOL_SLOTS
+from include.stages.run_context import RunContext, settle_run
 
 # What a night is taken to be until the lake knows better.
 ASSUMED_NIGHT_RECORDS = 1_000
 
 
 async def answer_all(
-    pipeline: Pipeline, endpoint: Endpoint, model: str, prompt_version: str, dialect: Dialect, records: list[Record]
+    pipeline: Pipeline, endpoint: Endpoint, run: RunContext, dialect: Dialect, records: list[Record]
 ) -> Variant:
-    """Answer records with one model and prompt; ledger and progress stay in memory."""
-    chain = build_chain(pipeline, endpoint, model, prompt_version, dialect)
-    lake = open_lake(f"memory://try/{prompt_version}-{time.monotonic_ns()}")
+    """Answer records as a run would; ledger and progress stay in memory."""
+    chain = build_chain(pipeline, endpoint, run.model, run.prompt_version, dialect)
     texts = {record.record_id: chain.about(record.text, record.attributes) for record in records}
     by_key = {text.key: text for text in texts.values()}
-    progress = ShardProgress(shard=0, total=len(by_key))
-    store, price = open_store(), load_price(model, endpoint.base_url)
-    budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD") or pipeline.budget_usd
-    limits = rate_limits(pipeline, endpoint.comes_along)
+    lake = open_lake(f"memory://try/{run.prompt_version}-{time.monotonic_ns()}")
+    ledger = LedgerWriter(lake, f"{lake.root}/ledger")
+    price = load_price(run.model, endpoint.base_url)
+    job = Job(lake.root, len(by_key), f"{lake.root}/progress.json", price, pipeline.redaction)
     started = time.monotonic()
-    with LedgerWriter(lake, f"{lake.root}/ledger") as ledger:
-        async with aclosing(store), open_caller(chain, endpoint, store, limits, lambda: POOL_SLOTS) as caller:
-            fan_out = FanOut(
-                chain=chain,
-                caller=caller,
-                ledger=ledger,
-                done=(),
-                notes={},
-                progress=progress,
-                reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
-                price=price,
-                in_flight=endpoint.in_flight,
-                run_budget=RunBudget(store, lake.root, 0, budget_usd, share=1.0) if price else None,
-            )
-            await fan_out.run(by_key.values())
-    entries = read_ledger(lake, f"{lake.root}/ledger")
+    async with (
+        aclosing(open_store()) as store,
+        open_answerer(chain, endpoint, run.limits, job, store, lambda: POOL_SLOTS) as answerer,
+    ):
+        await answerer.answer(by_key.values(), ledger)
+    entries = read_ledger(lake, ledger.folder)
     answered = {record_id: entries[text.key] for record_id, text in texts.items() if text.key in entries}
-    return Variant(model, prompt_version, answered, time.monotonic() - started)
+    return Variant(run.model, run.prompt_version, answered, time.monotonic() - started)
 
 
 def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
@@ -103,30 +83,38 @@ def records_of_a_night(pipeline: Pipeline) -> int:
     return newest["extracted"] if newest else ASSUMED_NIGHT_RECORDS
 
 
+def _run(pipeline: Pipeline, endpoint: Endpoint, **form: str | None) -> RunContext:
+    """What a run of a form would be, for its model, prompt and limits."""
+    now = datetime.now(UTC)
+    return settle_run(
+        pipeline, endpoint, run_id="try", trigger="manual", data_interval=None, run_after=now, started_at=now, form=form
+    )
+
+
 async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: str | None, count: int) -> str:
     """Ask the production way and the other one, and lay them side by side.
 
     Raises:
         NightshiftError: the prompt does not exist, the endpoint cannot be used, or there is no record to ask about.
     """
-    own_model = production_model(pipeline, endpoint.comes_along)
-    for way_model in (own_model, model or own_model):
-        check_scorable(way_model)
+    runs = [_run(pipeline, endpoint), _run(pipeline, endpoint, model=model, prompt_version=prompt)]
+    by_model = {run.model: run for run in runs}
+    for name in by_model:
+        check_scorable(name)
     records = sample_records(pipeline, count)
     if not records:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")
-    ways = [(own_model, pipeline.prompt_version), (model or own_model, prompt)]
-    budget_usd = number_setting("NIGHTSHIFT_BUDGET_USD")
-    for way_model in dict(ways) if budget_usd else ():
-        check_budget(load_price(way_model, endpoint.base_url), way_model, budget_usd or 0.0)
     dialects = {}
-    for way_model, version in dict(ways).items():
-        chain = build_chain(pipeline, endpoint, way_model, version)
-        dialects[way_model] = (await check_endpoint(endpoint, chain.question)).dialect
+    for name, run in by_model.items():
+        if run.has_own_budget:
+            check_budget(load_price(name, endpoint.base_url), name, run.budget_usd)
+    for name, run in by_model.items():
+        chain = build_chain(pipeline, endpoint, name, run.prompt_version)
+        dialects[name] = (await check_endpoint(endpoint, chain.question)).dialect
     variants = []
-    for way_model, version in ways:
-        print(f"asking {version} on {way_model} about {len(records)} records ...", flush=True)
-        variants.append(await answer_all(pipeline, endpoint, way_model, version, dialects[way_model], records))
+    for run in runs:
+        print(f"asking {run.prompt_version} on {run.model} about {len(records)} records ...", flush=True)
+        variants.append(await answer_all(pipeline, endpoint, run, dialects[run.model], records))
     labelled = score_variants(pipeline, variants, load_golden(pipeline))
     table = score_table(variants, labelled, records_of_a_night(pipeline))
     note = "\nThe bundled demo model proves the machinery, not the quality." if endpoint.is_demo else ""

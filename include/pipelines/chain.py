@@ -5,7 +5,7 @@ from collections.abc import Collection
 from pydantic import BaseModel
 
 from include.errors import ConfigurationError
-from include.llm.conversation import Chain
+from include.llm.chain import Chain
 from include.llm.dialect import Dialect, first_dialect
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Prompt, load_prompt, prompt_path

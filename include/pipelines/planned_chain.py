@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from include.answer.structured_output import json_schema, quote_paths
 from include.errors import StopRun
 from include.llm.base_url import is_same_place
-from include.llm.conversation import Chain
+from include.llm.chain import Chain
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Example, Prompt

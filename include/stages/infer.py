@@ -8,33 +8,21 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from include.errors import RetryLater, StopRun
-from include.lake.effort import Service
 from include.lake.paths import Lake
-from include.limits.budget import RunBudget
 from include.limits.open_store import open_store
+from include.llm.answerer import Answerer, open_answerer
 from include.llm.answers_file import write_answers
-from include.llm.conversation import Chain, Text
+from include.llm.chain import Text
 from include.llm.endpoint import Endpoint
-from include.llm.fuse import Fuse
-from include.llm.ledger import (
-    FLUSH_SECONDS,
-    LedgerEntry,
-    LedgerWriter,
-    ledger_files,
-    read_ledger,
-    scan_ledger,
-    total_spent,
-)
-from include.llm.online import FanOut
-from include.llm.open_caller import open_caller
+from include.llm.job import Answered, Job
+from include.llm.ledger import FLUSH_SECONDS, LedgerWriter
 from include.llm.prices import planned_price
-from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
-from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting
@@ -71,6 +59,34 @@ async def infer_shard(
         EndpointUnusable: the endpoint refuses everything.
         RetryLater: the endpoint was away for too long, or the worker stops; what was answered is in the ledger.
     """
+    _save_memory()
+    work = WorkFiles(lake, run)
+    plan = work.read_plan()
+    endpoint, chain = planned_endpoint(plan["planned"], endpoint), planned_chain(plan["planned"], pipeline)
+    with _open_shard(lake, work.shard(shard)) as file:
+        job = _job(work, pipeline, plan, shard, file.metadata.num_rows, environ)
+        async with (
+            aclosing(open_store(environ)) as store,
+            open_answerer(chain, endpoint, run.limits, job, store, count_shards) as answerer,
+        ):
+            answered = await _answer(answerer, work, shard, _texts(file), environ)
+    _write_outcomes(work, pipeline, shard, answered)
+    return {"done": answered.done, "failed": answered.failed}
+
+
+async def _answer(
+    answerer: Answerer, work: WorkFiles, shard: int, texts: Iterator[Text], environ: Mapping[str, str]
+) -> Answered:
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, answerer.stop, RetryLater(STOPPED))
+    flush_seconds = number_setting("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", environ) or FLUSH_SECONDS
+    try:
+        return await answerer.answer(texts, LedgerWriter(work.lake, work.shard_ledger(shard), flush_seconds))
+    except StopRun as error:
+        work.stopping(error)
+        raise
+
+
+def _save_memory() -> None:
     # Arrow's own allocator keeps the pages that it has used once; a shard runs for hours beside others.
     pa.set_memory_pool(pa.system_memory_pool())
     # What is loaded by now stays, and calls leave no cycles, whether they are answered or not: the collector, which
@@ -78,110 +94,41 @@ async def infer_shard(
     gc.collect()
     gc.freeze()
     gc.set_threshold(GARBAGE)
-    work = WorkFiles(lake, run)
-    plan = work.read_plan()
-    endpoint = planned_endpoint(plan["planned"], endpoint)
-    chain = planned_chain(plan["planned"], pipeline)
-    price = planned_price(plan["price"])
-    folder = work.shard_ledger(shard)
+
+
+def _open_shard(lake: Lake, path: str) -> pq.ParquetFile:
     # A storage that goes away in mid-shard must not hold up the calls that are on their way.
-    source = lake.fs.open(work.shard(shard), "rb") if lake.is_local else io.BytesIO(lake.fs.cat_file(work.shard(shard)))
-    with pq.ParquetFile(source, page_checksum_verification=True) as texts:
-        progress = ShardProgress(shard=shard, total=texts.metadata.num_rows)
-        progress.attempt = earlier_attempts(lake, work.progress(shard)) + 1
-        store = open_store(environ)
-        is_plain = chain.notes is None and not ledger_files(lake, folder)
-        times_blown = work.times_blown()
-        run_key = f"{lake.uri(work.path())} {plan['budget_key']}"
-        fuse = None if endpoint.is_demo else Fuse(store, f"{run_key} {times_blown}", shard, max_error_share(environ))
-        done, notes, unusable = _earlier(
-            lake, folder, work.path("ledger", "carried"), chain, progress, fuse, has_blown=times_blown > 0
-        )
-        expected = plan.get("expected_output_tokens")
-        # Without a price nothing is known to be spent; `plan` has said so.
-        run_budget = (
-            None
-            if price is None
-            else RunBudget(
-                store,
-                run_key,
-                shard,
-                run.budget_usd,
-                share=progress.total / max(plan["asked"], 1),
-                spent_usd=progress.cost_usd or 0.0,
-            )
-        )
-        limits = (run.requests_per_minute, run.tokens_per_minute)
-        async with aclosing(store), open_caller(chain, endpoint, store, limits, count_shards, expected) as caller:
-            flush_seconds = number_setting("NIGHTSHIFT_LEDGER_FLUSH_SECONDS", environ) or FLUSH_SECONDS
-            with LedgerWriter(lake, folder, flush_seconds) as ledger:
-                fan_out = FanOut(
-                    chain=chain,
-                    caller=caller,
-                    ledger=ledger,
-                    done=done,
-                    notes=notes,
-                    progress=progress,
-                    reporter=ProgressReporter(lake, work.progress(shard), progress),
-                    price=price,
-                    in_flight=endpoint.in_flight,
-                    redaction=pipeline.redaction,
-                    run_budget=run_budget,
-                    fuse=fuse,
-                    service=Service(run.mode, None, endpoint.address, str(chain.question.dialect)),
-                )
-                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, fan_out.stop, RetryLater(STOPPED))
-                try:
-                    await fan_out.run(_texts(texts))
-                except StopRun as error:
-                    work.stopping(error)
-                    raise
-    if fan_out.over_budget:
-        log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", run.budget_usd, shard)
+    source = lake.fs.open(path, "rb") if lake.is_local else io.BytesIO(lake.fs.cat_file(path))
+    return pq.ParquetFile(source, page_checksum_verification=True)
+
+
+def _job(
+    work: WorkFiles, pipeline: Pipeline, plan: dict[str, Any], shard: int, texts: int, environ: Mapping[str, str]
+) -> Job:
+    return Job(
+        run_key=f"{work.lake.uri(work.path())} {plan['budget_key']}",
+        texts=texts,
+        progress=work.progress(shard),
+        price=planned_price(plan["price"]),
+        redaction=pipeline.redaction,
+        mode=work.run.mode,
+        number=shard,
+        share_of_run=texts / max(plan["asked"], 1),
+        expected_output_tokens=plan.get("expected_output_tokens"),
+        carried=work.path("ledger", "carried"),
+        max_error_share=max_error_share(environ),
+        times_blown=work.times_blown(),
+    )
+
+
+def _write_outcomes(work: WorkFiles, pipeline: Pipeline, shard: int, answered: Answered) -> None:
+    if answered.is_over_budget:
+        log.warning("the budget of %.2f USD is used up; what is left of shard %d waits", work.run.budget_usd, shard)
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
-    is_plain = is_plain and ledger.is_whole and not fan_out.wasted
-    write_answers(lake, folder, work.answers(shard), pipeline.answer, is_plain)
-    unusable += fan_out.wasted
-    work.write_manifest(
-        f"infer-{shard:04d}", {"over_budget": fan_out.over_budget, "unusable": total_spent(unusable).columns()}
-    )
-    return {"done": progress.done, "failed": progress.failed}
-
-
-def _earlier(
-    lake: Lake,
-    folder: str,
-    carried: str,
-    chain: Chain,
-    progress: ShardProgress,
-    fuse: Fuse | None,
-    has_blown: bool,
-) -> tuple[set[str], dict[str, LedgerEntry], list[LedgerEntry]]:
-    """What earlier attempts have left.
-
-    Args:
-        has_blown: whether the fuse has ended one: then what it had counted against is asked again.
-
-    Returns:
-        The keys that they have settled, counted as done, the notes that they or other runs paid for, and what they paid
-        for texts that they did not settle.
-    """
-    notes = {} if chain.notes is None else read_ledger(lake, carried)
-    done: set[str] = set()
-    unusable: list[LedgerEntry] = []
-    for entry in scan_ledger(lake, folder):
-        if entry.is_notes:
-            notes[entry.key] = entry
-        elif entry.is_unusable:
-            unusable.append(entry)
-            progress.count(entry)
-        elif entry.key not in done and not (has_blown and entry.error_type in COUNTED_BY_FUSE):
-            done.add(entry.key)
-            progress.count(entry)
-            if fuse is not None:
-                fuse.add(entry)
-    return done, notes, unusable
+    write_answers(work.lake, work.shard_ledger(shard), work.answers(shard), pipeline.answer, answered.is_plain)
+    outcomes = {"over_budget": answered.is_over_budget, "unusable": answered.unusable.columns()}
+    work.write_manifest(f"infer-{shard:04d}", outcomes)
 
 
 def _texts(file: pq.ParquetFile) -> Iterator[Text]:

@@ -16,7 +16,7 @@ from include.lake.output_history import OutputHistory, output_history
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.write import write_table
-from include.llm.conversation import Chain, Text
+from include.llm.chain import Chain, Text
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
 from include.llm.ledger import LedgerEntry, LedgerWriter

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from include.errors import ConfigurationError
 from include.lake.paths import DRY_RUN_SUFFIX, TRIAL_SUFFIX, manual_run_key, window_run_key
+from include.limits.run_limits import RunLimits
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting, production_model, rate_limits
@@ -71,6 +72,11 @@ class RunContext:
     def purpose(self) -> str:
         """`night`, `trial` or `dry_run`."""
         return "dry_run" if self.dry_run else "trial" if self.is_trial else "night"
+
+    @property
+    def limits(self) -> RunLimits:
+        """What it may take."""
+        return RunLimits(self.requests_per_minute, self.tokens_per_minute, self.budget_usd)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, for an XCom."""

@@ -9,21 +9,19 @@ from typing import Literal
 from pydantic import Field
 
 from include.answer.structured_output import QuotedSentence, StrictAnswer
-from include.lake.paths import Lake, open_lake
-from include.limits.budget import RunBudget
-from include.limits.limiter import Limiter
+from include.lake.paths import open_lake
+from include.limits.run_limits import RunLimits
 from include.limits.store import MemoryStore
-from include.llm.client import ChatClient
-from include.llm.conversation import Chain, Text
+from include.llm.answerer import open_answerer
+from include.llm.chain import Chain, Text
 from include.llm.dialect import first_dialect
 from include.llm.endpoint import Endpoint
-from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, scan_ledger
-from include.llm.online import FanOut
+from include.llm.job import Job
+from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
 from include.llm.prices import Price
-from include.llm.progress import ProgressReporter, ShardProgress
 from include.llm.prompt import Prompt
 from include.llm.request import Question
-from include.llm.retry import Caller
+from include.privacy.policy import RedactionPolicy
 from tests.fault_server.running import FaultServer
 from tests.llm.speaking import Speaker
 
@@ -60,15 +58,12 @@ def answer_texts(
     *,
     in_flight: int = 8,
     timeout_seconds: float = 5.0,
-    budget_usd: float | None = None,
+    budget_usd: float = 1_000.0,
     outage_seconds: float = 20.0,
     ledger_clock: Callable[[], float] = time.monotonic,
 ) -> dict[str, LedgerEntry]:
     """Answer texts and read the ledger back: text to entry. Waits between retries are cut to a hundredth."""
-    question = question_for(server)
-    lake: Lake = open_lake(str(folder))
-    ledger_folder = f"{lake.root}/ledger"
-    progress = ShardProgress(shard=0, total=len(texts))
+    question, lake = question_for(server), open_lake(str(folder))
 
     async def hurried(seconds: float) -> None:
         await asyncio.sleep(seconds / 100)
@@ -77,28 +72,14 @@ def answer_texts(
         timeout_seconds = property(lambda _: timeout_seconds)  # type: ignore[assignment]
 
     async def run() -> None:
-        endpoint = Hasty(server.base_url, "key", is_demo=False)
-        store = MemoryStore()
-        done = {entry.key for entry in scan_ledger(lake, ledger_folder) if not entry.is_unusable}
-        with LedgerWriter(lake, ledger_folder, clock=ledger_clock) as ledger:
-            async with (
-                Limiter(store, "test", None, None, workers=1) as limiter,
-                ChatClient(endpoint, in_flight) as client,
-            ):
-                probe = question.body(question.prepare("OK"))
-                fan_out = FanOut(
-                    chain=Chain(question),
-                    caller=Caller(client, limiter, probe, outage_seconds=outage_seconds, sleep=hurried),
-                    ledger=ledger,
-                    done=done,
-                    notes={},
-                    progress=progress,
-                    reporter=ProgressReporter(lake, f"{lake.root}/progress.json", progress),
-                    price=PRICE,
-                    in_flight=in_flight,
-                    run_budget=None if budget_usd is None else RunBudget(store, "test", 0, budget_usd, share=1.0),
-                )
-                await fan_out.run(Text(question.key(text), text) for text in texts)
+        endpoint = Hasty(server.base_url, "key", is_demo=False, in_flight=in_flight)
+        limits = RunLimits(None, None, budget_usd)
+        job = Job("test", len(texts), f"{lake.root}/progress.json", PRICE, RedactionPolicy())
+        ledger = LedgerWriter(lake, f"{lake.root}/ledger", clock=ledger_clock)
+        async with open_answerer(
+            Chain(question), endpoint, limits, job, MemoryStore(), lambda: 1, outage_seconds, hurried
+        ) as answerer:
+            await answerer.answer([Text(question.key(text), text) for text in texts], ledger)
 
     asyncio.run(run())
     return ledger_by_text(server, folder, texts)

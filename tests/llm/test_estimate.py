@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from include.lake.effort import Usage
-from include.llm.conversation import Chain, split_chunks
+from include.llm.chain import Chain, split_chunks
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price

@@ -10,7 +10,6 @@ import pytest
 
 from include.errors import ConfigurationError
 from include.lake.effort import Usage
-from include.llm.conversation import Spending
 from include.llm.prices import OWN_TABLE_COLUMNS, Price, check_budget, load_price, planned_price, usd
 from include.llm.usage import usage_of
 
@@ -135,14 +134,6 @@ def test_tokens_cost_what_the_provider_bills(usage: Usage, tier: str | None, cos
     kept = planned_price(orjson.loads(orjson.dumps(asdict(price))))
     for one in (price, kept):
         assert one is not None and one.cost_usd(usage, tier) == pytest.approx(cost / 1_000_000)
-
-
-def test_a_text_that_takes_several_requests_pays_for_none_of_them_as_for_a_long_one() -> None:
-    price = load_price("gpt-6-luna", OPENAI, {})
-    effort = Spending(price)
-    for _ in range(3):
-        effort.pay(Usage(100_000, 0, 10), None)
-    assert price is not None and effort.cost_usd == pytest.approx(3 * price.cost_usd(Usage(100_000, 0, 10)))
 
 
 @pytest.mark.parametrize(

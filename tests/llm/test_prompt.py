@@ -10,7 +10,7 @@ import pytest
 
 from include.answer.structured_output import QuotedSentence, StrictAnswer
 from include.errors import ConfigurationError
-from include.llm.conversation import Chain
+from include.llm.chain import Chain
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Prompt
 from include.pipelines.chain import build_chain, prompt_hash

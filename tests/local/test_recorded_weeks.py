@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from include.answer.structured_output import parse_answer, split_sentences
-from include.llm.conversation import split_chunks
+from include.llm.chain import split_chunks
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.sources.files import Files, normaliser_of

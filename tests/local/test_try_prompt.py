@@ -1,6 +1,10 @@
 """`make try` compares two prompts without touching the lake."""
 
+import asyncio
 import json
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +14,13 @@ from include.llm.endpoint import RECORDED_MODEL
 from include.local.try_prompt import main, sample_records
 from include.pipelines.registry import load_pipeline
 from include.privacy.policy import RedactionPolicy
+from include.stages.airflow_run import endpoint_of_deployment
+from include.stages.extract import extract_records
+from include.stages.infer import infer_shard
+from include.stages.plan import plan_run
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
+from tests.stages.running import Deployment, tickets
 from tests.stages.test_whole_run import VALID
 
 
@@ -32,19 +41,44 @@ def test_two_prompts_stand_side_by_side_with_scores_tokens_and_cost(
     assert not (tmp_path / "lake").exists()
 
 
-def test_it_asks_as_a_night_would(
-    tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def shared_limits(folder: Path) -> dict[str, list[str]]:
+    """Key to dimensions of each pace in the store below a folder; and whether there is a budget."""
+    with closing(sqlite3.connect(next(folder.rglob("limits.sqlite")))) as store:
+        rows = dict(store.execute("SELECT key, object FROM objects"))
+    paces = {key: sorted(json.loads(state)["due"]) for key, state in rows.items() if key.startswith("pace:")}
+    return {**paces, "budget": ["kept"] if any(key.startswith("budget:") for key in rows) else []}
+
+
+@pytest.mark.parametrize("who", ["a trial", "a night"])
+def test_a_trial_and_a_night_ask_with_the_same_key_in_flight_limits_and_budget(
+    who: str, tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connection = {"conn_type": "openai", "password": "key-of-the-connection", "host": fault_server.base_url}
     monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", json.dumps(connection))
     monkeypatch.setenv("OPENAI_API_KEY", "key-of-the-environment")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
     monkeypatch.setenv("NIGHTSHIFT_IN_FLIGHT", "2")
+    monkeypatch.setenv("NIGHTSHIFT_REQUESTS_PER_MINUTE", "60000")
+    monkeypatch.setenv("NIGHTSHIFT_TOKENS_PER_MINUTE", "1e9")
     monkeypatch.setenv("NIGHTSHIFT_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    deployment = Deployment(tmp_path, fault_server.base_url)
+    deployment.write_source(tickets(6))
+    monkeypatch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", deployment.environ["NIGHTSHIFT_SOURCE_SUPPORT_TICKETS"])
     fault_server.set_plan(Plan(api_key="key-of-the-connection", latency_seconds=0.05))
-    assert main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "6"]) == 0
+    if who == "a trial":
+        assert main(["--pipeline", "support_tickets", "--prompt", "v2", "--count", "6"]) == 0
+    else:
+        endpoint, pipeline, lake = endpoint_of_deployment(), deployment.pipeline, deployment.lake
+        run = deployment.settle(environ=os.environ)
+        extract_records(lake, pipeline, run)
+        for shard in asyncio.run(plan_run(lake, pipeline, run, endpoint)):
+            asyncio.run(infer_shard(lake, pipeline, run, endpoint, shard))
     counters = fault_server.counters()
-    assert (counters.answered_ok, counters.max_in_flight) == (13, 2)
+    assert (counters.answered_ok, counters.max_in_flight) == (13 if who == "a trial" else 7, 2)
+    pace = f"pace:{fault_server.base_url} gpt-6-luna"
+    assert shared_limits(tmp_path) == {pace: ["requests", "tokens"], "budget": ["kept"]}
 
 
 def test_a_prompt_that_does_not_exist_is_named(

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from include.answer.structured_output import parse_answer, quote_paths
-from include.llm.conversation import split_chunks
+from include.llm.chain import split_chunks
 from include.llm.prompt import Prompt, load_prompt
 from include.llm.token_count import estimate_tokens
 from include.pipelines.call_transcripts.expectations import FIELDS_THAT_VARY

@@ -1,0 +1,57 @@
+"""What the calls of a shard teach about its endpoint: how it takes questions, and how long its answers are."""
+
+from dataclasses import replace
+
+from include.llm.dialect import refusal_of
+from include.llm.output_length import OutputLength
+from include.llm.provider_errors import Refused
+from include.llm.request import TINY_TEXT, Question
+
+
+class Learned:
+    """Of one endpoint and model; shared by all conversations of a shard.
+
+    Args:
+        question: gives the answers; about a tiny text it tells whether anybody is answered.
+        expected_output_tokens: of an answer, from earlier runs; None: there are none.
+    """
+
+    def __init__(self, question: Question, expected_output_tokens: int | None = None) -> None:
+        self._lengths = {question.identity: OutputLength(question.cap, expected_output_tokens)}
+        self._spelt: dict[str, Question] = {}
+        self.probe = question.body(question.prepare(TINY_TEXT))
+
+    def expected_output(self, question: Question) -> int:
+        """Completion tokens that an answer is expected to have."""
+        return self._length(question).expected
+
+    def learn(self, question: Question, completion_tokens: int) -> None:
+        """Take in how long an answer was."""
+        self._length(question).learn(completion_tokens)
+
+    def spelt(self, question: Question) -> Question:
+        """A question as the endpoint has been found to take it; its meaning and its key are the same."""
+        return self._spelt.get(question.identity, question)
+
+    def respell(self, question: Question, refused: Refused) -> Question | None:
+        """The question in another spelling, because the endpoint refuses this one since the run was planned.
+
+        Returns:
+            None where no spelling is left: what else is refused would change what is asked.
+        """
+        if self.spelt(question).dialect != question.dialect:
+            # Another call was refused before.
+            return self.spelt(question)
+        refusal = refusal_of(refused)
+        dialect = question.dialect.learn(refusal, spelling_only=True) if refusal else None
+        if dialect is None:
+            return None
+        respelt = self._spelt[question.identity] = replace(question, dialect=dialect)
+        self.probe = respelt.body(respelt.prepare(TINY_TEXT))
+        return respelt
+
+    def _length(self, question: Question) -> OutputLength:
+        length = self._lengths.get(question.identity)
+        if length is None:
+            length = self._lengths[question.identity] = OutputLength(question.cap)
+        return length
