@@ -1,5 +1,6 @@
 """Jinja for every page: all text is escaped, no page needs another file, numbers read the same everywhere."""
 
+import functools
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ HERE = Path(__file__).parent
 
 def render(template: str, **values: Any) -> str:
     """A page of a template in this folder or beside the code of its pages."""
+    return _environment().get_template(template).render(values)
+
+
+@functools.cache
+def _environment() -> Environment:
+    # One, because it keeps what it has compiled: a page takes several templates.
     environment = Environment(
         loader=FileSystemLoader([HERE, HERE.parent / "report"]),
         autoescape=True,
@@ -21,7 +28,7 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"count": count, "usd": usd, "moment": moment}
-    return environment.get_template(template).render(values)
+    return environment
 
 
 def count(value: Any) -> str:

@@ -114,7 +114,7 @@ class Standalone:
         give_up_at = time.monotonic() + RUN_SECONDS
         while (state := self.api.state("support_tickets", run_id)) in UNFINISHED:
             assert time.monotonic() < give_up_at, f"{run_id} is still {state}"
-            time.sleep(1)
+            time.sleep(0.5)
         return state
 
     def row(self, run_id: str) -> dict[str, Any]:
