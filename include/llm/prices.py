@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import TypeAdapter
-
 from include.errors import ConfigurationError
 from include.lake.effort import Usage
 
@@ -77,11 +75,6 @@ class Price:
 def cost_usd(price: Price | None, usage: Usage, service_tier: str | None = None) -> float | None:
     """What one request with this usage costs, None when the price is unknown."""
     return None if price is None else price.cost_usd(usage, service_tier)
-
-
-def planned_price(price: dict[str, Any] | None) -> Price | None:
-    """A price as `dataclasses.asdict` has put it into the plan."""
-    return None if price is None else TypeAdapter(Price).validate_python(price)
 
 
 def check_budget(price: Price | None, model: str, budget_usd: float) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -40,6 +41,7 @@ from include.settings import live_source, share_setting, source_location, source
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
 from include.stages.concurrent_runs import outcomes_for
+from include.stages.manifests import Extracted
 from include.stages.pull import pull_records
 from include.stages.pull_spool import PullSpool
 from include.stages.run_context import RunContext
@@ -54,14 +56,14 @@ ROWS_BEFORE_JUDGEMENT = 20
 
 def extract_records(
     lake: Lake, pipeline: Pipeline, run: RunContext, environ: Mapping[str, str] = os.environ
-) -> dict[str, Any]:
+) -> Extracted:
     """Pull the window's records, add those that are pending, write `raw/` and the run's work files.
 
     Texts go from file to file in parts of some megabytes. What grows with the number of records is some 80 bytes of
     each that is pulled, and as much of each that is in `raw/`.
 
     Returns:
-        Counts: `extracted`, and of these `unreadable` and `skipped` by reason.
+        What was counted.
 
     Raises:
         ConfigurationError: the source does not exist, or a setting is wrong.
@@ -80,12 +82,13 @@ def extract_records(
         counts = _take(lake, pipeline, run, pulled, most_unreadable)
         pulled.forget()
     version = None if run.read_from == "raw" else redaction_version(pipeline.redaction)
-    WorkFiles(lake, run).write_manifest("extract", {**counts, "redaction_version": version})
-    log.info("extracted %(extracted)d records, %(unreadable)d unreadable, skipped %(skipped)s", counts)
+    counts = replace(counts, redaction_version=version)
+    WorkFiles(lake, run).write(counts)
+    log.info("extracted %d records, %d unreadable, skipped %s", counts.extracted, counts.unreadable, counts.skipped)
     return counts
 
 
-def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
+def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> Extracted:
     """The window's records from `raw/`: of each record its newest version, in the window in which that changed.
 
     What the run itself published or quarantined before stays in it, wherever it belongs: it has no other outcome.
@@ -102,14 +105,11 @@ def _replay(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
     unreadable = _own_unreadable(lake, run)
     write_table(lake, WorkFiles(lake, run).quarantined, unreadable)
     skipped = Counter(has_outcome=int(known.sum()))
-    return {
-        "extracted": int(chosen.sum()) + unreadable.num_rows,
-        "unreadable": unreadable.num_rows,
-        "skipped": dict(+skipped),
-    }
+    extracted = int(chosen.sum()) + unreadable.num_rows
+    return Extracted(extracted=extracted, unreadable=unreadable.num_rows, skipped=dict(+skipped))
 
 
-def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, most_unreadable: float) -> dict[str, Any]:
+def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, most_unreadable: float) -> Extracted:
     """What the pull brought and what is pending in `raw/`, but for what has an outcome."""
     outcomes = outcomes_for(lake, run)
     index = read_index(lake, run.pipeline, with_trials=run.is_trial or run.is_promotion)
@@ -150,12 +150,12 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, mo
         has_outcome=int((~chosen | is_known).sum()),
         dry_run=int((fresh & ~is_record & ~unreadable).sum()),
     )
-    return {
-        "extracted": int(len(chosen) + due.sum()),
-        "outside_window": pulled.outside_window,
-        "unreadable": int(unreadable.sum()),
-        "skipped": dict(+skipped),
-    }
+    return Extracted(
+        extracted=int(len(chosen) + due.sum()),
+        unreadable=int(unreadable.sum()),
+        skipped=dict(+skipped),
+        outside_window=pulled.outside_window,
+    )
 
 
 def _check_readable(pulled: PullSpool, fresh: Mask, most_unreadable: float) -> None:

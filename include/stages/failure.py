@@ -14,6 +14,7 @@ from include.lake.write import write_table
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
 from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.stages.audit import settle_announced
+from include.stages.manifests import Extracted
 from include.stages.publish import run_identity
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
@@ -40,9 +41,7 @@ def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) ->
     before = row_of_run(lake, run)
     if before is not None and before["state"] == "success":
         return _write(lake, run, {**before, **ended})
-    has_counts = lake.fs.exists(work.path("extract.json"))
-    extract = work.read_manifest("extract") if has_counts else {"extracted": 0, "skipped": {}}
-    extracted = extract["extracted"]
+    extract = work.read(Extracted, default=Extracted())
     # The effort of a step stands in the entry of its answer too.
     entries = [entry for entry in ledger.values() if not (entry.reused or entry.step_of in ledger)]
     spent = total_spent([*entries, *(entry for entry in scan_ledger(lake, work.ledger) if entry.is_unusable)])
@@ -50,18 +49,18 @@ def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) ->
     row = {
         **run_identity(run),
         **ended,
-        "extracted": extracted,
+        "extracted": extract.extracted,
         "published": 0,
         "quarantined": 0,
-        "skipped": extracted,
+        "skipped": extract.extracted,
         "skipped_by_reason": sorted((+_skipped(work, extract, ledger)).items()),
-        "outside_window": extract.get("outside_window"),
+        "outside_window": extract.outside_window,
         "reused": 0,
         **spent.columns(),
         # None of it stands in a row.
         "unusable_cost_usd": spent.cost_usd,
         "service_tier_counts": sorted(tiers.items()),
-        "redaction_version": extract.get("redaction_version"),
+        "redaction_version": extract.redaction_version,
         "validation_success": None,
         "state": "failed",
     }
@@ -83,9 +82,9 @@ def _write(lake: Lake, run: RunContext, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def _skipped(work: WorkFiles, extract: Mapping[str, Any], ledger: Mapping[str, LedgerEntry]) -> Counter[str]:
+def _skipped(work: WorkFiles, extract: Extracted, ledger: Mapping[str, LedgerEntry]) -> Counter[str]:
     """Why the records of a failed run have no outcome: what the run knew before, was answered, and the rest."""
-    skipped = Counter(extract["skipped"])
+    skipped = Counter(extract.skipped)
     if work.lake.fs.exists(work.plan):
         questions = read_table(work.lake, work.plan, ["answer_key", "skip_reason"]).to_pylist()
         for question in questions:
@@ -94,5 +93,5 @@ def _skipped(work: WorkFiles, extract: Mapping[str, Any], ledger: Mapping[str, L
                 skipped["answered_unpublished"] += 1
             elif question["skip_reason"] not in (None, "too_long"):
                 skipped[question["skip_reason"]] += 1
-    skipped[work.leaves()] += extract["extracted"] - skipped.total()
+    skipped[work.stopped().leaves] += extract.extracted - skipped.total()
     return skipped

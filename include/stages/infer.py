@@ -8,7 +8,6 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,10 +21,10 @@ from include.llm.chain import Text
 from include.llm.endpoint import Endpoint
 from include.llm.job import Answered, Job
 from include.llm.ledger import FLUSH_SECONDS, LedgerWriter
-from include.llm.prices import planned_price
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting
+from include.stages.manifests import Inferred, Planned
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -61,8 +60,8 @@ async def infer_shard(
     """
     _save_memory()
     work = WorkFiles(lake, run)
-    plan = work.read_plan()
-    endpoint, chain = planned_endpoint(plan["planned"], endpoint), planned_chain(plan["planned"], pipeline)
+    plan = work.read(Planned)
+    endpoint, chain = planned_endpoint(plan.planned, endpoint), planned_chain(plan.planned, pipeline)
     with _open_shard(lake, work.shard(shard)) as file:
         job = _job(work, pipeline, plan, shard, file.metadata.num_rows, environ)
         async with (
@@ -102,22 +101,20 @@ def _open_shard(lake: Lake, path: str) -> pq.ParquetFile:
     return pq.ParquetFile(source, page_checksum_verification=True)
 
 
-def _job(
-    work: WorkFiles, pipeline: Pipeline, plan: dict[str, Any], shard: int, texts: int, environ: Mapping[str, str]
-) -> Job:
+def _job(work: WorkFiles, pipeline: Pipeline, plan: Planned, shard: int, texts: int, environ: Mapping[str, str]) -> Job:
     return Job(
-        run_key=f"{work.lake.uri(work.path())} {plan['budget_key']}",
+        run_key=f"{work.lake.uri(work.path())} {plan.budget_key}",
         texts=texts,
         progress=work.progress(shard),
-        price=planned_price(plan["price"]),
+        price=plan.price,
         redaction=pipeline.redaction,
         mode=work.run.mode,
         number=shard,
-        share_of_run=texts / max(plan["asked"], 1),
-        expected_output_tokens=plan.get("expected_output_tokens"),
+        share_of_run=texts / max(plan.asked, 1),
+        expected_output_tokens=plan.expected_output_tokens,
         carried=work.path("ledger", "carried"),
         max_error_share=max_error_share(environ),
-        times_blown=work.times_blown(),
+        times_blown=work.stopped().times_blown,
     )
 
 
@@ -127,8 +124,7 @@ def _write_outcomes(work: WorkFiles, pipeline: Pipeline, shard: int, answered: A
     # Give back what the calls have used before the file is built.
     pa.default_memory_pool().release_unused()
     write_answers(work.lake, work.shard_ledger(shard), work.answers(shard), pipeline.answer, answered.is_plain)
-    outcomes = {"over_budget": answered.is_over_budget, "unusable": answered.unusable.columns()}
-    work.write_manifest(f"infer-{shard:04d}", outcomes)
+    work.write(Inferred(over_budget=answered.is_over_budget, unusable=answered.unusable), shard)
 
 
 def _texts(file: pq.ParquetFile) -> Iterator[Text]:

@@ -1,11 +1,10 @@
-"""Plan: what has to be asked, what it will cost, and whether the endpoint is there; before a cent is spent."""
+"""Planned: what has to be asked, what it will cost, and whether the endpoint is there; before a cent is spent."""
 
 import logging
 import uuid
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import fields, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -29,8 +28,9 @@ from include.pipelines.planned_chain import write_down
 from include.settings import shard_records
 from include.stages.audit import announce
 from include.stages.concurrent_runs import RUN_ID, IsRunning, claimed_by_others, nothing_else_runs
+from include.stages.manifests import Before, Extracted, Planned
 from include.stages.run_context import RunContext
-from include.stages.work_files import PLAN_FORMAT, WorkFiles
+from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ async def _plan(
 ) -> list[int]:
     size = shard_records(pipeline)
     work = WorkFiles(lake, run)
-    work.read_manifest("extract")
+    work.read(Extracted)
     records = read_table(lake, work.records)
     texts = _texts(records, chain)
     paid = _already_paid(lake, pipeline, run, chain, texts)
@@ -88,16 +88,16 @@ async def _plan(
     }
     history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
     price = load_price(run.model, endpoint.base_url)
-    estimated = _estimate(chain, list(asked.values()), history, price)
-    _log_estimate(run, estimated, records.num_rows, len(asked), price)
+    estimated, counted_by = _estimate(chain, list(asked.values()), history, price)
+    _log_estimate(run, estimated, counted_by, records.num_rows, len(asked), price)
     if run.dry_run:
         reasons, asked = ["dry_run"] * len(texts), {}
     elif asked and run.has_own_budget:
         check_budget(price, run.model, run.budget_usd)
-    if asked and (estimated["cost_usd"] or 0.0) > run.budget_usd:
+    if asked and (estimated.cost_usd or 0.0) > run.budget_usd:
         raise work.stopping(
             BudgetExceeded(
-                f"This run is estimated at {usd(estimated['cost_usd'])} for {len(asked)} texts, above its budget of "
+                f"This run is estimated at {usd(estimated.cost_usd)} for {len(asked)} texts, above its budget of "
                 f"{usd(run.budget_usd)}. Nothing was asked. Raise budget_usd in the form (or NIGHTSHIFT_BUDGET_USD), "
                 "or set a limit: what is left waits for the next run."
             )
@@ -118,27 +118,24 @@ async def _plan(
             ledger.append(entry)
         if checked is not None:
             ledger.append(_first_question(checked, price))
-    earlier = work.read_manifest("plan") if lake.fs.exists(work.path("plan.json")) else {}
-    planned = write_down(chain, endpoint)
+    earlier, planned = work.earlier_plan(), write_down(chain, endpoint)
     shards = _write_shards(lake, work, asked, size)
     skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
-    work.write_manifest(
-        "plan",
-        {
-            "format": PLAN_FORMAT,
-            **estimated,
-            "price": None if price is None else asdict(price),
-            "expected_output_tokens": history.p90 if history else None,
-            "skipped": dict(skipped),
-            "asked": len(asked),
-            "shards": shards,
-            "before": _before(lake, run),
-            "planned": planned,
-            "has_other_answers": earlier.get("has_other_answers", False)
-            or earlier.get("planned", planned)["question"] != planned["question"],
+    work.write(
+        Planned(
+            estimated=estimated,
+            price=price,
+            expected_output_tokens=history.p90 if history else None,
+            skipped=skipped,
+            asked=len(asked),
+            shards=shards,
+            before=_before(lake, run),
+            planned=planned,
+            has_other_answers=earlier is not None
+            and (earlier.has_other_answers or earlier.planned["question"] != planned["question"]),
             # Gone with the run's work files: the same window again has the whole budget.
-            "budget_key": earlier.get("budget_key") or uuid.uuid4().hex,
-        },
+            budget_key=earlier.budget_key if earlier else uuid.uuid4().hex,
+        )
     )
     return list(range(shards))
 
@@ -184,14 +181,14 @@ def _already_paid(
     )
 
 
-def _before(lake: Lake, run: RunContext) -> dict[str, Any]:
-    """Calls and estimate of the run whose file this one replaces: its answers and cost are carried over too."""
+def _before(lake: Lake, run: RunContext) -> Before:
+    """Of the run whose file this one replaces: its answers and cost are carried over too."""
     path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
-    before = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
-    published = before.get("state") == "success"
-    counted = ("requests", "retries", "rate_limited", "estimated_cost_usd", "unusable_cost_usd")
+    row = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
+    if row.get("state") != "success":
+        return Before()
     # A row of the version before does not have all of them.
-    return {name: before.get(name, 0) if published else 0 for name in counted}
+    return Before(**{field.name: row[field.name] for field in fields(Before) if field.name in row})
 
 
 def _own_failures(lake: Lake, run: RunContext, records: pa.Table, texts: list[Text]) -> dict[str, LedgerEntry]:
@@ -236,22 +233,27 @@ def _why_not_asked(
     return reasons
 
 
-def _estimate(chain: Chain, texts: list[Text], history: OutputHistory | None, price: Price | None) -> dict[str, Any]:
+def _estimate(
+    chain: Chain, texts: list[Text], history: OutputHistory | None, price: Price | None
+) -> tuple[Effort, str]:
+    """Tokens and cost without what a prompt cache saves, and which token counter says so."""
     found = estimate(chain, texts, history.mean if history else None)
-    cost = found.cost_usd(price, is_cached=False)
-    return {**asdict(found.usage), "cached_tokens": 0, "cost_usd": cost, "counted_by": found.counted_by}
+    usage = replace(found.usage, cached_tokens=0)
+    return Effort(usage, found.cost_usd(price, is_cached=False)), found.counted_by
 
 
-def _log_estimate(run: RunContext, estimate: dict[str, Any], records: int, asked: int, price: Price | None) -> None:
-    cost = estimate["cost_usd"]
+def _log_estimate(
+    run: RunContext, estimated: Effort, counted_by: str, records: int, asked: int, price: Price | None
+) -> None:
+    cost, usage = estimated.cost_usd, estimated.usage
     log.info(
         "%d of %d records are to be asked: about %s prompt and %s completion tokens (counted by %s), about %s this "
         "night and %s for a month of such nights, without what a prompt cache saves; the budget is %s, %s costs %s",
         asked,
         records,
-        f"{estimate['prompt_tokens']:,}",
-        f"{estimate['completion_tokens']:,}",
-        estimate["counted_by"],
+        f"{usage.prompt_tokens:,}",
+        f"{usage.completion_tokens:,}",
+        counted_by,
         usd(cost),
         usd(None if cost is None else NIGHTS_A_MONTH * cost),
         usd(run.budget_usd),

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, total_spe
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
 from include.stages.audit import commit_audit
+from include.stages.manifests import Extracted, Planned, Replaced, Validated
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -41,14 +43,14 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
         CountsDoNotAddUp: extracted is not published + quarantined + skipped; nothing is published.
     """
     work = WorkFiles(lake, run)
-    extract, plan, validate = (work.read_manifest(name) for name in ("extract", "plan", "validate"))
+    extract, plan, validated = work.read(Extracted), work.read(Planned), work.read(Validated)
     accepted = read_table(lake, work.path("accepted.parquet"))
     quarantined = read_table(lake, work.path("quarantined.parquet"))
-    skipped = Counter(extract["skipped"]) + Counter(validate["skipped"])
+    skipped = Counter(extract.skipped) + Counter(validated.skipped)
     published, held, left = accepted.num_rows, quarantined.num_rows, sum(skipped.values())
-    if extract["extracted"] != published + held + left:
+    if extract.extracted != published + held + left:
         raise CountsDoNotAddUp(
-            f"{extract['extracted']} records were extracted, but {published} published + {held} quarantined + "
+            f"{extract.extracted} records were extracted, but {published} published + {held} quarantined + "
             f"{left} skipped = {published + held + left}. Nothing was published; the run's files are in "
             f"{lake.uri(work.path())}."
         )
@@ -60,10 +62,10 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     write_index(lake, results_path)
     if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
-    if plan.get("has_other_answers"):
-        others = _keep_other_answers(lake, pipeline, work, plan)
-        validate["unusable"] = [*validate.get("unusable", []), total_spent(others).columns()]
-    row = _run_row(run, accepted, quarantined, extract, plan, validate, skipped)
+    unusable = sum(validated.unusable, NO_EFFORT)
+    if plan.has_other_answers:
+        unusable += total_spent(_keep_other_answers(lake, pipeline, work, plan))
+    row = _run_row(run, accepted, quarantined, extract, plan, validated, unusable, skipped)
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
     try:
@@ -71,13 +73,13 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     except RetryLater as error:
         # The run is published; a retry would look for files that are partly gone.
         log.warning("What the run kept in %s is left there: %s", lake.uri(work.path()), error)
-    _log_estimate_and_actual(plan, row)
-    log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract["extracted"])
+    _log_estimate_and_actual(plan.estimated, row)
+    log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract.extracted)
     return {
         "run": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()},
         "skipped": dict(skipped),
-        "expectations": validate["expectations"],
-        "data_docs": validate["data_docs"],
+        "expectations": [asdict(result) for result in validated.expectations],
+        "data_docs": validated.data_docs,
         "results": lake.uri(results_path),
         "current": lake.uri(lake.table("current", run.pipeline)),
     }
@@ -85,21 +87,21 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
 
 def _replaced_runs(lake: Lake, work: WorkFiles, results_path: str) -> set[str]:
     """Ids of the runs whose rows this one replaces, also of those that an earlier try has replaced already."""
-    known = set(work.read_manifest("replaced")["run_ids"]) if lake.fs.exists(work.path("replaced.json")) else set()
+    known = set(work.read(Replaced, default=Replaced()).run_ids)
     if lake.fs.exists(results_path):
         known |= set(read_table(lake, results_path, ["run_id"])["run_id"].to_pylist())
-    work.write_manifest("replaced", {"run_ids": sorted(known)})
+    work.write(Replaced(run_ids=sorted(known)))
     return known
 
 
-def _keep_other_answers(lake: Lake, pipeline: Pipeline, work: WorkFiles, plan: dict[str, Any]) -> list[LedgerEntry]:
+def _keep_other_answers(lake: Lake, pipeline: Pipeline, work: WorkFiles, plan: Planned) -> list[LedgerEntry]:
     """Keep what the run paid for before it was planned anew with another question, where later runs look for it.
 
     Returns:
         All outcomes of that time. What their steps took stands in them.
     """
     questions = read_table(lake, work.plan, ["answer_key", "text"])
-    chain = planned_chain(plan["planned"], pipeline)
+    chain = planned_chain(plan.planned, pipeline)
     own = {*questions["answer_key"].to_pylist()}
     own |= {key for text in questions["text"].to_pylist() for key in chain.step_keys(text)}
     others = [entry for key, entry in read_ledger(lake, work.ledger).items() if key not in own and not entry.reused]
@@ -114,37 +116,38 @@ def _run_row(
     run: RunContext,
     accepted: pa.Table,
     quarantined: pa.Table,
-    extract: dict[str, Any],
-    plan: dict[str, Any],
-    validate: dict[str, Any],
+    extract: Extracted,
+    plan: Planned,
+    validated: Validated,
+    unusable: Effort,
     skipped: Counter[str],
 ) -> dict[str, Any]:
-    before, unusable = plan["before"], sum(map(Effort.of_row, validate.get("unusable", [])), NO_EFFORT)
-    calls = Effort.of_row(validate["calls"]) + unusable + Effort.of_row(before)
-    unusable_cost = _plus(before.get("unusable_cost_usd") or 0.0, unusable.cost_usd)
+    before = plan.before
+    calls = validated.calls + unusable + Effort.of_row(vars(before))
+    unusable_cost = _plus(before.unusable_cost_usd or 0.0, unusable.cost_usd)
     return {
         **run_identity(run),
         "finished_at": datetime.now(UTC),
-        "extracted": extract["extracted"],
+        "extracted": extract.extracted,
         "published": accepted.num_rows,
         "quarantined": quarantined.num_rows,
         "skipped": skipped.total(),
         "skipped_by_reason": sorted((+skipped).items()),
-        "outside_window": extract.get("outside_window"),
+        "outside_window": extract.outside_window,
         "reused": pc.sum(accepted["reused"]).as_py() or 0,
         **{name: getattr(calls, name) for name in ("requests", "retries", "rate_limited")},
-        "service_tier_counts": sorted(validate.get("service_tiers", {}).items()),
+        "service_tier_counts": sorted(validated.service_tiers.items()),
         **{
             name: sum(filter(None, [*_values(accepted, name), *_values(quarantined, name)]))
             + getattr(unusable.usage, name)
             for name in USAGE_COLUMNS
         },
-        "estimated_cost_usd": _plus(plan["cost_usd"], before["estimated_cost_usd"]),
+        "estimated_cost_usd": _plus(plan.estimated.cost_usd, before.estimated_cost_usd),
         "cost_usd": _plus(*_values(accepted, "cost_usd"), *_values(quarantined, "cost_usd"), unusable_cost),
         "unusable_cost_usd": unusable_cost,
-        "dialect": validate.get("dialect"),
-        "redaction_version": extract.get("redaction_version"),
-        "validation_success": validate["validation_success"],
+        "dialect": validated.dialect,
+        "redaction_version": extract.redaction_version,
+        "validation_success": validated.validation_success,
         "state": "success",
     }
 
@@ -169,9 +172,9 @@ def run_identity(run: RunContext) -> dict[str, Any]:
     }
 
 
-def _log_estimate_and_actual(plan: dict[str, Any], row: dict[str, Any]) -> None:
-    for name in (*USAGE_COLUMNS, "cost_usd"):
-        estimated, actual = plan[name], row[name]
+def _log_estimate_and_actual(estimate: Effort, row: dict[str, Any]) -> None:
+    for name, estimated in estimate.columns().items():
+        actual = row.get(name)
         if estimated and actual is not None:
             log.info("%s: %s estimated, %s actual (%.2f of the estimate)", name, estimated, actual, actual / estimated)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
 from include.quality.gate import QualityGate
 from include.stages.audit import audit_table
+from include.stages.manifests import Inferred, Planned, Validated
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
@@ -45,10 +46,10 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         RetryLater: answers are missing although the budget is not used up.
     """
     work = WorkFiles(lake, run)
-    plan = work.read_plan()
+    plan = work.read(Planned)
     questions = read_table(lake, work.plan)
-    shards = plan["shards"]
-    planned = plan["planned"]
+    shards = plan.shards
+    planned = plan.planned
     kind = {name: planned.get(name, False) for name in ("is_demo", "is_recorded")}
     endpoint = replace(endpoint, base_url=planned["base_url"], **kind)
     ledger = read_ledger(lake, work.path("ledger", "carried"))
@@ -60,9 +61,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     write_table(lake, work.path("audit.parquet"), audit_table(records, ledger, run, endpoint))
     for record in records:
         rows.take(record, ledger)
-    inferred = [work.read_manifest(f"infer-{shard:04d}") for shard in range(shards)]
+    inferred = [work.read(Inferred, shard) for shard in range(shards)]
     left = rows.skipped["over_budget"]
-    if left and not any(manifest["over_budget"] for manifest in inferred):
+    if left and not any(shard.over_budget for shard in inferred):
         raise RetryLater(
             f"{left} records have no outcome in {lake.uri(work.ledger)} although the budget is not "
             "used up. Clear the run from `plan` on; what is in the ledger is not asked again."
@@ -109,22 +110,20 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     ).sort_by([("record_id", "ascending"), ("record_version", "ascending")])
     write_table(lake, work.path("accepted.parquet"), accepted.sort_by("record_id"))
     write_table(lake, work.path("quarantined.parquet"), quarantined)
-    counts = {
-        "accepted": accepted.num_rows,
-        "quarantined": dict(Counter(quarantined["stage"].to_pylist())),
-        "skipped": dict(rows.skipped),
-        "calls": rows.spent.columns(),
-        "dialect": str(chain.question.dialect),
-        "service_tiers": dict(rows.service_tiers),
-        # A shard that the version before finished does not say.
-        "unusable": [
-            first_questions.columns(),
-            *(manifest["unusable"] for manifest in inferred if "unusable" in manifest),
-        ],
-        "validation_success": gate.success,
-    }
-    outcomes = [asdict(outcome) for outcome in gate.outcomes]
-    work.write_manifest("validate", {**counts, "expectations": outcomes, "data_docs": sorted(gate.data_docs)})
+    done = Validated(
+        accepted=accepted.num_rows,
+        quarantined=dict(Counter(quarantined["stage"].to_pylist())),
+        skipped=rows.skipped,
+        calls=rows.spent,
+        dialect=str(chain.question.dialect),
+        service_tiers=rows.service_tiers,
+        unusable=[first_questions, *(shard.unusable for shard in inferred)],
+        validation_success=gate.success,
+        expectations=gate.outcomes,
+        data_docs=sorted(gate.data_docs),
+    )
+    work.write(done)
+    counts = {name: getattr(done, name) for name in ("accepted", "quarantined", "validation_success")}
     log.info("%(accepted)d accepted, quarantined by stage %(quarantined)s", counts)
     return counts
 

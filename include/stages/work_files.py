@@ -1,17 +1,24 @@
 """What the stages of one run leave for each other below `_work/<pipeline>/<run_key>/`, gone after publish."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
+
+from pydantic import TypeAdapter
 
 from include.errors import FuseBlown, NightshiftError, StopRun
 from include.lake.paths import Lake
 from include.lake.write import write_bytes
+from include.stages.manifests import PLAN_FORMAT, Extracted, Inferred, Planned, Replaced, Stopped, Validated
 from include.stages.run_context import RunContext
 
 E = TypeVar("E", bound=NightshiftError)
-# Of `plan.json` and `plan.parquet`; a run that was planned in another one is planned again.
-PLAN_FORMAT = 2
+Manifest = Extracted | Planned | Inferred | Validated | Replaced | Stopped
+M = TypeVar("M", bound=Manifest)
+
+
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in get_args(Manifest)}
 
 
 @dataclass(frozen=True)
@@ -61,56 +68,60 @@ class WorkFiles:
         """What one shard has done so far."""
         return self.path("progress", f"{number}.json")
 
-    def write_manifest(self, name: str, manifest: dict[str, Any]) -> None:
-        """Keep a small JSON document."""
-        write_bytes(self.lake, self.path(f"{name}.json"), json.dumps(manifest, ensure_ascii=False).encode())
+    def write(self, manifest: Manifest, shard: int = 0) -> None:
+        """Keep a manifest.
 
-    def read_manifest(self, name: str) -> dict[str, Any]:
-        """Read it back.
+        Args:
+            shard: whose it is, where each has one.
+        """
+        document = _ADAPTERS[type(manifest)].dump_json(manifest)
+        write_bytes(self.lake, self.path(f"{manifest.file.format(shard)}.json"), document)
+
+    def read(self, kind: type[M], shard: int = 0, default: M | None = None) -> M:
+        """Read a manifest back.
+
+        Args:
+            default: instead of one that is not there.
 
         Raises:
-            StopRun: the run is already published, so its files are gone; a retry would not bring them back.
+            StopRun: the run is already published, so its files are gone; a retry would not bring them back. Or an
+                older Nightshift has planned it.
         """
-        path = self.path(f"{name}.json")
+        path = self.path(f"{kind.file.format(shard)}.json")
         try:
-            manifest: dict[str, Any] = json.loads(self.lake.fs.cat_file(path))
+            document = json.loads(self.lake.fs.cat_file(path))
         except FileNotFoundError as error:
+            if default is not None:
+                return default
             raise StopRun(
                 f"This task has no files to work on ({self.lake.uri(path)} is gone), because its run was published or "
                 "cleaned up. Clear the run from `extract` on: what is paid for is not paid again."
             ) from error
+        if kind is Planned:
+            if document.get("format") != PLAN_FORMAT:
+                raise StopRun(
+                    "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
+                )
+            # The version before had the estimate's columns beside the rest.
+            document = {"estimated": document, **document}
+        manifest: M = _ADAPTERS[kind].validate_python(document)
         return manifest
 
-    def read_plan(self) -> dict[str, Any]:
-        """The manifest of `plan`.
-
-        Raises:
-            StopRun: the version before wrote it, or see `read_manifest`.
-        """
-        plan = self.read_manifest("plan")
-        if plan.get("format") != PLAN_FORMAT:
-            raise StopRun(
-                "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
-            )
-        return plan
+    def earlier_plan(self) -> Planned | None:
+        """What an earlier try of `plan` has left, if it can be read."""
+        with suppress(StopRun):
+            return self.read(Planned)
+        return None
 
     def stopping(self, error: E) -> E:
         """Keep what the end of a task makes of the records that it leaves, and how often it was the fuse."""
-        times = self.times_blown() + isinstance(error, FuseBlown)
-        self.write_manifest("stopped", {"leaves": error.leaves, "times_blown": times})
+        times = self.stopped().times_blown + isinstance(error, FuseBlown)
+        self.write(Stopped(leaves=error.leaves, times_blown=times))
         return error
 
-    def times_blown(self) -> int:
-        """How often the fuse has stopped the run."""
-        return int(self._stopped().get("times_blown", 0))
-
-    def leaves(self) -> str:
-        """The reason under which what a failed run has not answered counts as skipped."""
-        return str(self._stopped().get("leaves", NightshiftError.leaves))
-
-    def _stopped(self) -> dict[str, Any]:
-        path = self.path("stopped.json")
-        return self.read_manifest("stopped") if self.lake.fs.exists(path) else {}
+    def stopped(self) -> Stopped:
+        """How a task has ended the run, if one has."""
+        return self.read(Stopped, default=Stopped())
 
     def remove(self) -> None:
         """Forget everything, after the publish."""

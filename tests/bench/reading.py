@@ -88,7 +88,7 @@ def _extract(place: str) -> int:
     end = datetime.now(UTC) + timedelta(days=1)
     run = settle_night(pipeline, "http://127.0.0.1:1/v1", end, trigger="manual")
     environ = {"NIGHTSHIFT_SOURCE_APP_STORE_REVIEWS": place}
-    return int(extract_records(open_lake(sys.argv[3]), pipeline, run, environ)["extracted"])
+    return int(extract_records(open_lake(sys.argv[3]), pipeline, run, environ).extracted)
 
 
 def main() -> None:

@@ -86,7 +86,7 @@ def _extract(night: Night) -> Any:
     from include.stages.extract import extract_records
 
     environ = {f"NIGHTSHIFT_SOURCE_{PIPELINE.upper()}": night.source}
-    return extract_records(night.lake, night.pipeline, night.run, environ)
+    return vars(extract_records(night.lake, night.pipeline, night.run, environ))
 
 
 def _plan(night: Night) -> Any:

@@ -14,8 +14,9 @@ from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import write_down
 from include.pipelines.registry import load_pipeline
+from include.stages.manifests import Planned
 from include.stages.run_context import RunContext
-from include.stages.work_files import PLAN_FORMAT, WorkFiles
+from include.stages.work_files import WorkFiles
 from tests.bench.question import FOLDER, MODEL, Form, texts
 
 PRICE = Price(1.0, 0.5, 2.0, "2026-11-24")
@@ -72,6 +73,6 @@ def write_shards(folder: Path | str, base_url: str, rows: int, shards: int = 1, 
             for start in range(0, rows, 1_000):
                 batch = [next(source) for _ in range(min(1_000, rows - start))]
                 writer.write(pa.table({"answer_key": [chain.key(text) for text in batch], "text": batch}, schema))
-    plan = {"asked": rows * shards, "shards": shards, "price": dataclasses.asdict(PRICE), "budget_key": "bench"}
-    work.write_manifest("plan", {**plan, "format": PLAN_FORMAT, "planned": write_down(chain, endpoint)})
+    planned = write_down(chain, endpoint)
+    work.write(Planned(asked=rows * shards, shards=shards, price=PRICE, budget_key="bench", planned=planned))
     return lake

@@ -25,6 +25,7 @@ from include.sources.play_console_exports import PlayConsoleExports
 from include.sources.source import Source
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
+from include.stages.manifests import Extracted
 from tests.servers.provider import Answer, Asked, Provider
 from tests.sources import test_app_store_connect as connect
 from tests.sources import test_apple_feed as feed
@@ -75,7 +76,7 @@ class Stores:
         )
         return dataclasses.replace(load_pipeline("app_store_reviews"), source=lambda _: CombinedSource(sources))
 
-    def extract(self, end: datetime = END) -> dict[str, Any]:
+    def extract(self, end: datetime = END) -> Extracted:
         """The first stage of the night that ends at a moment."""
         run = settle_night(self.pipeline, "http://127.0.0.1:1/v1", end)
         return extract_records(self.lake, self.pipeline, run, {})
@@ -116,7 +117,7 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
 
 
 def test_every_store_fills_the_same_columns(stores: Stores) -> None:
-    assert stores.extract()["extracted"] == 4
+    assert stores.extract().extracted == 4
     raw = stores.raw().set_index("record_id")
     assert set(raw.index) == {"r-1", "12999999998", "gp:AOqp3", "gp:export"}
     assert raw["attr_rating"].to_dict() == {"r-1": 2, "12999999998": 4, "gp:AOqp3": 4, "gp:export": 4}
@@ -143,7 +144,7 @@ def test_a_failure_on_page_40_loses_nothing_though_new_reviews_push_the_others_o
     assert stores.connect.asked[asked_before].query["cursor"] == page_40
     kept = stores.raw()["record_id"]
     assert sorted(kept[kept.str.startswith("r-")]) == sorted(f"r-{number}" for number in range(90))
-    assert counts["extracted"] - counts["skipped"]["has_outcome"] == len(kept) == 93
+    assert counts.extracted - counts.skipped["has_outcome"] == len(kept) == 93
     stores.extract(END + DAY)
     kept = stores.raw()["record_id"]
     assert sorted(kept[kept.str.startswith("new-")]) == ["new-0", "new-1", "new-2"]

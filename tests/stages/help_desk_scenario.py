@@ -16,6 +16,7 @@ from include.sources.web_api import WebApi
 from include.stages.concurrent_runs import IsRunning, nothing_else_runs
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
+from include.stages.manifests import Extracted
 from include.stages.plan import plan_run
 from include.stages.publish import publish_run
 from include.stages.run_context import RunContext, settle_run
@@ -102,7 +103,7 @@ class Office:
         """See `settle_night`."""
         return settle_night(self.pipeline, self.deployment.base_url, end, trigger, run_id, **form)
 
-    def extract(self, run: RunContext) -> dict[str, Any]:
+    def extract(self, run: RunContext) -> Extracted:
         """The first stage alone."""
         return extract_records(self.deployment.lake, self.pipeline, run, self.environ)
 

@@ -11,6 +11,7 @@ from include.errors import BudgetExceeded, ConfigurationError
 from include.llm.prices import OWN_TABLE_COLUMNS, usd
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
+from include.stages.manifests import Planned
 from include.stages.plan import plan_run
 from include.stages.publish import publish_run
 from include.stages.run_context import RunContext
@@ -123,7 +124,8 @@ def test_a_cost_that_nobody_knows_is_null_and_not_zero(deployment: Deployment) -
     extract_records(deployment.lake, deployment.pipeline, run, deployment.environ)
     shards = asyncio.run(plan_run(deployment.lake, deployment.pipeline, run, deployment.endpoint))
     work = WorkFiles(deployment.lake, run)
-    work.write_manifest("plan", {**work.read_manifest("plan"), "price": None, "cost_usd": None})
+    plan = work.read(Planned)
+    work.write(dataclasses.replace(plan, price=None, estimated=dataclasses.replace(plan.estimated, cost_usd=None)))
     for shard in shards:
         asyncio.run(infer_shard(deployment.lake, deployment.pipeline, run, deployment.endpoint, shard))
     row = deployment.finish(run)

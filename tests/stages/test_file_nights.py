@@ -12,6 +12,7 @@ import pytest
 
 from include.errors import ConfigurationError, SourceUnreadable
 from include.stages.extract import extract_records
+from include.stages.manifests import Extracted
 from tests.fault_server.running import FaultServer
 from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
@@ -44,7 +45,7 @@ class Folder(Office):
         if copied:
             os.utime(path, (OLD.timestamp(), OLD.timestamp()))
 
-    def counts(self, end: datetime, trigger: str = "scheduled", **form: Any) -> dict[str, Any]:
+    def counts(self, end: datetime, trigger: str = "scheduled", **form: Any) -> Extracted:
         """What the first stage counts."""
         return extract_records(self.deployment.lake, self.pipeline, self.settle(end, trigger, **form), self.environ)
 
@@ -105,29 +106,29 @@ def test_a_night_looks_back_in_files_that_it_knows(folder: Folder) -> None:
     folder.put("a.jsonl", row("one", NIGHT - HOUR), copied=True)
     assert folder.night(NIGHT) == {"one"}
     folder.put("a.jsonl", row("two", NIGHT - DAY), copied=True)
-    assert folder.counts(NIGHT + DAY)["extracted"] == 1
+    assert folder.counts(NIGHT + DAY).extracted == 1
     folder.put("a.jsonl", row("two", NIGHT - 3 * DAY), copied=True)
-    assert folder.counts(NIGHT + 2 * DAY)["extracted"] == 1, "that of the failed night before"
+    assert folder.counts(NIGHT + 2 * DAY).extracted == 1, "that of the failed night before"
 
 
 def test_a_backfill_keeps_to_its_interval_and_counts_what_lies_outside(folder: Folder) -> None:
     folder.put("a.jsonl", row("before", NIGHT - 2 * DAY), row("in", NIGHT - HOUR), row("after", NIGHT + HOUR))
     counts = folder.counts(NIGHT, trigger="backfill")
-    assert (counts["extracted"], counts["outside_window"]) == (1, 2)
-    assert folder.counts(NIGHT + 40 * DAY, trigger="backfill")["outside_window"] == 3
+    assert (counts.extracted, counts.outside_window) == (1, 2)
+    assert folder.counts(NIGHT + 40 * DAY, trigger="backfill").outside_window == 3
 
 
 def test_what_lies_outside_is_beside_what_was_extracted(folder: Folder) -> None:
     folder.put("a.jsonl", row("old", OLD), row("new", NIGHT - HOUR))
     counts = folder.counts(NIGHT, trigger="manual", since=(NIGHT - DAY).isoformat())
-    assert (counts["extracted"], counts["outside_window"]) == (1, 1)
+    assert (counts.extracted, counts.outside_window) == (1, 1)
 
 
 def test_a_backfill_or_a_bounded_run_makes_no_file_known(folder: Folder) -> None:
     folder.put("a.jsonl", row("old", OLD), row("in", NIGHT - HOUR), copied=True)
     assert folder.night(NIGHT, trigger="backfill") == {"in"}
-    assert folder.counts(NIGHT, trigger="manual", until=NIGHT.isoformat())["extracted"] == 2
-    assert folder.counts(NIGHT + DAY)["outside_window"] == 0
+    assert folder.counts(NIGHT, trigger="manual", until=NIGHT.isoformat()).extracted == 2
+    assert folder.counts(NIGHT + DAY).outside_window == 0
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_the_share_of_unreadable_rows_that_a_night_bears_can_be_set(
         with pytest.raises(SourceUnreadable):
             folder.counts(NIGHT)
     else:
-        assert folder.counts(NIGHT)["unreadable"] == bad
+        assert folder.counts(NIGHT).unreadable == bad
 
 
 def test_unreadable_rows_of_earlier_nights_do_not_count_again(folder: Folder) -> None:
@@ -203,4 +204,4 @@ def test_a_share_that_is_none_is_said(folder: Folder, share: str) -> None:
 def test_a_time_of_change_that_is_none_or_lies_ahead_is_not_believed(folder: Folder) -> None:
     ahead = (datetime.now(UTC) + timedelta(days=400)).isoformat()
     folder.put("a.jsonl", row("a", NIGHT - HOUR, updated_at="never"), row("b", NIGHT - HOUR, updated_at=ahead))
-    assert folder.counts(NIGHT, trigger="backfill")["extracted"] == 2
+    assert folder.counts(NIGHT, trigger="backfill").extracted == 2

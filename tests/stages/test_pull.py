@@ -39,7 +39,7 @@ def test_a_source_that_fails_on_page_40_loses_nothing_and_is_not_asked_twice(off
         office.extract(run)
     before = len(office.desk.asked)
     counts = office.extract(run)
-    assert counts["extracted"] == 450
+    assert counts.extracted == 450
     assert [asked.query["page"] for asked in office.desk.asked[before:]] == [str(page) for page in range(39, 45)]
 
 
@@ -62,8 +62,8 @@ def test_a_pull_that_is_made_again_after_it_succeeded_begins_anew(office: Office
     for number in range(25):
         office.write(f"T-{number:03d}", NIGHT - timedelta(minutes=number + 1))
     run = office.settle(NIGHT)
-    assert office.extract(run)["extracted"] == 25
-    assert office.extract(run)["extracted"] == 25
+    assert office.extract(run).extracted == 25
+    assert office.extract(run).extracted == 25
     assert [asked.query["page"] for asked in office.desk.asked] == ["0", "1", "2"] * 2
 
 
@@ -121,7 +121,7 @@ def test_a_lake_on_object_storage_keeps_the_pages_too(
     lake, run = open_lake("s3://pulls/lake"), office.settle(NIGHT)
     with pytest.raises(RetryLater):
         extract_records(lake, office.pipeline, run, {})
-    assert extract_records(lake, office.pipeline, run, {})["extracted"] == 25
+    assert extract_records(lake, office.pipeline, run, {}).extracted == 25
     assert [asked.query["page"] for asked in office.desk.asked] == ["0", "1", *["2"] * (MAX_ATTEMPTS + 1)]
     raw = read_table(lake, *lake.files("raw", "support_tickets"))
     assert raw["record_id"].to_pylist() == [f"T-{number:03d}" for number in range(25)]
@@ -156,7 +156,12 @@ def test_overlapping_windows_share_their_records(office: Office) -> None:
     office.night(NIGHT)
     since, until = (NIGHT - 2 * DAY).isoformat(), (NIGHT - 5 * HOUR).isoformat()
     counts = office.extract(office.settle(NIGHT, trigger="manual", since=since, until=until))
-    assert counts == {"extracted": 20, "outside_window": 5, "unreadable": 0, "skipped": {"has_outcome": 20}}
+    assert (counts.extracted, counts.outside_window, counts.unreadable, counts.skipped) == (
+        20,
+        5,
+        0,
+        {"has_outcome": 20},
+    )
     assert len(versions(office)) == 25
 
 
@@ -165,12 +170,8 @@ def test_of_several_versions_in_one_pull_the_one_that_changed_last_is_taken(offi
     row = {"id": "T", "created_at": (NIGHT - DAY).isoformat()}
     office.rows += [{**row, "text": "New.", "updated_at": new}, {**row, "text": "Old.", "updated_at": old}]
     run = office.settle(NIGHT)
-    assert office.extract(run) == {
-        "extracted": 2,
-        "outside_window": 0,
-        "unreadable": 0,
-        "skipped": {"has_outcome": 1},
-    }
+    counts = office.extract(run)
+    assert (counts.extracted, counts.outside_window, counts.unreadable, counts.skipped) == (2, 0, 0, {"has_outcome": 1})
     assert office.deployment.table("raw")["text"].tolist() == ["New."]
 
 

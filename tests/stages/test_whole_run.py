@@ -15,6 +15,7 @@ from include.lake.paths import is_trial
 from include.stages.extract import extract_records
 from include.stages.failure import record_failure
 from include.stages.infer import infer_shard
+from include.stages.manifests import Extracted
 from include.stages.plan import plan_run
 from include.stages.publish import publish_run
 from include.stages.validate import validate_run
@@ -305,7 +306,7 @@ def test_counts_that_do_not_add_up_are_not_published(deployment: Deployment) -> 
         asyncio.run(infer_shard(deployment.lake, deployment.pipeline, run, deployment.endpoint, shard))
     validate_run(deployment.lake, deployment.pipeline, run, deployment.endpoint)
     work = WorkFiles(deployment.lake, run)
-    work.write_manifest("extract", {**work.read_manifest("extract"), "extracted": 11})
+    work.write(dataclasses.replace(work.read(Extracted), extracted=11))
     with pytest.raises(CountsDoNotAddUp, match="11 records"):
         publish_run(deployment.lake, deployment.pipeline, run)
     assert deployment.table("results").empty

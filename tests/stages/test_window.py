@@ -128,7 +128,7 @@ def test_what_was_only_tried_is_not_due_at_night(office: Office) -> None:
     assert office.night(NIGHT, trigger="manual", prompt_version="v2", since=since) == {"old", "new"}
     # What the trial has in `raw/` the night pulls for itself, and keeps for later if it must.
     run = office.settle(NIGHT)
-    assert office.extract(run)["extracted"] == 1
+    assert office.extract(run).extracted == 1
     office.rows.clear()
     assert office.night(NIGHT + DAY) == {"new"}
 
