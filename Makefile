@@ -84,7 +84,7 @@ setup: .venv/ready
 
 # The README's picture, from the recorded weeks of a `make run` that is up. Needs Chromium.
 pictures: setup
-	@PYTHONPATH=. $(BIN)/python -m include.local.pictures
+	@PYTHONPATH=. $(BIN)/python .github/pictures/take.py
 
 # Resolve pyproject.toml into both lock files, as one. What is pinned stays; UPGRADE=1 takes the newest of everything.
 # Not part of any other recipe: a lock changes only when somebody means it.

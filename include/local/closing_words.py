@@ -9,6 +9,7 @@ from include.llm.estimate import estimate
 from include.llm.prices import load_price, usd
 from include.local.choice import Choice
 from include.local.lake_query import answer_of, topics_by_week
+from include.local.terminal import words
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
@@ -28,21 +29,8 @@ def closing_words(lake: Lake, choice: Choice) -> str:
         query = topics_by_week(lake, pipeline)
         title = f"{pipeline.title} by topic and week{WHOSE[choice.answers]}, asked of the lake by DuckDB"
         parts.append(f"{title}:\n\n{query}\n\n{answer_of(query)}")
-    return "\n".join([*parts, *_next_commands(lake, pipeline)])
-
-
-def _next_commands(lake: Lake, pipeline: Pipeline) -> list[str]:
-    file = "PIPELINES=support_tickets FILE=tickets.csv"
     cost = _cost_of_a_thousand(lake, pipeline)
-    return [
-        "What next:",
-        "  your own file, no key needed: what is in it and what it would cost; free, about 20 s",
-        f"    make run {file} DRY=1",
-        f"  your key: {pipeline.model} answers; {cost}",
-        f"    OPENAI_API_KEY=sk-... NIGHTSHIFT_LAKE=my-lake make run {file}",
-        "  a model of your own on this machine (Ollama): free, as fast as the machine is",
-        f"    OPENAI_BASE_URL=http://127.0.0.1:11434/v1 NIGHTSHIFT_LAKE=my-lake make run {file} MODEL=qwen3:8b",
-    ]
+    return "\n".join([*parts, words("next_commands.txt.j2", model=pipeline.model, cost=cost)])
 
 
 def _cost_of_a_thousand(lake: Lake, pipeline: Pipeline) -> str:

@@ -194,11 +194,7 @@ def report_on(
     rows = _read(pipeline, environ, say, most_rows, clock)
     factor = rows.counted / max(rows.read, 1)
     records = [record for _, record in rows.records.values()]
-
-    endpoint = resolve_endpoint(environ=environ)
-    has_endpoint = not endpoint.comes_along
-    if not has_endpoint:
-        endpoint = Endpoint(OPENAI_BASE_URL, None, is_demo=False)
+    endpoint, has_endpoint = _endpoint(environ)
     model = own.model or production_model(pipeline, comes_along=False, environ=environ)
     chain = build_chain(pipeline, endpoint, model, pipeline.prompt_version)
     askable = [
@@ -210,11 +206,8 @@ def report_on(
     labels = load_golden(pipeline) if pipeline.golden_path.exists() else {}
     answer_tokens = usual_answer_tokens(chain.question, labels.values())
     tokens = estimate(chain, texts, answer_tokens=answer_tokens)
+    limits, seconds = _time(tokens, factor, rate_limits(pipeline, comes_along=False, environ=environ))
     others = [(name, OPENAI_BASE_URL) for name in OTHER_MODELS if name != model][:2]
-    needed = {"requests": tokens.requests * factor, "tokens": tokens.usage.total * factor}
-    known = zip(needed, rate_limits(pipeline, comes_along=False, environ=environ), strict=True)
-    limits = {name: limit for name, limit in known if limit}
-    unlimited = needed["requests"] * ANSWER_SECONDS / REMOTE_IN_FLIGHT
     first = datetime.now(UTC) - pipeline.first_window
     lengths = sorted(len(record.text) for record in records) or [0]
     return FileReport(
@@ -240,8 +233,24 @@ def report_on(
             for name, url in [(model, endpoint.base_url), *others]
         ),
         limits=limits,
-        seconds=max((60 * needed[name] / limit for name, limit in limits.items()), default=unlimited),
+        seconds=seconds,
     )
+
+
+def _endpoint(environ: Mapping[str, str]) -> tuple[Endpoint, bool]:
+    """Who would be asked, and whether somebody has set it."""
+    endpoint = resolve_endpoint(environ=environ)
+    return (Endpoint(OPENAI_BASE_URL, None, is_demo=False), False) if endpoint.comes_along else (endpoint, True)
+
+
+def _time(
+    tokens: Estimate, factor: float, per_minute: tuple[float | None, float | None]
+) -> tuple[dict[str, float], float]:
+    """The limits that are known, and the seconds that all rows take at them."""
+    needed = {"requests": tokens.requests * factor, "tokens": tokens.usage.total * factor}
+    limits = {name: limit for name, limit in zip(needed, per_minute, strict=True) if limit}
+    unlimited = needed["requests"] * ANSWER_SECONDS / REMOTE_IN_FLIGHT
+    return limits, max((60 * needed[name] / limit for name, limit in limits.items()), default=unlimited)
 
 
 def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: int, clock: Callable[[], float]) -> Rows:

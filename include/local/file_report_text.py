@@ -2,16 +2,12 @@
 
 import re
 import textwrap
-from collections.abc import Mapping
-from pathlib import Path
-
-import jinja2
+from collections.abc import Callable, Mapping
 
 from include.answer.answer_fields import answer_fields
-from include.llm.prices import usd
 from include.local.file_report import FileReport, Say, report_on
 from include.local.own_file import OwnFile
-from include.pages.render import count
+from include.local.terminal import words
 
 WIDTH = 100
 SHOWN_NAMES = 8
@@ -33,17 +29,10 @@ def show_report(own: OwnFile, say: Say) -> int:
 
 def report_lines(report: FileReport) -> list[str]:
     """All lines."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701  it writes for a terminal
-    )
-    environment.filters |= {"count": count, "usd": usd, "counts": _counts, "kinds": _kinds, "duration": _duration}
     fields = list(answer_fields(report.pipeline.answer))
     width = max(len(field.name) for field in fields)
-    page = environment.get_template("file_report.txt.j2").render(report=report, fields=fields, width=width)
+    filters: dict[str, Callable[..., str]] = {"counts": _counts, "kinds": _kinds, "duration": _duration}
+    page = words("file_report.txt.j2", filters, report=report, fields=fields, width=width)
     return [line for long in page.splitlines() for line in _wrapped(long)]
 
 

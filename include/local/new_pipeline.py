@@ -16,6 +16,7 @@ import jinja2
 
 from include.errors import ConfigurationError, NightshiftError
 from include.lake.columns import NAME
+from include.local.terminal import words
 
 PROJECT = Path(__file__).parents[2]
 TEMPLATE = Path(__file__).with_name("pipeline_template")
@@ -83,32 +84,6 @@ def _lay_out(files: list[Path], project: Path) -> None:
         )
 
 
-def next_steps(name: str, *, sql: bool) -> str:
-    """What is to be edited, in the order in which it is best done."""
-    folder = f"include/pipelines/{name}"
-    steps = [
-        (f"{folder}/samples/texts.jsonl", "thirty or so texts like the real ones, written by yourself"),
-        (f"{folder}/output.py", "what is to be answered for each: closed labels wherever you can"),
-        (f"{folder}/golden/labels.jsonl", "what a careful person answers for each sample"),
-        (f"{folder}/prompts/v1.md", "the instructions, and two examples that are no samples"),
-        (f"{folder}/expectations.py", "what must hold before analysts see a night"),
-        (f"{folder}/pipeline.py", "title, owner, schedule, limits, and what the report talks about"),
-    ]
-    if sql:
-        steps.insert(0, (f"{folder}/query.sql", f"your table; {name.upper()}_CONNECTION names the connection to it"))
-    width = max(len(path) for path, _ in steps)
-    lines = [f"{number}. {path:<{width}}  {what}" for number, (path, what) in enumerate(steps, 1)]
-    return "\n".join(
-        [
-            "It works as it is. To make it yours, edit:",
-            *lines,
-            f"Check it:  .venv/bin/python -m pytest tests/pipelines/test_{name}_folder.py",
-            f"Look at a file of yours, without a model:  make run PIPELINES={name} FILE=texts.csv DRY=1",
-            f"Run it:    make run PIPELINES={name}",
-        ]
-    )
-
-
 def main() -> int:
     """The command behind `make new-pipeline`."""
     parser = argparse.ArgumentParser(prog="make new-pipeline", description=__doc__)
@@ -121,7 +96,7 @@ def main() -> int:
     except NightshiftError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"\n{next_steps(arguments.name, sql=arguments.sql)}")
+    print(f"\n{words('next_steps.txt.j2', name=arguments.name, sql=arguments.sql)}")
     return 0
 
 

@@ -64,6 +64,7 @@ class ConnectKey:
             ) from None
 
 
+@dataclass(frozen=True)
 class AppStoreConnect:
     """Reviews of one app, newest first (`GET /v1/apps/{id}/customerReviews`, App Store Connect API 2.0).
 
@@ -76,38 +77,32 @@ class AppStoreConnect:
         base_url, sleep, clock: for tests.
     """
 
-    def __init__(
-        self,
-        app_id: str,
-        key: ConnectKey,
-        *,
-        base_url: str = BASE_URL,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._app_id, self._key = app_id, key
-        self._base_url, self._sleep, self._clock = base_url, sleep, clock
+    app_id: str
+    key: ConnectKey
+    base_url: str = BASE_URL
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.time
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews of the window in all countries; see `Source`."""
-        tokens = _Tokens(self._key, self._clock)
+        tokens = _Tokens(self.key, self.clock)
         api = WebApi(
-            f"App Store Connect (app {self._app_id})",
-            self._base_url,
+            f"App Store Connect (app {self.app_id})",
+            self.base_url,
             headers=tokens.headers,
             renew=tokens.renew,
             refused="Check APP_STORE_CONNECT_ISSUER_ID, APP_STORE_CONNECT_KEY_ID and APP_STORE_CONNECT_KEY_FILE, "
             "whether the key was revoked, and that its role may see customer reviews.",
             missing="Check APP_STORE_APP_ID, and that the key's account has the app.",
             asked_pause=_asked_pause,
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
         yield from newest_first(lambda cursor: self._page(api, cursor), window, resume)
 
     def _page(self, api: WebApi, cursor: Cursor | None) -> tuple[list[SourceRow], Cursor | None]:
         if cursor is None:
             parameters = {"sort": "-createdDate", "limit": PAGE_SIZE, "include": "response"}
-            page = api.get_json(f"v1/apps/{self._app_id}/customerReviews", parameters)
+            page = api.get_json(f"v1/apps/{self.app_id}/customerReviews", parameters)
         else:
             page = api.get_json(str(cursor))
         if not isinstance(part(page, "data"), list):
@@ -120,7 +115,7 @@ class AppStoreConnect:
 
     def _row(self, review: Any, replies: Mapping[str, Any]) -> SourceRow:
         review_id = part(review, "id")
-        place = place_of(STORE, self._app_id, review_id, review)
+        place = place_of(STORE, self.app_id, review_id, review)
         if not isinstance(part(review, "attributes"), Mapping):
             message = "the review is no JSON object with attributes"
             return SourceRow(place, BadRow("not_json", message, str(review).encode("utf-8", "replace")))
@@ -129,7 +124,7 @@ class AppStoreConnect:
         return review_row(
             place,
             store=STORE,
-            app_id=self._app_id,
+            app_id=self.app_id,
             review_id=review_id,
             title=attributes.get("title"),
             text=attributes.get("body"),

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from include.errors import ConfigurationError, RetryLater
@@ -23,6 +24,7 @@ EMPTY_PAGE_TRIES = 3
 EMPTY_PAGE_WAIT_SECONDS = 2.0
 
 
+@dataclass
 class AppleFeed:
     """Reviews of one app in one country, newest first, at most ten pages of fifty.
 
@@ -36,20 +38,22 @@ class AppleFeed:
         base_url, sleep: for tests.
     """
 
-    def __init__(
-        self, app_id: str, country: str, *, base_url: str = BASE_URL, sleep: Callable[[float], None] = time.sleep
-    ) -> None:
-        self._app_id, self._country = app_id, country.lower()
-        self._base_url, self._sleep = base_url, sleep
+    app_id: str
+    country: str
+    base_url: str = BASE_URL
+    sleep: Callable[[float], None] = time.sleep
+
+    def __post_init__(self) -> None:
+        self.country = self.country.lower()
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews of the window, as far as the feed still has them; see `Source`."""
         api = WebApi(
-            f"Apple's review feed of app {self._app_id} in {self._country!r}",
-            self._base_url,
+            f"Apple's review feed of app {self.app_id} in {self.country!r}",
+            self.base_url,
             refused=None,
             missing="Check APP_STORE_APP_ID and APP_STORE_COUNTRIES.",
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
         end = _End()
         yield from newest_first(lambda cursor: self._page(api, cursor, window, end), window, resume)
@@ -78,7 +82,7 @@ class AppleFeed:
 
     def _feed(self, api: WebApi, number: int, end: "_End") -> Mapping[str, Any]:
         """One page. The feed is known to give an empty one at random, so that is asked for again."""
-        path = f"{self._country}/rss/customerreviews/page={number}/id={self._app_id}/sortby=mostrecent/json"
+        path = f"{self.country}/rss/customerreviews/page={number}/id={self.app_id}/sortby=mostrecent/json"
         # Of an app that has shown no review yet, as many have none in small countries, each further page is tried once.
         tries = EMPTY_PAGE_TRIES if number == 1 or end.is_known else 1
         for attempt in range(1, tries + 1):
@@ -88,7 +92,7 @@ class AppleFeed:
             if number > end.page(feed) or feed.get("entry"):
                 return feed
             if attempt < tries:
-                self._sleep(EMPTY_PAGE_WAIT_SECONDS)
+                self.sleep(EMPTY_PAGE_WAIT_SECONDS)
         log.log(
             logging.WARNING if end.is_known else logging.INFO,
             "%s gives no reviews on page %d, though it may have some; those are missing.",
@@ -98,10 +102,10 @@ class AppleFeed:
 
     def _may_have_reviews(self, api: WebApi) -> bool:
         """The feed of an app that does not exist is as empty as that of one without reviews, or with them."""
-        found = api.get_json("lookup", {"id": self._app_id, "country": self._country})
+        found = api.get_json("lookup", {"id": self.app_id, "country": self.country})
         if part(found, "resultCount") == 0:
             raise ConfigurationError(
-                f"There is no app {self._app_id} in the App Store of {self._country!r}. "
+                f"There is no app {self.app_id} in the App Store of {self.country!r}. "
                 "Check APP_STORE_APP_ID and APP_STORE_COUNTRIES, or whether the app was withdrawn there."
             )
         return part(next(iter(as_list(part(found, "results"))), None), "userRatingCount") != 0
@@ -109,15 +113,15 @@ class AppleFeed:
     def _row(self, entry: Any) -> SourceRow | None:
         if not isinstance(entry, Mapping):
             message = BadRow("not_json", "the review is no JSON object", str(entry).encode("utf-8", "replace"))
-            return SourceRow(place_of(STORE, self._app_id, None, entry), message)
+            return SourceRow(place_of(STORE, self.app_id, None, entry), message)
         if "im:name" in entry or "im:artist" in entry:
             # The app itself, which some feeds put before its reviews.
             return None
         review_id, updated = _label(entry, "id"), _label(entry, "updated")
         return review_row(
-            place_of(STORE, self._app_id, review_id, entry),
+            place_of(STORE, self.app_id, review_id, entry),
             store=STORE,
-            app_id=self._app_id,
+            app_id=self.app_id,
             review_id=review_id,
             title=_label(entry, "title"),
             text=_label(entry, "content"),
@@ -126,7 +130,7 @@ class AppleFeed:
             rating=_label(entry, "im:rating"),
             url=part(next(iter(as_list(entry.get("link"))), None), "attributes", "href"),
             app_version=_label(entry, "im:version"),
-            country=self._country.upper(),
+            country=self.country.upper(),
         )
 
 

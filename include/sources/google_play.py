@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +31,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True)
 class GooglePlay:
     """Reviews of one app that were written or edited in the last week, the newest first (`reviews.list`).
 
@@ -42,32 +44,26 @@ class GooglePlay:
         base_url, sleep, clock: for tests.
     """
 
-    def __init__(
-        self,
-        package: str,
-        key_file: str,
-        *,
-        base_url: str = BASE_URL,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], datetime] = _now,
-    ) -> None:
-        self._package, self._key_file = package, key_file
-        self._base_url, self._sleep, self._clock = base_url, sleep, clock
+    package: str
+    key_file: str
+    base_url: str = BASE_URL
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], datetime] = _now
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews of the window, as far as they are from the last week; see `Source`."""
-        tokens = GoogleTokens(self._key_file, SCOPE)
+        tokens = GoogleTokens(self.key_file, SCOPE)
         api = WebApi(
-            f"Google Play (app {self._package})",
-            self._base_url,
+            f"Google Play (app {self.package})",
+            self.base_url,
             headers=tokens.headers,
             renew=tokens.renew,
             refused="Check GOOGLE_PLAY_SERVICE_ACCOUNT_FILE, and that the Play Console gives this service account the "
             "permission to reply to reviews of the app.",
             missing="Check GOOGLE_PLAY_PACKAGE.",
-            sleep=self._sleep,
+            sleep=self.sleep,
         )
-        reached = self._clock() - REACHES_BACK
+        reached = self.clock() - REACHES_BACK
         if window.start is not None and window.start < reached:
             log.warning(
                 "%s gives no reviews from before %s, and the window starts at %s. Set GOOGLE_PLAY_EXPORTS for older "
@@ -78,7 +74,7 @@ class GooglePlay:
 
     def _page(self, api: WebApi, cursor: Cursor | None) -> tuple[list[SourceRow], Cursor | None]:
         parameters = {"maxResults": PAGE_SIZE} | ({"token": cursor} if cursor is not None else {})
-        path = f"androidpublisher/v3/applications/{quote(self._package, safe='')}/reviews"
+        path = f"androidpublisher/v3/applications/{quote(self.package, safe='')}/reviews"
         page = api.get_json(path, parameters)
         if not isinstance(page, Mapping):
             raise RetryLater(f"{api.name} answered with something that is no page of reviews.")
@@ -88,7 +84,7 @@ class GooglePlay:
 
     def _row(self, review: Any) -> SourceRow:
         review_id = part(review, "reviewId")
-        place = place_of(STORE, self._package, review_id, review)
+        place = place_of(STORE, self.package, review_id, review)
         comments = as_list(part(review, "comments"))
         users = [comment["userComment"] for comment in comments if isinstance(part(comment, "userComment"), Mapping)]
         if not users:
@@ -101,14 +97,14 @@ class GooglePlay:
         return review_row(
             place,
             store=STORE,
-            app_id=self._package,
+            app_id=self.package,
             review_id=review_id,
             title=title,
             text=text,
             written_at=modified,
             updated_at=modified,
             rating=comment.get("starRating"),
-            url=_address(self._package, review_id),
+            url=_address(self.package, review_id),
             app_version=comment.get("appVersionName"),
             language=comment.get("reviewerLanguage"),
             device=comment.get("device"),

@@ -44,6 +44,7 @@ class _Export:
         return self.first_day < window.end and (window.start is None or next_month > window.start)
 
 
+@dataclass(frozen=True)
 class PlayConsoleExports:
     """All reviews with a text, of the months that touch the window, oldest month first.
 
@@ -60,14 +61,15 @@ class PlayConsoleExports:
         key_file: JSON key of a service account, for `gs://`; without one the machine's own identity is used.
     """
 
-    def __init__(self, location: str, packages: tuple[str, ...] = (), key_file: str | None = None) -> None:
-        self._location, self._packages, self._key_file = location, packages, key_file
+    location: str
+    packages: tuple[str, ...] = ()
+    key_file: str | None = None
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """Reviews whose last update lies in the window; see `Source`."""
         fs, exports = self._exports()
         due = [export for export in exports if export.touches(window)]
-        log.info("%d of %d review exports at %r touch the window.", len(due), len(exports), self._location)
+        log.info("%d of %d review exports at %r touch the window.", len(due), len(exports), self.location)
         names = [export.name for export in due]
         done = names.index(resume["after"]) + 1 if resume and resume["after"] in names else 0
         for export in due[done:]:
@@ -82,30 +84,30 @@ class PlayConsoleExports:
         except NightshiftError:
             raise
         except Exception as error:  # every file system has errors of its own
-            raise self._error(error, self._location) from error
+            raise self._error(error, self.location) from error
         exports = []
         for path in paths:
             found = _NAME.fullmatch(posixpath.basename(path))
-            if found and (not self._packages or found["package"] in self._packages):
+            if found and (not self.packages or found["package"] in self.packages):
                 first_day = datetime(int(found["year"]), int(found["month"]), 1, tzinfo=UTC)
                 exports.append(_Export(first_day, found["package"], path))
-        missing = sorted(set(self._packages) - {export.package for export in exports})
+        missing = sorted(set(self.packages) - {export.package for export in exports})
         if missing or not exports:
             raise ConfigurationError(
-                f"There is no file reviews_{missing[0] if missing else '<package>'}_YYYYMM.csv at {self._location!r}. "
+                f"There is no file reviews_{missing[0] if missing else '<package>'}_YYYYMM.csv at {self.location!r}. "
                 "Check GOOGLE_PLAY_EXPORTS (the folder `reviews` of the Play Console's bucket) and GOOGLE_PLAY_PACKAGE."
             )
         return fs, sorted(exports)
 
     def _file_system(self) -> tuple[fsspec.AbstractFileSystem, str]:
-        if not self._location.startswith(("gs://", "gcs://")):
-            found: tuple[fsspec.AbstractFileSystem, str] = fsspec.url_to_fs(self._location)
+        if not self.location.startswith(("gs://", "gcs://")):
+            found: tuple[fsspec.AbstractFileSystem, str] = fsspec.url_to_fs(self.location)
             return found
         # Takes a second, which nobody else needs to wait for.
         from include.sources.google_storage import google_storage
 
-        fs = google_storage(self._key_file, "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE")
-        return fs, fs._strip_protocol(self._location)
+        fs = google_storage(self.key_file, "GOOGLE_PLAY_SERVICE_ACCOUNT_FILE")
+        return fs, fs._strip_protocol(self.location)
 
     def _rows(self, fs: fsspec.AbstractFileSystem, export: _Export, window: Window) -> Iterator[SourceRow]:
         without_text = 0

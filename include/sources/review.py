@@ -8,6 +8,9 @@ from include.sources.source import SourceRow
 from include.text.clean import clean_text, is_blank
 from include.text.columns import content_version
 
+# What stores say of a review beside its words; null where one does not.
+OTHERS = ("rating", "app_version", "country", "language", "device", "developer_reply")
+
 
 def review_row(
     place: str,
@@ -19,13 +22,8 @@ def review_row(
     text: Any,
     written_at: Any,
     updated_at: Any,
-    rating: Any,
     url: Any = None,
-    app_version: Any = None,
-    country: Any = None,
-    language: Any = None,
-    device: Any = None,
-    developer_reply: Any = None,
+    **others: Any,
 ) -> SourceRow:
     """One review with the same columns whatever store it comes from; who wrote it is left out.
 
@@ -40,6 +38,7 @@ def review_row(
         review_id: the store's own, the same after an edit.
         written_at, updated_at: ISO 8601 or a number since 1970, see `time_of`; the latter decides about the window.
         url: where a person can look the review up.
+        others: columns of `OTHERS`, as far as the store has them.
     """
     changed_at = moment_of(updated_at)
     # Cleaned, because Google's two ways to the same review differ in the white space around it.
@@ -54,12 +53,8 @@ def review_row(
         "created_at": written_at,
         "source_url": url,
         "title": title,
-        "rating": rating,
-        "app_version": app_version,
-        "country": country,
-        "language": language,
-        "device": device,
-        "developer_reply": developer_reply,
+        **dict.fromkeys(OTHERS),
+        **others,
         "app_id": app_id,
         "store": store,
     }

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,6 +50,7 @@ class _Passing(Exception):
         self.wait_seconds = wait_seconds
 
 
+@dataclass
 class WebApi:
     """One API of one provider.
 
@@ -66,30 +68,24 @@ class WebApi:
         sleep, clock: for tests.
     """
 
-    def __init__(
-        self,
-        name: str,
-        base_url: str,
-        *,
-        headers: Callable[[], Mapping[str, str]] = dict,
-        renew: Callable[[], None] | None = None,
-        auth: tuple[str, str] | None = None,
-        refused: str | None,
-        missing: str,
-        asked_pause: Callable[[Mapping[str, str]], float | None] = retry_after_seconds,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.name = name
-        self._base_url = base_url.rstrip("/")
-        self._headers, self._renew, self._refusals = headers, renew, 0
-        self._refused, self._missing = refused, missing
-        self._asked_pause = asked_pause
-        self._sleep, self._clock = sleep, clock
+    name: str
+    base_url: str
+    _: KW_ONLY
+    refused: str | None
+    missing: str
+    headers: Callable[[], Mapping[str, str]] = dict
+    renew: Callable[[], None] | None = None
+    auth: tuple[str, str] | None = None
+    asked_pause: Callable[[Mapping[str, str]], float | None] = retry_after_seconds
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self.base_url, self._refusals = self.base_url.rstrip("/"), 0
         self._session = requests.Session()
         # A stray HTTP_PROXY or .netrc must not reroute or replace the credentials.
         self._session.trust_env = False
-        self._session.auth = auth
+        self._session.auth = self.auth
 
     def get_json(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:
         """The JSON document at a path below the base URL, or at a full URL below it (a link to the next page).
@@ -104,7 +100,7 @@ class WebApi:
             retry=retry_if_exception_type(_Passing),
             wait=_wait,
             stop=stop_after_attempt(MAX_ATTEMPTS),
-            sleep=self._sleep,
+            sleep=self.sleep,
             reraise=True,
         )
         try:
@@ -113,15 +109,15 @@ class WebApi:
             raise RetryLater(f"{self.name}: {error}. The task's retry goes on from the last page.") from error
 
     def _url(self, path: str) -> str:
-        if path.startswith(f"{self._base_url}/"):
+        if path.startswith(f"{self.base_url}/"):
             return path
         if "://" in path:
             # The credentials would go there too.
             raise ConfigurationError(
-                f"{self.name} links to {urlsplit(path).netloc!r}, which is not below {self._base_url!r}. "
+                f"{self.name} links to {urlsplit(path).netloc!r}, which is not below {self.base_url!r}. "
                 "Check that the address is the provider's own."
             )
-        return f"{self._base_url}/{path.lstrip('/')}"
+        return f"{self.base_url}/{path.lstrip('/')}"
 
     def _document(self, url: str, parameters: Mapping[str, Any] | None) -> Any:
         body = self._ask(url, parameters)
@@ -132,7 +128,7 @@ class WebApi:
             raise _Passing("the answer is no JSON") from error
 
     def _ask(self, url: str, parameters: Mapping[str, Any] | None) -> bytes:
-        headers = self._headers()
+        headers = self.headers()
         try:
             with self._session.get(
                 url,
@@ -155,34 +151,34 @@ class WebApi:
 
     def _body(self, response: requests.Response) -> bytes:
         body = bytearray()
-        deadline = self._clock() + ANSWER_SECONDS
+        deadline = self.clock() + ANSWER_SECONDS
         while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
             body += piece
             if len(body) > MAX_ANSWER_BYTES:
                 raise RetryLater(f"{self.name} answered with more than {MAX_ANSWER_BYTES:,} bytes.")
-            if self._clock() > deadline:
+            if self.clock() > deadline:
                 raise _Passing(f"the answer took longer than {ANSWER_SECONDS:.0f} s")
         return bytes(body)
 
     def _failure(self, response: requests.Response, body: bytes) -> Exception:
         """What an answer other than 200 means."""
         status, place = response.status_code, urlsplit(response.url).path
-        is_refusal = status in (401, 403) and self._refused is not None
+        is_refusal = status in (401, 403) and self.refused is not None
         if status in RETRYABLE_STATUS or (status in (401, 403) and not is_refusal) or _is_over_quota(status, body):
-            wait = self._asked_pause(response.headers)
+            wait = self.asked_pause(response.headers)
             if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
                 return RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
             return _Passing(f"it answered {status}{_said(body)}", wait)
         if is_refusal:
-            message = f"{self.name} refuses the credentials ({status}). {self._refused}{_said(body)}"
+            message = f"{self.name} refuses the credentials ({status}). {self.refused}{_said(body)}"
             self._refusals += 1
-            if status == 403 or self._renew is None or self._refusals >= MAX_REFUSALS:
+            if status == 403 or self.renew is None or self._refusals >= MAX_REFUSALS:
                 return ConfigurationError(message)
-            self._renew()
+            self.renew()
             return _Passing(message)
         if status == 404:
-            return NothingThere(f"{self.name} has nothing at {place} (404). {self._missing}{_said(body)}")
-        message = f"{self.name} answered {status} to {place}. {self._missing}{_said(body)}"
+            return NothingThere(f"{self.name} has nothing at {place} (404). {self.missing}{_said(body)}")
+        message = f"{self.name} answered {status} to {place}. {self.missing}{_said(body)}"
         return RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
 
 

@@ -79,6 +79,7 @@ def test_each_week_takes_its_own_file_the_late_review_and_the_edited_one_and_ask
     assert (again["requests"], again["skipped"]) == (0, again["extracted"])
 
 
+@pytest.mark.slow
 def test_the_last_words_are_a_query_and_three_commands(playing: Playing) -> None:
     said = closing_words(playing.lake, Choice([REVIEWS], "recorded", {}))
     weeks = [line for line in said.splitlines() if "2026-11-02" in line and "2026-11-09" in line]
