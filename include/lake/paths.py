@@ -86,11 +86,15 @@ class Lake:
         """One run's file of a table: `results/<pipeline>/run_date=2026-11-23/<run_key>.parquet`."""
         return f"{self.table(table, pipeline)}/run_date={run_date.isoformat()}/{_checked(run_key)}{suffix}"
 
-    def current_file(self, pipeline: str, month: str) -> str:
-        """One partition that analysts read: `current/<pipeline>/occurred_month=2026-11/part.parquet`."""
-        if not re.fullmatch(r"\d{4}-\d{2}", month):
-            raise ConfigurationError(f"{month!r} is not a month such as 2026-11.")
-        return f"{self.table('current', pipeline)}/occurred_month={month}/part.parquet"
+    def current_file(self, pipeline: str, day: str) -> str:
+        """One day that analysts read: `current/<pipeline>/occurred_month=2026-11/part-23.parquet` for 2026-11-23."""
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
+            raise ConfigurationError(f"{day!r} is not a day such as 2026-11-23.")
+        return f"{self.table('current', pipeline)}/occurred_month={day[:7]}/part-{day[8:]}.parquet"
+
+    def current_ids(self, pipeline: str, month: str) -> str:
+        """Which records a month of `current/` holds: `_index/<pipeline>/current/2026-11.parquet`."""
+        return f"{self.root}/_index/{pipeline}/current/{month}.parquet"
 
     def work(self, pipeline: str, run_key: str, *parts: str) -> str:
         """A path below `_work/<pipeline>/<run_key>`, where a run keeps what it has not published yet."""

@@ -32,6 +32,7 @@ HURRIED_SECONDS = 10.0
 _CALLS = frozenset(
     (
         "cat_file",
+        "cp_file",
         "exists",
         "find",
         "info",

@@ -111,6 +111,20 @@ def write_bytes(lake: Lake, path: str, content: bytes) -> None:
         staged.write_bytes(content)
 
 
+def move_into_place(lake: Lake, staged: str, path: str) -> None:
+    """Put a file that lies elsewhere in the lake where readers look, in one step.
+
+    Object storage has no rename: there it is copied by the storage itself, and whoever staged it removes it.
+
+    Raises:
+        RetryLater: as `write_table`.
+    """
+    if lake.is_local:
+        Path(staged).replace(path)
+    else:
+        lake.fs.cp_file(staged, path)
+
+
 @contextmanager
 def _staged(lake: Lake, path: str) -> Iterator[Path]:
     """A local path to write to; what is there when the block ends is put in place in one step."""

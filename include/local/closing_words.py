@@ -1,6 +1,7 @@
 """What `make run` says at its end: one query on the lake, and where to go from here, with what it costs."""
 
 from statistics import fmean
+from typing import Any
 
 from include.lake.paths import Lake
 from include.lake.read import read_table
@@ -35,8 +36,12 @@ def closing_words(lake: Lake, choice: Choice) -> str:
 
 def _cost_of_a_thousand(lake: Lake, pipeline: Pipeline) -> str:
     """What texts like the ones just read would cost on the pipeline's own model, without and with its cache."""
-    files = lake.files("current", pipeline.name)
-    rows = read_table(lake, files[-1]).slice(0, MOST_TEXTS).to_pylist() if files else []
+    rows: list[dict[str, Any]] = []
+    # The newest days, of which one may hold a single text.
+    for path in reversed(lake.files("current", pipeline.name)):
+        rows += read_table(lake, path).slice(0, MOST_TEXTS - len(rows)).to_pylist()
+        if len(rows) == MOST_TEXTS:
+            break
     price = load_price(pipeline.model, OPENAI_BASE_URL)
     if price is None or not rows:
         return "the command above says what it costs"

@@ -61,7 +61,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     write_table(lake, results_path, accepted)
     write_index(lake, results_path)
     if not run.is_trial and not run.dry_run:
-        update_current(lake, run.pipeline, accepted, sorted({run.run_id, *replaced}))
+        update_current(lake, run.pipeline, results_path, sorted({run.run_id, *replaced}))
     unusable = sum(validated.unusable, NO_EFFORT)
     if plan.has_other_answers:
         unusable += total_spent(_keep_other_answers(lake, pipeline, work, plan))
