@@ -4,6 +4,7 @@ Order, strongest first: the trigger form, the Airflow connection `openai_default
 own settings, the defaults. `include/stages/run_context.py` puts them together for one run.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo
@@ -64,10 +65,7 @@ def share_setting(name: str, default: float, environ: Mapping[str, str] = os.env
     value = environ.get(name)
     if not value:
         return default
-    try:
-        share = float(value)
-    except ValueError:
-        share = -1.0
+    share = _float(value)
     if not 0 <= share <= 1:
         raise ConfigurationError(f"{name}={value!r} is not a share from 0 to 1, such as {default:g}. Correct it.")
     return share
@@ -106,13 +104,17 @@ def number_setting(name: str, environ: Mapping[str, str] = os.environ) -> float 
     value = environ.get(name)
     if not value:
         return None
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1.0
+    number = _float(value)
     if not 0 < number < float("inf"):
         raise ConfigurationError(f"{name}={value!r} is not a positive number. Correct it or unset it.")
     return number
+
+
+def _float(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def shard_records(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> int:

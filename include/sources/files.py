@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
-from include.errors import RetryLater
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.sources.fields import changed_at
-from include.sources.formats import read_rows
 from include.sources.location import find_files, reading_error
 from include.sources.normalise import Normaliser
 from include.sources.row import BadRow
@@ -55,14 +53,11 @@ class Files:
             try:
                 before = file.version()
                 yield FileRead(file.name, before)
-                for number, row in read_rows(file.fs, file.path, with_ids=True):
+                for number, row in file.rows(before, self.setting, with_ids=True):
                     changed = None if isinstance(row, BadRow) else changed_at(row, latest, self.zone)
                     yield SourceRow(f"{file.name}#L{number}", row, changed)
-                after = file.version()
             except OSError as error:
                 raise reading_error(error, file.path, self.setting) from error
-            if after != before:
-                raise RetryLater(f"{file.path!r} of {self.setting} changed while it was read.")
 
 
 def normaliser_of(

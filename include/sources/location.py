@@ -1,13 +1,16 @@
 """Find the files that a setting names."""
 
 import posixpath
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import fsspec
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.formats import ENDINGS
+from include.sources.formats import ENDINGS, read_rows
 from include.sources.listing import modified
+from include.sources.row import Row
 from include.text.clean import clean_text
 
 
@@ -36,6 +39,36 @@ class SourceFile:
         changed = info.get("ETag") or info.get("etag") or info.get("generation") or modified(info) or ""
         return f"{info.get('size')} {changed}"
 
+    def rows(self, version: str, setting: str, *, with_ids: bool = False) -> Iterator[Row]:
+        """All rows, see `read_rows`.
+
+        Args:
+            version: of before.
+            setting: that names the file, for messages.
+
+        Raises:
+            OSError: the file system failed.
+            RetryLater: the file changed while it was read.
+        """
+        yield from read_rows(self.fs, self.path, with_ids=with_ids)
+        if self.version() != version:
+            raise RetryLater(f"{self.path!r} of {setting} changed while it was read.")
+
+
+@contextmanager
+def failing_as(ours: Callable[[Exception], NightshiftError]) -> Iterator[None]:
+    """Every file system has errors of its own; here they become ours.
+
+    Raises:
+        NightshiftError: what `ours` makes of an error; our own go through.
+    """
+    try:
+        yield
+    except NightshiftError:
+        raise
+    except Exception as error:
+        raise ours(error) from error
+
 
 def find_files(location: str, setting: str) -> list[SourceFile]:
     """The readable files at a path, folder, glob or URI, sorted by name.
@@ -51,12 +84,10 @@ def find_files(location: str, setting: str) -> list[SourceFile]:
         ConfigurationError: there is none, or it may not be read.
         RetryLater: the file system does not answer.
     """
-    try:
+    with failing_as(lambda error: reading_error(error, location, setting)):
         fs, path = fsspec.url_to_fs(location)
         fs.invalidate_cache()
         found = _files_at(fs, path)
-    except Exception as error:  # every file system has errors of its own
-        raise reading_error(error, location, setting) from error
     if not found:
         raise ConfigurationError(
             f"There is no file at {location!r}. Set {setting} to a path, folder, glob or URI of files "

@@ -12,8 +12,7 @@ from urllib.parse import unquote
 import fsspec
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.formats import read_rows
-from include.sources.location import SourceFile
+from include.sources.location import SourceFile, failing_as
 from include.sources.review import review_row
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
@@ -21,7 +20,7 @@ from include.text.clean import is_blank
 
 log = logging.getLogger(__name__)
 
-STORE = "google_play"
+STORE, SETTING = "google_play", "GOOGLE_PLAY_EXPORTS"
 _NAME = re.compile(r"reviews_(?P<package>.+)_(?P<year>20\d\d)(?P<month>0[1-9]|1[0-2])\.csv")
 _REVIEW_ID = re.compile(r"[?&#]reviewid=([^&#]+)", re.IGNORECASE)
 # Without one of them a file is no export of reviews.
@@ -77,14 +76,10 @@ class PlayConsoleExports:
             yield Checkpoint({"after": export.name})
 
     def _exports(self) -> tuple[fsspec.AbstractFileSystem, list[_Export]]:
-        try:
+        with failing_as(lambda error: self._error(error, self.location)):
             fs, folder = self._file_system()
             fs.invalidate_cache()
             paths = [str(path) for path in fs.ls(folder, detail=False)]
-        except NightshiftError:
-            raise
-        except Exception as error:  # every file system has errors of its own
-            raise self._error(error, self.location) from error
         exports = []
         for path in paths:
             found = _NAME.fullmatch(posixpath.basename(path))
@@ -112,9 +107,8 @@ class PlayConsoleExports:
     def _rows(self, fs: fsspec.AbstractFileSystem, export: _Export, window: Window) -> Iterator[SourceRow]:
         without_text = 0
         file = SourceFile(fs, export.path, export.name)
-        try:
-            before = file.version()
-            for number, row in read_rows(fs, export.path):
+        with failing_as(lambda error: self._error(error, export.path)):
+            for number, row in file.rows(file.version(), SETTING):
                 place = f"{export.name}#L{number}"
                 review = SourceRow(place, row) if isinstance(row, BadRow) else _review(place, export.package, row)
                 if review.changed_at is not None and review.changed_at not in window:
@@ -123,13 +117,6 @@ class PlayConsoleExports:
                     without_text += 1
                 else:
                     yield review
-            after = file.version()
-        except NightshiftError:
-            raise
-        except Exception as error:  # every file system has errors of its own
-            raise self._error(error, export.path) from error
-        if after != before:
-            raise RetryLater(f"{export.path!r} of GOOGLE_PLAY_EXPORTS changed while it was read.")
         log.info("%s: left out %d ratings of the window that have no text.", export.name, without_text)
 
     def _error(self, error: Exception, place: str) -> NightshiftError:

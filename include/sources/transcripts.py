@@ -9,6 +9,7 @@ import logging
 import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
@@ -21,7 +22,7 @@ from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact, redact_name
 from include.sources.call_names import call_id, call_time, file_place
 from include.sources.listing import ListedFile, list_files
-from include.sources.location import is_unfinished
+from include.sources.location import failing_as, is_unfinished
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.transcript_file import (
@@ -148,7 +149,7 @@ class Transcripts:
             return fsspec.url_to_fs(place)
         from airflow.sdk import BaseHook, ObjectStoragePath
 
-        try:
+        with self._reading(place):
             if place.startswith(("gs://", "gcs://")):
                 from include.sources.google_storage import attach_google_storage
 
@@ -158,32 +159,21 @@ class Transcripts:
                 # Without it Amazon's hook would go on with whatever credentials the machine has.
                 BaseHook.get_connection(folder.conn_id)
             return folder.fs, folder.path
-        except NightshiftError:
-            raise
-        except Exception as error:  # every file system has errors of its own
-            raise self._problem(error, place) from error
 
     def _listed(self, root: str) -> Iterator[tuple[ListedFile, Any]]:
         fs, folder = self._folder(root)
-        try:
+        # A day without a call has no folder; see `_check_exists`.
+        with self._reading(root), suppress(FileNotFoundError):
             for file in list_files(fs, folder):
                 yield file, fs
-        except FileNotFoundError:
-            # A day without a call has no folder; see `_check_exists`.
-            return
-        except Exception as error:  # every file system has errors of its own
-            raise self._problem(error, root) from error
 
     def _check_exists(self) -> None:
         """A night without calls is none; a prefix that has never had one is a mistake."""
         place = self._top
         fs, folder = self._folder(place)
-        try:
+        is_there = False
+        with self._reading(place), suppress(FileNotFoundError):
             is_there = next(list_files(fs, folder), None) is not None
-        except FileNotFoundError:
-            is_there = False
-        except Exception as error:  # every file system has errors of its own
-            raise self._problem(error, place) from error
         if not is_there:
             raise ConfigurationError(
                 f"There is no file below {place!r} of CALL_TRANSCRIPTS_PREFIX. Check the prefix and the Airflow "
@@ -229,6 +219,9 @@ class Transcripts:
             if not row.keys() & {"created_at", "occurred_at"}:
                 row["created_at"] = call_time(name, file.modified)
         return SourceRow(place, row, file.modified)
+
+    def _reading(self, place: str) -> AbstractContextManager[None]:
+        return failing_as(lambda error: self._problem(error, place))
 
     def _problem(self, error: Exception, place: str) -> NightshiftError:
         reason = redact_name(f"{place!r} cannot be read ({type(error).__name__}: {error}).")
