@@ -18,7 +18,7 @@ from include.errors import ConfigurationError
 from include.lake.columns import NAME
 from include.lake.storage import Storage, never_list_from_cache
 
-TABLES = ("raw", "results", "quarantine", "runs", "audit")
+TABLES = ("raw", "results", "quarantine", "runs", "measures", "audit")
 TRIAL_SUFFIX, DRY_RUN_SUFFIX = "-trial", "-dry-run"
 # Ends of a run key that have a meaning, or may be a hash.
 _LOOKS_MADE = re.compile(rf"({TRIAL_SUFFIX}|{DRY_RUN_SUFFIX}|-[0-9a-f]{{16}})$")

@@ -101,6 +101,25 @@ RUNS_SCHEMA = pa.schema(
     ]
 )
 
+MEASURES_SCHEMA = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("run_key", pa.string(), nullable=False),
+        pa.field("purpose", pa.string(), nullable=False),
+        # Null: of the whole run.
+        pa.field("occurred_on", pa.date32()),
+        pa.field("measure", pa.string(), nullable=False),
+        pa.field("field", pa.string()),
+        pa.field("value", pa.string()),
+        pa.field("basis", pa.string(), nullable=False),
+        pa.field("number", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("n", pa.int64()),
+        pa.field("says", pa.string()),
+    ]
+)
+
 
 def results_schema(answer: type[BaseModel], attributes: list[pa.Field]) -> pa.Schema:
     """Schema of `results/` and `current/` for one pipeline.

@@ -1,13 +1,9 @@
-"""The tables that expectations look at: records, the elements of list fields, and shares of closed sets."""
-
-from collections import Counter
-from collections.abc import Collection, Mapping
+"""The tables that expectations about rows look at: records, and the elements of list fields."""
 
 import pandas as pd
 import pyarrow as pa
 from pydantic import BaseModel
 
-from include.answer.closed_sets import closed_sets
 from include.answer.structured_output import element_fields, fold, item_model, quote_paths
 
 
@@ -49,31 +45,3 @@ def _add_in_text(frame: pd.DataFrame, column: str, text_column: str) -> None:
         quote is None or pd.isna(quote) or fold(quote) in fold(text)
         for quote, text in zip(frame[column], frame[text_column], strict=True)
     ]
-
-
-class ValueCounts:
-    """How often each value of each closed set was given.
-
-    Args:
-        answer: the pipeline's answer model.
-    """
-
-    def __init__(self, answer: type[BaseModel]) -> None:
-        self._closed = closed_sets(answer)
-        self._counts: dict[str, Counter[str]] = {closed.label: Counter() for closed in self._closed}
-
-    def take(self, frames: Mapping[str, pd.DataFrame], without: Collection[str]) -> None:
-        """Count the values of a part's frames, without those of some records."""
-        for closed in self._closed:
-            frame = frames[closed.within or "records"]
-            values = frame[closed.field][~frame["record_id"].isin(list(without))]
-            self._counts[closed.label].update(values.dropna().astype(str))
-
-    def frame(self) -> pd.DataFrame:
-        """One row for each value, with `field`, `value`, `n` and `share` (0 to 1 of all values of the field)."""
-        rows = [
-            (field, value, count, count / counts.total())
-            for field, counts in self._counts.items()
-            for value, count in counts.items()
-        ]
-        return pd.DataFrame(rows, columns=["field", "value", "n", "share"])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from include.pipelines.definition import ReportFields
-from include.report.report_input import EarlierRun, ReportInput
+from include.report.report_input import ReportInput
 
 QUOTES = 8
 QUOTES_PER_TOPIC = 2
@@ -71,7 +71,11 @@ def items_of(published: pd.DataFrame, report_fields: ReportFields) -> list[Item]
 def _topic(source: Mapping[str, Any], report_fields: ReportFields) -> str:
     topic = _text(source.get(report_fields.topic)) or UNKNOWN
     label = _text(source.get(report_fields.topic_other)) if report_fields.topic_other else None
-    return f"other: {label.lower()}" if topic == "other" and label else topic.replace("_", " ")
+    return f"other: {label.lower()}" if topic == "other" and label else _words(topic)
+
+
+def _words(value: str) -> str:
+    return value.replace("_", " ")
 
 
 def _rows(value: Any) -> Iterable[Mapping[str, Any]]:
@@ -89,22 +93,24 @@ def topic_rows(outcome: ReportInput) -> list[TopicRow]:
     items = items_of(outcome.published, report_fields)
     counts = Counter(item.topic for item in items)
     top = [topic for topic, _ in counts.most_common(MOST_TOPICS)]
-    history = [Counter(_earlier_topics(run, report_fields)) for run in outcome.earlier]
-    rows = [_topic_row(topic, [item for item in items if item.topic == topic], len(items), history) for topic in top]
+    field = f"{report_fields.items}.{report_fields.topic}" if report_fields.items else report_fields.topic
+    history = [shares for run in outcome.earlier or () if (shares := run.shares.get(field))]
+    # A measure knows of no free label, so those are compared with nothing.
+    is_free = {topic for topic in top if report_fields.topic_other and topic.partition(":")[0] == "other"}
+    rows = [
+        _topic_row(
+            topic, [item for item in items if item.topic == topic], len(items), [] if topic in is_free else history
+        )
+        for topic in top
+    ]
     rest = [item for item in items if item.topic not in top]
     if rest:
         rows.append(_topic_row(f"{len(counts) - len(top)} smaller topics", rest, len(items), []))
     return rows
 
 
-def _earlier_topics(run: EarlierRun, report_fields: ReportFields) -> Iterable[str]:
-    for record in run.published.to_dict("records"):
-        for source in _rows(record.get(report_fields.items)) if report_fields.items else [record]:
-            yield _topic(source, report_fields)
-
-
-def _topic_row(topic: str, items: Sequence[Item], total: int, history: Sequence[Counter[str]]) -> TopicRow:
-    shares = [count[topic] / count.total() for count in history if count.total()]
+def _topic_row(topic: str, items: Sequence[Item], total: int, history: Sequence[Mapping[str, float]]) -> TopicRow:
+    shares = [sum(share for value, share in run.items() if _words(value) == topic) for run in history]
     return TopicRow(
         topic=topic,
         count=len(items),

@@ -13,11 +13,11 @@ from include.quality.expectation_result import ExpectationResult
 
 @dataclass(frozen=True)
 class EarlierRun:
-    """What an earlier run published, as far as the digest counts it."""
+    """What an earlier run is told by: of each closed set, as `feedback.topic`, the shares (0 to 1) of its values."""
 
     run_id: str
     window_end: datetime
-    published: pd.DataFrame
+    shares: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class ReportInput:
         published, quarantined: its rows of those tables.
         skipped: records left for later or already known, by reason.
         expectations: what Great Expectations said.
-        earlier: up to a week or two of runs before it, oldest first.
+        earlier: up to a week or two of runs before it, oldest first; None: there are some, but none has measures.
         demo_model: whether the bundled model answered.
         data_docs: Data Docs page by table, as links relative to the report.
         dry_run: whether nothing was asked on purpose.
@@ -41,7 +41,7 @@ class ReportInput:
     quarantined: pd.DataFrame
     skipped: Mapping[str, int]
     expectations: Sequence[ExpectationResult]
-    earlier: Sequence[EarlierRun]
+    earlier: Sequence[EarlierRun] | None
     demo_model: bool
     data_docs: Mapping[str, str]
     dry_run: bool = False

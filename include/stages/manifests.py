@@ -13,6 +13,7 @@ from include.errors import NightshiftError
 from include.lake.effort import NO_EFFORT, Effort
 from include.llm.prices import Price
 from include.quality.expectation_result import ExpectationResult
+from include.quality.measures import Measure
 
 # Of `plan.json` and `plan.parquet`; a run that was planned in another one is planned again.
 PLAN_FORMAT = 2
@@ -100,6 +101,7 @@ class Validated:
         calls: what the records took.
         service_tiers: answers by the tier on which they were billed.
         unusable: what was paid and stands in no row.
+        measures: what the gate has counted.
     """
 
     file: ClassVar = "validate"
@@ -113,6 +115,7 @@ class Validated:
     validation_success: bool
     expectations: Sequence[ExpectationResult]
     data_docs: Sequence[str]
+    measures: Sequence[Measure] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

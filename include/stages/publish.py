@@ -21,6 +21,7 @@ from include.lake.write import write_table
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, total_spent
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
+from include.quality.measures import measures_table, run_measures
 from include.stages.audit import commit_audit
 from include.stages.manifests import Extracted, Planned, Replaced, Validated
 from include.stages.run_context import RunContext
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
-    """Commit a run: quarantine, then `results/` in one step, then `current/`, then its row in `runs/`.
+    """Commit a run: quarantine, then `results/` in one step, then `current/`, `measures/`, then its row in `runs/`.
 
     Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake. The row in
     `runs/` comes last: a run that has it is whole. Whoever reads in between, or while a storage that is away is waited
@@ -66,6 +67,9 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     if plan.has_other_answers:
         unusable += total_spent(_keep_other_answers(lake, pipeline, work, plan))
     row = _run_row(run, accepted, quarantined, extract, plan, validated, unusable, skipped)
+    measures = [*validated.measures, *run_measures(row, validated.quarantined)]
+    measures_path = lake.run_file("measures", run.pipeline, run.run_date, run.run_key)
+    write_table(lake, measures_path, measures_table(row, measures))
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
     try:

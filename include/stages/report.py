@@ -16,6 +16,7 @@ from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
+from include.quality.measures import shares_of
 from include.report.headline import headline
 from include.report.notify import send
 from include.report.page import render_page
@@ -87,19 +88,9 @@ def _frame(lake: Lake, table: str, run: RunContext) -> pd.DataFrame:
     return read_table(lake, lake.run_file(table, run.pipeline, run.run_date, run.run_key)).to_pandas()
 
 
-def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[EarlierRun]:
+def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[EarlierRun] | None:
+    """The nights before this one; None where there are some, but an older Nightshift wrote no measures of them."""
     rows = read_tables(lake, lake.files("runs", run.pipeline))
-    report_fields = pipeline.report_fields
-    wanted = [
-        name
-        for name in (
-            report_fields.items or report_fields.topic,
-            report_fields.severity,
-            report_fields.sentiment,
-            report_fields.kind,
-        )
-        if name
-    ]
     earlier = []
     for row in [] if rows is None else rows.to_pylist():
         is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id
@@ -107,10 +98,11 @@ def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[E
         is_alike = purpose_of(row) == "night" and is_recorded(row) == (run.model == RECORDED_MODEL)
         if is_alike and row["state"] == "success" and row["published"] and is_before:
             day = row["window_end"].astimezone(ZoneInfo(pipeline.timezone)).date()
-            path = lake.run_file("results", run.pipeline, day, row["run_key"])
-            if lake.fs.exists(path):
-                earlier.append((row["window_end"], row["run_id"], path))
-    return [
-        EarlierRun(run_id, window_end, read_table(lake, path, ["record_id", *wanted]).to_pandas())
+            path = lake.run_file("measures", run.pipeline, day, row["run_key"])
+            earlier.append((row["window_end"], row["run_id"], path))
+    measured = [
+        EarlierRun(run_id, window_end, shares_of(read_table(lake, path)))
         for window_end, run_id, path in sorted(earlier)[-EARLIER_RUNS:]
+        if lake.fs.exists(path)
     ]
+    return None if earlier and not measured else measured

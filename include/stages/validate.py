@@ -120,6 +120,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
         unusable=[first_questions, *(shard.unusable for shard in inferred)],
         validation_success=gate.success,
         expectations=gate.outcomes,
+        measures=gate.measures,
         data_docs=sorted(gate.data_docs),
     )
     work.write(done)

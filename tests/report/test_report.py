@@ -82,7 +82,8 @@ def test_the_subject_carries_the_news() -> None:
 
 def test_a_topic_that_grew_is_the_news() -> None:
     earlier = [
-        EarlierRun(f"e{day}", END - timedelta(days=day), reviews("ads", "ads", "ads", "login")) for day in (2, 1)
+        EarlierRun(f"e{day}", END - timedelta(days=day), {"feedback.topic": {"ads": 0.75, "login": 0.25}})
+        for day in (2, 1)
     ]
     found = outcome(reviews("login", "login", "login", "ads"), earlier=earlier)
     assert "login up to 75 %" in headline(found).subject
@@ -91,10 +92,25 @@ def test_a_topic_that_grew_is_the_news() -> None:
 
 
 def test_a_label_of_two_words_reads_as_two_words_and_no_change_as_none() -> None:
-    earlier = [EarlierRun("e1", END - timedelta(days=1), reviews(*["customer_support"] * 3, *["ads"] * 2))]
+    earlier = [EarlierRun("e1", END - timedelta(days=1), {"feedback.topic": {"customer_support": 0.6, "ads": 0.4}})]
     page = render_page(outcome(reviews(*["customer_support"] * 299, *["ads"] * 201), earlier=earlier))
     assert "customer support" in page and "customer_support" not in page
     assert "+0 points" in page and "-0 points" not in page
+
+
+def test_a_topic_that_nobody_spoke_of_before_comes_from_nothing_and_a_free_label_is_compared_with_nothing() -> None:
+    """Measures count the values of closed sets."""
+    earlier = [EarlierRun("e1", END - timedelta(days=1), {"feedback.topic": {"ads": 0.5, "other": 0.5}})]
+    page = render_page(outcome(reviews("login", "login", "login", "other"), earlier=earlier))
+    trend = page.split("against earlier runs")[1].split("</table>")[0]
+    assert "+75 points" in trend
+    assert "other" not in trend
+
+
+def test_runs_before_measures_are_said_to_have_none() -> None:
+    said = "No earlier measures"
+    assert said in render_page(outcome(reviews("login"), earlier=None))
+    assert said not in render_page(outcome(reviews("login"), earlier=[]))
 
 
 def test_customer_text_is_escaped_everywhere() -> None:

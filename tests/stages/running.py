@@ -120,7 +120,7 @@ class Deployment:
     def files(self) -> dict[str, bytes]:
         """Every file that readers see, by path."""
         root = self.folder / "lake"
-        tables = ("current", "results", "quarantine", "raw")
+        tables = ("current", "results", "quarantine", "raw", "measures")
         return {
             path.relative_to(root).as_posix(): path.read_bytes()
             for table in tables

@@ -27,7 +27,7 @@ from include.stages.work_files import WorkFiles
 from tests.fault_server.running import FaultServer
 from tests.stages.running import Deployment, tickets
 
-READ = ("results", "current", "runs", "quarantine", "audit")
+READ = ("results", "current", "runs", "quarantine", "audit", "measures")
 
 
 class Bucket(MemoryFileSystem):
@@ -127,5 +127,5 @@ def test_a_publish_that_is_cut_off_anywhere_ends_in_the_same_lake(deployment: De
             publish_run(lake, deployment.pipeline, again)
         assert rows(lake) == undisturbed, f"cut off before change {cut}"
     # Before the list of what it replaces, quarantine, audit, results, their index, the ids of `current/` (the bucket is
-    # new, so those are late), its day, that month's ids again, and runs; the rest only tidies up.
-    assert cut_off == 9
+    # new, so those are late), its day, that month's ids again, measures and runs; the rest only tidies up.
+    assert cut_off == 10

@@ -36,3 +36,19 @@ def test_trends_take_nights_of_models_only(
     deployment.run("manual__later")
     (page,) = (deployment.folder / "lake" / "reports").rglob("manual-later*.html")
     assert ("against earlier runs" in page.read_text()) is counts
+
+
+@pytest.mark.slow
+def test_runs_that_an_older_version_published_have_no_measures_and_the_report_says_so(
+    tmp_path: Path, fault_server: FaultServer
+) -> None:
+    deployment = Deployment(tmp_path, fault_server.base_url)
+    deployment.write_source(tickets(5))
+    deployment.run("manual__earlier", until="2026-11-22T00:00:00+00:00")
+    assert "No earlier measures" not in deployment.report()
+    (path,) = deployment.lake.files("measures", "support_tickets")
+    deployment.lake.fs.rm_file(path)
+    deployment.write_source(tickets(3, start=100))
+    deployment.run("manual__later")
+    (page,) = (deployment.folder / "lake" / "reports").rglob("manual-later*.html")
+    assert "No earlier measures" in page.read_text()
