@@ -1,5 +1,6 @@
 """The quality gate: judge a run's rows part by part, then the run as a whole; tell failing rows from a failing run."""
 
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -103,6 +104,8 @@ class QualityGate:
 
     @cached_property
     def _suites(self) -> "Suites":
+        # It says of each of its functions that it has none to register.
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         # Great Expectations takes seconds to import, for nothing where there is nothing to judge.
         from include.quality.suites import Suites
 

@@ -25,7 +25,7 @@ CLOSED = ("category", "priority", "sentiment", "escalation_risk")
 def deployment(tmp_path: Path, fault_server: FaultServer) -> Deployment:
     fault_server.set_plan(Plan(rules=(Rule(fault="not_json", marker="Order 7 "),)))
     made = Deployment(tmp_path, fault_server.base_url)
-    made.write_source([*tickets(12), NO_TEXT, tickets(1)[0] | {"id": "A-same-text"}])
+    made.write_source([tickets(1)[0] | {"id": "same-text"}, NO_TEXT, *tickets(12)])
     return made
 
 
