@@ -10,6 +10,7 @@ from include.errors import StopRun
 from include.lake.effort import NO_EFFORT, Effort, Usage
 from include.llm.prices import Price
 from include.quality.expectation_result import ExpectationResult
+from include.quality.measures import Measure, share_measure
 from include.stages.manifests import Before, Extracted, Inferred, Planned, Replaced, Stopped, Validated
 from include.stages.work_files import Manifest, WorkFiles
 from tests.stages.running import Deployment
@@ -42,6 +43,7 @@ VALIDATED = Validated(
     validation_success=True,
     expectations=[RESULT],
     data_docs=["records"],
+    measures=[share_measure("category", "billing", 1, 2), Measure("cost", "cost_usd")],
 )
 # As the version before wrote them, without what some of its runs did not have.
 TOKENS = {"prompt_tokens": 10, "cached_tokens": 1, "completion_tokens": 5}
