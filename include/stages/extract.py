@@ -17,6 +17,7 @@ from include.code_version import redaction_version
 from include.errors import SourceUnreadable
 from include.lake.outcomes import Outcomes
 from include.lake.paths import Lake
+from include.lake.quarantine import QuarantineRow, quarantine_table
 from include.lake.raw_records import (
     PULLED_ALL,
     PULLED_AT,
@@ -285,24 +286,19 @@ def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Itera
 def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[tuple[Any, datetime]]]) -> None:
     with open_table_writer(lake, WorkFiles(lake, run).quarantined, QUARANTINE_SCHEMA) as writer:
         for part in parts:
-            rows = [_quarantine_row(row, run) for row, _ in part]
-            writer.write(pa.Table.from_pylist(rows, schema=QUARANTINE_SCHEMA))
+            writer.write(quarantine_table(_quarantine_row(row, run) for row, _ in part))
 
 
-def _quarantine_row(row: UnreadableRecord, run: RunContext) -> dict[str, Any]:
-    return {
-        "record_id": row.record_id,
-        "record_version": row.record_version,
-        "source": row.source,
-        "occurred_at": row.occurred_at,
-        "stage": "extract",
-        "error_type": row.error_type,
-        "error_message": row.error_message,
-        "text": row.raw,
-        "prompt_tokens": 0,
-        "completion_tokens": 0,
-        "cost_usd": 0.0,
-        "attempts": 0,
-        "run_id": run.run_id,
-        "processed_at": run.window_end,
-    }
+def _quarantine_row(row: UnreadableRecord, run: RunContext) -> QuarantineRow:
+    return QuarantineRow(
+        record_id=row.record_id,
+        record_version=row.record_version,
+        source=row.source,
+        occurred_at=row.occurred_at,
+        text=row.raw,
+        stage="extract",
+        error_type=row.error_type,
+        error_message=row.error_message,
+        run_id=run.run_id,
+        processed_at=run.window_end,
+    )

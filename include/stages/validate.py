@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from include.errors import BudgetExceeded, QualityGateFailed, RetryLater
 from include.lake.effort import NO_EFFORT, NOTHING_USED, Effort, Service
 from include.lake.paths import Lake
+from include.lake.quarantine import QuarantineRow, quarantine_table
 from include.lake.read import read_table
-from include.lake.schemas import QUARANTINE_SCHEMA, results_schema
+from include.lake.schemas import results_schema
 from include.lake.write import write_bytes, write_table
 from include.llm.answers_file import read_answers
 from include.llm.endpoint import Endpoint
@@ -105,9 +106,9 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     held = len(rows.quarantined)
     if not endpoint.is_demo and held + accepted.num_rows >= FROM_RECORDS and held > 9 * accepted.num_rows:
         raise work.stopping(_nearly_all_quarantined(rows.quarantined, held + accepted.num_rows))
-    quarantined = pa.concat_tables(
-        [read_table(lake, work.quarantined), pa.Table.from_pylist(rows.quarantined, schema=QUARANTINE_SCHEMA)]
-    ).sort_by([("record_id", "ascending"), ("record_version", "ascending")])
+    quarantined = pa.concat_tables([read_table(lake, work.quarantined), quarantine_table(rows.quarantined)]).sort_by(
+        [("record_id", "ascending"), ("record_version", "ascending")]
+    )
     write_table(lake, work.path("accepted.parquet"), accepted.sort_by("record_id"))
     write_table(lake, work.path("quarantined.parquet"), quarantined)
     done = Validated(
@@ -129,10 +130,10 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     return counts
 
 
-def _nearly_all_quarantined(rows: list[dict[str, Any]], records: int) -> QualityGateFailed:
-    kinds = Counter(row["error_type"] for row in rows)
+def _nearly_all_quarantined(rows: list[QuarantineRow], records: int) -> QualityGateFailed:
+    kinds = Counter(row.error_type for row in rows)
     (kind, count), *_ = kinds.most_common(1)
-    said = next(row["error_message"] for row in rows if row["error_type"] == kind)
+    said = next(row.error_message for row in rows if row.error_type == kind)
     return QualityGateFailed(
         f"{len(rows)} of {records} records would be quarantined, {count} of them as {kind} ({said}). More than nine in "
         "ten are not to blame themselves, so nothing is published. The answers are kept: correct the prompt, the model "
@@ -147,7 +148,7 @@ class _Rows:
         self._run, self._prompt_hash = run, hash_of_prompt
         self._charged: set[str] = set()
         self.answered: list[dict[str, Any]] = []
-        self.quarantined: list[dict[str, Any]] = []
+        self.quarantined: list[QuarantineRow] = []
         self.skipped: Counter[str] = Counter()
         self.spent = NO_EFFORT
         self.service_tiers: Counter[str] = Counter()
@@ -160,26 +161,26 @@ class _Rows:
             what = "The text with what stands above it" if above else "The text"
             size = len(above) + len(record["text"])
             message = f"{what} has {size:,} characters, more than the pipeline's max_text_characters."
-            self._quarantine(record, "infer", "too_long", message, None)
+            self._quarantine(record, "infer", "too_long", message)
         elif reason is not None:
             self.skipped[reason] += 1
         elif entry is None:
             self.skipped["over_budget"] += 1
         elif entry.answer is None:
-            self._quarantine(record, "infer", entry.error_type or "unknown", entry.error_message or "", entry)
+            outcome = {
+                "raw_output": entry.raw_output,
+                "service": entry.service,
+                "effort": entry.effort if self._pays(key, entry) else NO_EFFORT,
+                "processed_at": datetime.fromisoformat(entry.processed_at),
+            }
+            self._quarantine(record, "infer", entry.error_type or "unknown", entry.error_message or "", **outcome)
         else:
             self.answered.append({**record, **entry.answer, **self._provenance(key, entry)})
 
     def reject(self, row: dict[str, Any], expectations: list[str]) -> None:
         """Move an answered row to the quarantine."""
-        self.quarantined.append(
-            {
-                **self._quarantine_row(row, "validate", "expectation_failed", "; ".join(expectations)),
-                **Service.of_row(row).columns(),
-                **Effort.of_row(row).columns(),
-                "processed_at": row["processed_at"],
-            }
-        )
+        took = {"service": Service.of_row(row), "effort": Effort.of_row(row), "processed_at": row["processed_at"]}
+        self._quarantine(row, "validate", "expectation_failed", "; ".join(expectations), **took)
 
     def _provenance(self, key: str, entry: LedgerEntry) -> dict[str, Any]:
         pays = self._pays(key, entry)
@@ -189,35 +190,25 @@ class _Rows:
             "prompt_hash": self._prompt_hash,
             "answer_key": key,
             "reused": entry.reused or not pays,
-            **_effort(entry, pays),
+            # What it took stands in the first row of a key alone.
+            **entry.service.columns(),
+            **(entry.effort if pays else NO_EFFORT).columns(),
             "run_id": self._run.run_id,
             "processed_at": datetime.fromisoformat(entry.processed_at),
         }
 
-    def _quarantine(
-        self, record: dict[str, Any], stage: str, error_type: str, message: str, entry: LedgerEntry | None
-    ) -> None:
-        row = self._quarantine_row(record, stage, error_type, message)
-        if entry is not None:
-            row |= {
-                "raw_output": entry.raw_output,
-                **_effort(entry, self._pays(entry.key, entry)),
-                "processed_at": datetime.fromisoformat(entry.processed_at),
-            }
-        self.quarantined.append(row)
-
-    def _quarantine_row(self, record: dict[str, Any], stage: str, error_type: str, message: str) -> dict[str, Any]:
-        return {
+    def _quarantine(self, record: dict[str, Any], stage: str, error_type: str, message: str, **outcome: Any) -> None:
+        row = QuarantineRow(
             **{name: record[name] for name in ("record_id", "record_version", "source", "occurred_at", "text")},
-            "stage": stage,
-            "error_type": error_type,
-            "error_message": message,
-            "model": self._run.model,
-            "prompt_version": self._run.prompt_version,
-            **NO_EFFORT.columns(),
-            "run_id": self._run.run_id,
-            "processed_at": self._run.window_end,
-        }
+            stage=stage,
+            error_type=error_type,
+            error_message=message,
+            model=self._run.model,
+            prompt_version=self._run.prompt_version,
+            run_id=self._run.run_id,
+            **{"processed_at": self._run.window_end, **outcome},
+        )
+        self.quarantined.append(row)
 
     def _pays(self, key: str, entry: LedgerEntry) -> bool:
         if key in self._charged:
@@ -227,8 +218,3 @@ class _Rows:
         if entry.service.service_tier and not entry.reused:
             self.service_tiers[entry.service.service_tier] += 1
         return True
-
-
-def _effort(entry: LedgerEntry, pays: bool) -> dict[str, Any]:
-    """What a row says of how it was answered; what it took stands in the first row of a key alone."""
-    return {**entry.service.columns(), **(entry.effort if pays else NO_EFFORT).columns()}
