@@ -1,103 +1,67 @@
 """The columns of every table in the lake."""
 
+from collections.abc import Collection, Iterable
+
 import pyarrow as pa
 from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
-from include.lake.effort import EFFORT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS
+from include.lake.columns import PROVENANCE_COLUMNS, RECORD_COLUMNS
+from include.lake.effort import COUNT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 
-RAW_FIELDS: list[pa.Field] = [
-    pa.field("record_id", pa.string(), nullable=False),
-    pa.field("record_version", pa.string(), nullable=False),
-    pa.field("source", pa.string(), nullable=False),
-    pa.field("source_url", pa.string()),
-    pa.field("occurred_at", UTC_TIME, nullable=False),
-    pa.field("text", pa.string(), nullable=False),
-]
+# A column is of one kind wherever it stands, but for `reused`, which `runs/` counts. What is not here is a text.
+_KINDS: dict[str, pa.DataType] = {
+    **dict.fromkeys(
+        ("occurred_at", "processed_at", "window_start", "window_end", "started_at", "finished_at"), UTC_TIME
+    ),
+    **dict.fromkeys(("extracted", "published", "quarantined", "skipped", "outside_window"), pa.int64()),
+    **dict.fromkeys((*USAGE_COLUMNS, *COUNT_COLUMNS), pa.int64()),
+    **dict.fromkeys(("cost_usd", "estimated_cost_usd", "unusable_cost_usd"), pa.float64()),
+    **dict.fromkeys(("skipped_by_reason", "service_tier_counts"), pa.map_(pa.string(), pa.int64())),
+    **dict.fromkeys(("reused", "validation_success"), pa.bool_()),
+}
 
-SERVICE_FIELDS = [pa.field(name, pa.string()) for name in SERVICE_COLUMNS]
-USAGE_FIELDS = [pa.field(name, pa.int64()) for name in USAGE_COLUMNS]
-EFFORT_FIELDS = [pa.field(name, pa.float64() if name == "cost_usd" else pa.int64()) for name in EFFORT_COLUMNS]
 
-PROVENANCE_FIELDS: list[pa.Field] = [
-    pa.field("model", pa.string()),
-    pa.field("prompt_version", pa.string()),
-    pa.field("prompt_hash", pa.string()),
-    pa.field("answer_key", pa.string()),
-    pa.field("reused", pa.bool_()),
-    *SERVICE_FIELDS,
-    *USAGE_FIELDS,
-    pa.field("cost_usd", pa.float64()),
-    pa.field("attempts", pa.int64()),
-    pa.field("latency_ms", pa.int64()),
-    pa.field("run_id", pa.string()),
-    pa.field("processed_at", UTC_TIME),
-]
+def fields_of(names: Iterable[str], never_null: Collection[str] = ()) -> list[pa.Field]:
+    """Columns of a table, each of its kind.
+
+    Args:
+        never_null: of `names`.
+    """
+    return [pa.field(name, _KINDS.get(name, pa.string()), nullable=name not in never_null) for name in names]
+
+
+RAW_FIELDS = fields_of(RECORD_COLUMNS, never_null=set(RECORD_COLUMNS) - {"source_url"})
+PROVENANCE_FIELDS = fields_of(PROVENANCE_COLUMNS)
 
 QUARANTINE_SCHEMA = pa.schema(
-    [
-        pa.field("record_id", pa.string(), nullable=False),
-        pa.field("record_version", pa.string(), nullable=False),
-        pa.field("source", pa.string()),
-        pa.field("occurred_at", UTC_TIME),
-        pa.field("stage", pa.string(), nullable=False),
-        pa.field("error_type", pa.string(), nullable=False),
-        pa.field("error_message", pa.string(), nullable=False),
-        pa.field("text", pa.string()),
-        pa.field("raw_output", pa.string()),
-        pa.field("model", pa.string()),
-        pa.field("prompt_version", pa.string()),
-        *SERVICE_FIELDS,
-        *USAGE_FIELDS,
-        pa.field("cost_usd", pa.float64()),
-        pa.field("attempts", pa.int64()),
-        pa.field("run_id", pa.string()),
-        pa.field("processed_at", UTC_TIME),
-    ]
+    fields_of(
+        (
+            *("record_id", "record_version", "source", "occurred_at", "stage", "error_type", "error_message"),
+            *("text", "raw_output", "model", "prompt_version", *SERVICE_COLUMNS, *USAGE_COLUMNS),
+            *("cost_usd", "attempts", "run_id", "processed_at"),
+        ),
+        never_null=("record_id", "record_version", "stage", "error_type", "error_message"),
+    )
 )
 
 RUNS_SCHEMA = pa.schema(
     [
-        pa.field("run_id", pa.string(), nullable=False),
-        pa.field("run_key", pa.string(), nullable=False),
-        pa.field("pipeline", pa.string(), nullable=False),
-        pa.field("purpose", pa.string()),
-        pa.field("trigger", pa.string()),
-        pa.field("requested_mode", pa.string()),
-        pa.field("mode", pa.string()),
-        pa.field("window_start", UTC_TIME),
-        pa.field("window_end", UTC_TIME),
-        pa.field("started_at", UTC_TIME),
-        pa.field("finished_at", UTC_TIME),
-        pa.field("extracted", pa.int64()),
-        pa.field("published", pa.int64()),
-        pa.field("quarantined", pa.int64()),
-        pa.field("skipped", pa.int64()),
-        pa.field("skipped_by_reason", pa.map_(pa.string(), pa.int64())),
+        *fields_of(("run_id", "run_key", "pipeline"), never_null=("run_id", "run_key", "pipeline")),
+        *fields_of(("purpose", "trigger", "requested_mode", "mode")),
+        *fields_of(("window_start", "window_end", "started_at", "finished_at")),
+        *fields_of(("extracted", "published", "quarantined", "skipped", "skipped_by_reason")),
         # What the source had outside the run's window: never extracted, so in none of the counts before.
-        pa.field("outside_window", pa.int64()),
+        *fields_of(("outside_window",)),
         pa.field("reused", pa.int64()),
-        pa.field("requests", pa.int64()),
-        pa.field("retries", pa.int64()),
-        pa.field("rate_limited", pa.int64()),
-        pa.field("service_tier_counts", pa.map_(pa.string(), pa.int64())),
-        *USAGE_FIELDS,
-        pa.field("estimated_cost_usd", pa.float64()),
-        # Of its rows in `results/` and `quarantine/`, and of what was paid and ended in no row.
-        pa.field("cost_usd", pa.float64()),
-        pa.field("unusable_cost_usd", pa.float64()),
-        pa.field("model", pa.string()),
-        pa.field("prompt_version", pa.string()),
-        pa.field("endpoint", pa.string()),
-        pa.field("dialect", pa.string()),
-        pa.field("code_version", pa.string()),
-        pa.field("redaction_version", pa.string()),
-        pa.field("validation_success", pa.bool_()),
-        pa.field("state", pa.string()),
-        # One sentence for people; null when all is well.
-        pa.field("reason", pa.string()),
+        *fields_of(("requests", "retries", "rate_limited", "service_tier_counts", *USAGE_COLUMNS)),
+        # `cost_usd` is that of its rows in `results/` and `quarantine/`, and of what was paid and ended in no row.
+        *fields_of(("estimated_cost_usd", "cost_usd", "unusable_cost_usd")),
+        *fields_of(("model", "prompt_version", "endpoint", "dialect", "code_version", "redaction_version")),
+        # The reason is one sentence for people; null when all is well.
+        *fields_of(("validation_success", "state", "reason")),
     ]
 )
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
-from include.lake.effort import SERVICE_COLUMNS, USAGE_COLUMNS, Effort, Service
+from include.lake.effort import EFFORT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS, Effort, Service
 from include.lake.paths import Lake
-from include.lake.schemas import EFFORT_FIELDS, SERVICE_FIELDS
+from include.lake.schemas import fields_of
 from include.lake.write import open_table_writer
 from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
 
@@ -21,12 +21,10 @@ BLOCK_BYTES = 256 * 1024
 # Columns that are one value each in a line of the ledger.
 _NESTED = {"usage": (USAGE_COLUMNS, pa.int64()), "service": (SERVICE_COLUMNS, pa.string())}
 _PARENT = {name: parent for parent, (names, _) in _NESTED.items() for name in names}
-_ENTRY_FIELDS = [
-    *(pa.field(name, pa.string()) for name in ("error_type", "error_message", "raw_output", "processed_at")),
-    *SERVICE_FIELDS,
-    *EFFORT_FIELDS,
-]
-_OWN_COLUMNS = ("key", "answer", "error_type", "error_message", "raw_output", "processed_at")
+_TROUBLE = ("error_type", "error_message", "raw_output")
+_OWN_COLUMNS = ("key", "answer", *_TROUBLE, "processed_at")
+# A time stands there as the ledger has it.
+_ENTRY_FIELDS = [*fields_of((*_TROUBLE, *SERVICE_COLUMNS, *EFFORT_COLUMNS)), pa.field("processed_at", pa.string())]
 
 
 def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseModel], is_plain: bool) -> None:

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
 from include.lake.answer_index import find_answers
+from include.lake.columns import PROVENANCE_COLUMNS
 from include.lake.effort import NO_EFFORT, Effort, Service
 from include.lake.paths import Lake
-from include.lake.schemas import PROVENANCE_FIELDS
 from include.llm.ledger import LedgerEntry, read_ledger
 
 
@@ -39,7 +39,7 @@ def paid_answers(
     fields = [field.name for field in arrow_fields(answer)]
     own: dict[str, LedgerEntry] = {}
     found: dict[str, LedgerEntry] = {}
-    columns = fields + [field.name for field in PROVENANCE_FIELDS]
+    columns = [*fields, *PROVENANCE_COLUMNS]
     for path, rows in find_answers(lake, pipeline, keys, columns):
         # Of several records with one text the one that paid comes first.
         for row in sorted(rows, key=lambda row: row["reused"]):
