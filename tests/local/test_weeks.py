@@ -55,7 +55,6 @@ def playing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
         server.shutdown()
 
 
-@pytest.mark.slow
 def test_each_week_takes_its_own_file_the_late_review_and_the_edited_one_and_asks_about_nothing_twice(
     playing: Playing,
 ) -> None:
