@@ -26,18 +26,15 @@ class RunBudget:
         shard: its number.
         budget_usd: of the whole run.
         share: of the budget that this shard keeps to when the store is away.
-        spent_usd: by earlier attempts at this shard.
     """
 
-    def __init__(
-        self, store: Store, key: str, shard: int, budget_usd: float, share: float, spent_usd: float = 0.0
-    ) -> None:
+    def __init__(self, store: Store, key: str, shard: int, budget_usd: float, share: float) -> None:
         self._store, self._key, self._shard = store, f"budget:{key}", str(shard)
         self._budget, self._share = budget_usd, share
-        self._spent = spent_usd
+        self._spent = 0.0
         # Set aside for requests in flight, and what the store has let this shard have in all.
         self._reserved, self._outstanding = 0.0, 0
-        self._allowed = spent_usd
+        self._allowed = 0.0
         self._settled = asyncio.Event()
         self._taking = asyncio.Lock()
         self.is_empty = False
@@ -71,13 +68,15 @@ class RunBudget:
         self._settled.set()
 
     def spend(self, usd: float) -> None:
-        """Money that was paid besides what a text ends with."""
+        """Money that was paid by earlier attempts at this shard, or besides what a text ends with."""
         self._spent += usd
 
     async def close(self) -> None:
         """Leave what was not spent to the other shards."""
         self._reserved = 0.0
-        await self._take(0.0, close=True)
+        # Where nothing has a price the store is not asked.
+        if self._spent or self._allowed:
+            await self._take(0.0, close=True)
 
     async def _take(self, usd: float, close: bool = False) -> None:
         needed = self._spent + self._reserved + usd

@@ -36,11 +36,9 @@ class Answerer(Protocol):
         Raises:
             StopRun, RetryLater, ConfigurationError: the first one that any text, or the ledger, met.
         """
-        ...
 
     def stop(self, error: NightshiftError) -> None:
         """End with this: no text is begun, what is in flight is finished and kept."""
-        ...
 
 
 @asynccontextmanager
@@ -68,16 +66,13 @@ async def open_answerer(
     service = Service(job.mode, None, endpoint.address, str(question.dialect))
     per_minute = limits.requests_per_minute, limits.tokens_per_minute
     key = f"{endpoint.base_url} {question.model}"
-    run_budget = fuse = None
-    if job.price is not None:
-        run_budget = RunBudget(store, job.run_key, job.number, limits.budget_usd, job.share_of_run)
-    if job.max_error_share is not None and not endpoint.is_demo:
-        fuse = Fuse(store, f"{job.run_key} {job.times_blown}", job.number, job.max_error_share)
+    run_budget = RunBudget(store, job.run_key, job.number, limits.budget_usd, job.share_of_run)
+    most_failing = 1.0 if endpoint.is_demo else job.max_error_share
+    fuse = Fuse(store, f"{job.run_key} {job.times_blown}", job.number, most_failing)
     async with (
         Limiter(store, key, *per_minute, workers=count_workers(), count_workers=count_workers) as limiter,
         ChatClient(endpoint, endpoint.in_flight) as client,
     ):
-        settles = not endpoint.is_openai
-        caller = Caller(client, limiter, learned, settles, outage_seconds=outage_seconds, sleep=sleep)
+        caller = Caller(client, limiter, learned, not endpoint.is_openai, outage_seconds, sleep=sleep)
         terms = Terms(chain, learned, job.price, service, job.redaction)
-        yield FanOut(terms, caller, job, endpoint.in_flight, run_budget, fuse)
+        yield FanOut(terms, caller, job, run_budget, fuse, endpoint.in_flight)

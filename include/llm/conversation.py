@@ -35,10 +35,6 @@ MAX_SHOWN_CHARACTERS = 4_000
 _FINAL = frozenset({"refused", "content_filter"})
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Terms:
     """What all conversations of a shard share.
@@ -59,7 +55,7 @@ class Terms:
     service: Service = UNKNOWN_SERVICE
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     known: dict[str, LedgerEntry] = field(default_factory=dict)
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
 class Conversation:

@@ -22,7 +22,7 @@ class Job:
         share_of_run: share of the run's texts that these are, from 0 to 1.
         expected_output_tokens: of an answer, from earlier runs; None: there are none.
         carried: folder of the ledger with notes that other runs have paid for; None: there is none.
-        max_error_share: share of the run's records from which the trouble is not theirs; None: no fuse ends the run.
+        max_error_share: share of the run's records that may fail before its fuse blows; 1: all of them.
         times_blown: how often the fuse has ended it. What counted against the records then is asked again.
     """
 
@@ -36,7 +36,7 @@ class Job:
     share_of_run: float = 1.0
     expected_output_tokens: int | None = None
     carried: str | None = None
-    max_error_share: float | None = None
+    max_error_share: float = 1.0
     times_blown: int = 0
 
 

@@ -31,22 +31,16 @@ class FanOut:
         terms: of all conversations; notes that earlier attempts have paid for are added to what they know.
         caller: shared by all workers.
         job: what the texts are.
+        run_budget: what may be spent.
+        fuse: ends the job when too many records of the run fail.
         in_flight: calls that may be on their way at once.
-        run_budget: what may be spent; None when nothing bounds it.
-        fuse: ends the job when too many records of the run fail; None: nothing does.
     """
 
     def __init__(
-        self,
-        terms: Terms,
-        caller: Caller,
-        job: Job,
-        in_flight: int,
-        run_budget: RunBudget | None = None,
-        fuse: Fuse | None = None,
+        self, terms: Terms, caller: Caller, job: Job, run_budget: RunBudget, fuse: Fuse, in_flight: int
     ) -> None:
-        self._terms, self._caller, self._job, self._in_flight = terms, caller, job, in_flight
-        self._run_budget, self._fuse = run_budget, fuse
+        self._terms, self._caller, self._job = terms, caller, job
+        self._run_budget, self._fuse, self._in_flight = run_budget, fuse, in_flight
         # Keys of the texts that earlier attempts have settled, and what they and this one have paid for no outcome.
         self._settled: set[str] = set()
         self._unusable = NO_EFFORT
@@ -70,8 +64,7 @@ class FanOut:
         with ledger:
             await self._run(iter(texts))
         is_plain = is_plain and ledger.is_whole and self._unusable == NO_EFFORT
-        is_over_budget = self._run_budget is not None and self._run_budget.is_empty
-        return Answered(progress.done, progress.failed, is_over_budget, self._unusable, is_plain)
+        return Answered(progress.done, progress.failed, self._run_budget.is_empty, self._unusable, is_plain)
 
     async def _run(self, texts: Iterator[Text]) -> None:
         background = [asyncio.create_task(each()) for each in (self._keep, self._tick, self._show, self._watch_fuse)]
@@ -88,8 +81,7 @@ class FanOut:
         finally:
             for task in background:
                 task.cancel()
-            if self._run_budget is not None:
-                await self._run_budget.close()
+            await self._run_budget.close()
             self._take_stock()
             await asyncio.to_thread(self._reporter.finish, phase)
         if self._stopped:
@@ -122,10 +114,8 @@ class FanOut:
             elif entry.key not in self._settled and not is_for_the_fuse:
                 self._settled.add(entry.key)
                 self._progress.count(entry)
-                if self._fuse is not None:
-                    self._fuse.add(entry)
-        if self._run_budget is not None:
-            self._run_budget.spend(self._progress.cost_usd or 0.0)
+                self._fuse.add(entry)
+        self._run_budget.spend(self._progress.cost_usd or 0.0)
 
     async def _work(self, texts: Iterator[Text]) -> None:
         places = self._caller.places
@@ -146,15 +136,15 @@ class FanOut:
                 break
             entry = conversation.outcome()
             self._settle(entry, reserved_usd)
-            if self._fuse is not None and self._fuse.add(entry):
-                await self._check_fuse(self._fuse)
+            if self._fuse.add(entry):
+                await self._check_fuse()
             if places.hand_over():
                 return
         places.leave()
 
     async def _reserve(self, text: Text) -> float | None:
         """Set money aside for a text; None when there is none left."""
-        if self._run_budget is None:
+        if self._terms.price is None:
             return 0.0
         reserved_usd = self._expected_usd(text)
         # A worker that waits for money must not keep a call from its place whose end sets money free.
@@ -203,27 +193,25 @@ class FanOut:
         if entry.is_unusable:
             self._unusable += entry.effort
             self._progress.count(entry)
-            if self._run_budget is not None:
-                self._run_budget.spend(entry.effort.cost_usd or 0.0)
+            self._run_budget.spend(entry.effort.cost_usd or 0.0)
 
     def _settle(self, entry: LedgerEntry, reserved_usd: float) -> None:
         """Keep what a text has ended with; what gets no outcome is kept where it was asked at all."""
         if entry.effort.requests or not entry.is_unusable:
             self._append(entry)
             self._progress.count(entry)
-        if self._run_budget is not None:
-            self._run_budget.settle(reserved_usd, entry.effort.cost_usd or 0.0)
+        self._run_budget.settle(reserved_usd, entry.effort.cost_usd or 0.0)
 
     async def _watch_fuse(self) -> None:
         """Other shards may blow it too."""
-        while self._fuse is not None:
-            await self._check_fuse(self._fuse)
+        while True:
+            await self._check_fuse()
             await asyncio.sleep(FUSE_SECONDS)
 
-    async def _check_fuse(self, fuse: Fuse) -> None:
+    async def _check_fuse(self) -> None:
         if not self._stopped:
             try:
-                await fuse.check()
+                await self._fuse.check()
             except FuseBlown as error:
                 self.stop(error)
 

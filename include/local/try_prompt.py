@@ -99,15 +99,14 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     """
     runs = [_run(pipeline, endpoint), _run(pipeline, endpoint, model=model, prompt_version=prompt)]
     by_model = {run.model: run for run in runs}
-    for name in by_model:
+    for name, run in by_model.items():
         check_scorable(name)
+        if run.has_own_budget:
+            check_budget(load_price(name, endpoint.base_url), name, run.budget_usd)
     records = sample_records(pipeline, count)
     if not records:
         raise ConfigurationError(f"There is nothing to try on: the source of {pipeline.name} gives no readable record.")
     dialects = {}
-    for name, run in by_model.items():
-        if run.has_own_budget:
-            check_budget(load_price(name, endpoint.base_url), name, run.budget_usd)
     for name, run in by_model.items():
         chain = build_chain(pipeline, endpoint, name, run.prompt_version)
         dialects[name] = (await check_endpoint(endpoint, chain.question)).dialect

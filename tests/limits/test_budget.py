@@ -81,7 +81,9 @@ def test_a_retry_replaces_what_its_dead_attempt_had_set_aside() -> None:
         store = MemoryStore()
         dead = RunBudget(store, "run", 0, 1.0, share=1.0)
         assert await dead.reserve(0.125)
-        return await spend_all(RunBudget(store, "run", 0, 1.0, share=1.0, spent_usd=0.25), 0.125)
+        retry = RunBudget(store, "run", 0, 1.0, share=1.0)
+        retry.spend(0.25)
+        return await spend_all(retry, 0.125)
 
     assert asyncio.run(run()) == 6
 
