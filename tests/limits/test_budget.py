@@ -97,3 +97,17 @@ class AwayStore(MemoryStore):
 
 def test_without_its_store_a_shard_keeps_to_its_share() -> None:
     assert asyncio.run(spend_all(RunBudget(AwayStore(), "run", 0, 4.0, share=0.25), 0.125)) == 8
+
+
+def test_where_nothing_has_a_price_the_store_is_not_asked() -> None:
+    class Asked(MemoryStore):
+        async def update(self, key: str, step: Step[T]) -> T:
+            raise AssertionError(key)
+
+    async def run() -> bool:
+        budget = RunBudget(Asked(), "run", 0, 4.0, share=1.0)
+        budget.settle(0.0, 0.0)
+        await budget.close()
+        return budget.is_empty
+
+    assert not asyncio.run(run())

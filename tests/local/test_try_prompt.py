@@ -41,12 +41,12 @@ def test_two_prompts_stand_side_by_side_with_scores_tokens_and_cost(
     assert not (tmp_path / "lake").exists()
 
 
-def shared_limits(folder: Path) -> dict[str, list[str]]:
-    """Key to dimensions of each pace in the store below a folder; and whether there is a budget."""
+def shared_limits(folder: Path) -> tuple[set[str], dict[str, list[str]]]:
+    """Of the store below a folder: what is kept to together, and key to dimensions of each pace."""
     with closing(sqlite3.connect(next(folder.rglob("limits.sqlite")))) as store:
         rows = dict(store.execute("SELECT key, object FROM objects"))
     paces = {key: sorted(json.loads(state)["due"]) for key, state in rows.items() if key.startswith("pace:")}
-    return {**paces, "budget": ["kept"] if any(key.startswith("budget:") for key in rows) else []}
+    return {key.partition(":")[0] for key in rows}, paces
 
 
 @pytest.mark.parametrize("who", ["a trial", "a night"])
@@ -78,7 +78,9 @@ def test_a_trial_and_a_night_ask_with_the_same_key_in_flight_limits_and_budget(
     counters = fault_server.counters()
     assert (counters.answered_ok, counters.max_in_flight) == (13 if who == "a trial" else 7, 2)
     pace = f"pace:{fault_server.base_url} gpt-6-luna"
-    assert shared_limits(tmp_path) == {pace: ["requests", "tokens"], "budget": ["kept"]}
+    # A trial shows what fails, however much of it.
+    kept = {"pace", "budget"} if who == "a trial" else {"pace", "budget", "fuse"}
+    assert shared_limits(tmp_path) == (kept, {pace: ["requests", "tokens"]})
 
 
 def test_a_prompt_that_does_not_exist_is_named(
