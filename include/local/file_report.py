@@ -29,7 +29,8 @@ from include.settings import (
     timezone_setting,
 )
 from include.sources.fields import OWN_COLUMNS, named_columns
-from include.sources.files import Files, normaliser_of
+from include.sources.files import Files
+from include.sources.normalise import Normaliser
 from include.sources.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
@@ -258,7 +259,7 @@ def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: i
     source = live_source(pipeline, environ) or Files(
         source_location(pipeline, environ), source_setting(pipeline.name), zone
     )
-    normaliser = normaliser_of(
+    normaliser = Normaliser(
         pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction, zone=zone, environ=environ
     )
     rows, began, said, counting_since = Rows(), 0.0, 0.0, 0.0

@@ -31,7 +31,8 @@ from include.local.ports import HOST
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.sources.files import Files, normaliser_of
+from include.sources.files import Files
+from include.sources.normalise import Normaliser
 from include.sources.record import Record
 from include.sources.source import SourceRow, Window
 
@@ -100,7 +101,7 @@ def load_answers(folder: Path = RECORDED) -> dict[str, Recorded]:
 def _records(pipeline: Pipeline, path: Path) -> dict[str, Record]:
     """Redacted records by their ids."""
     now = datetime.now(UTC)
-    normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
+    normaliser = Normaliser(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
     items = Files(str(path), "the recorded weeks").pull(Window(None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
     return {row.record_id: row for row in rows if isinstance(row, Record)}

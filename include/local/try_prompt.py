@@ -29,7 +29,8 @@ from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import check_scorable, load_golden
 from include.settings import lake_uri, live_source, source_location, source_setting
-from include.sources.files import Files, normaliser_of
+from include.sources.files import Files
+from include.sources.normalise import Normaliser
 from include.sources.record import Record
 from include.sources.source import Source, SourceRow, Window
 from include.stages.airflow_run import endpoint_of_deployment
@@ -65,7 +66,7 @@ async def answer_all(
 def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
     """Readable records of the pipeline's source, redacted and spread evenly over it."""
     now, live = datetime.now(UTC), live_source(pipeline)
-    normaliser = normaliser_of(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
+    normaliser = Normaliser(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
     source: Source = live or Files(source_location(pipeline), source_setting(pipeline.name))
     items = source.pull(Window(now - pipeline.first_window if live else None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))

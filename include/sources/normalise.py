@@ -2,10 +2,11 @@
 
 import functools
 import json
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from include.privacy.customer_key import CustomerKeys
@@ -31,6 +32,9 @@ from include.sources.row import BadRow
 from include.text.clean import clean_text
 from include.text.columns import column_name, content_version
 
+MAX_TEXT_CHARACTERS = 1_000_000
+# Clocks differ; a text from the day after tomorrow was not written by a customer.
+FUTURE_ALLOWED = timedelta(days=2)
 # The lake has a column for each.
 MAX_COLUMNS = 300
 RAW_CHARACTERS = 2_000
@@ -42,29 +46,39 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _JSON_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf])|([\"\\/]))")
 
 
-@dataclass(frozen=True, slots=True)
+def now() -> datetime:
+    """The present in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
 class Normaliser:
-    """What all rows of one reading have in common.
+    """What turns the rows of one reading into records. A row that cannot become one never stops the rest.
 
     Args:
         source: pipeline name.
-        attributes: types of the attributes that have one; all others are kept as text.
+        attributes: types of the attributes that have one; all others are kept as text, lists and objects as JSON.
         pulled_at: UTC; when a record without a time is taken to have occurred.
-        latest: UTC; a later time is no time.
-        max_text_characters: a longer text or attribute is too large.
+        max_text_characters: a longer text or attribute is unreadable, as `too_large`.
+        clock: the present in UTC. A time more than two days ahead of both it and `pulled_at` is no time: a backfill
+            reads, and leaves to other windows, what was written after its own.
         redaction: what is taken out of texts, attributes and addresses.
-        customer_keys: what customers' ids become.
         zone: of times that name none.
+        environ: gives the secret of the customer keys.
     """
 
     source: str
     attributes: Mapping[str, type]
     pulled_at: datetime
-    latest: datetime
-    max_text_characters: int
-    redaction: RedactionPolicy
-    customer_keys: CustomerKeys
+    max_text_characters: int = MAX_TEXT_CHARACTERS
+    clock: Callable[[], datetime] = now
+    redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     zone: tzinfo = UTC
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    def __post_init__(self) -> None:
+        self._latest = max(self.pulled_at, self.clock()) + FUTURE_ALLOWED
+        self._customer_keys = CustomerKeys.of_environ(self.environ)
 
     def record(self, row: Mapping[str, Any] | BadRow, place: str) -> Record | UnreadableRecord:
         """One row as a record, or as an unreadable one that says why.
@@ -110,7 +124,7 @@ class Normaliser:
         if not readable:
             return self._unreadable(row, record_id, place, "empty_text", "there is no text but markup", occurred_at)
         redacted = redactor.redact(readable)
-        customer_key = self.customer_keys.of(columns.get(name) for name in ids)
+        customer_key = self._customer_keys.of(columns.get(name) for name in ids)
         return Record(
             record_id=record_id,
             record_version=_version(columns.get("record_version")) or content_version(text),
@@ -135,7 +149,7 @@ class Normaliser:
 
     def _checked_time(self, columns: Mapping[str, Any]) -> datetime | None:
         occurred_at = time_of(columns, self.zone)
-        if occurred_at is not None and not EPOCH <= occurred_at <= self.latest:
+        if occurred_at is not None and not EPOCH <= occurred_at <= self._latest:
             raise ValueError("the time lies before 1970 or in the future")
         return occurred_at
 

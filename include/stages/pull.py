@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from include.lake.paths import Lake
 from include.lake.raw_records import PULLED_ALL, PULLED_FILES
 from include.pipelines.definition import Pipeline
-from include.sources.files import Files, normaliser_of
+from include.sources.files import Files
+from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, FileRead, Source, Window
 from include.stages.pull_spool import PullSpool
@@ -40,7 +41,7 @@ def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source
     takes_all = reads_files and run.trigger == "manual" and not run.is_bounded
     takes_new = reads_files and run.trigger == "scheduled"
     known = known_files(lake, run.pipeline) if takes_new else {}
-    normaliser = normaliser_of(
+    normaliser = Normaliser(
         pipeline.name,
         pipeline.attributes,
         run.window_end,

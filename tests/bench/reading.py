@@ -16,8 +16,9 @@ from include.pipelines.registry import load_pipeline
 from include.privacy.redact import redact
 from include.sources.app_store_connect import AppStoreConnect, ConnectKey
 from include.sources.apple_feed import AppleFeed
-from include.sources.files import Files, normaliser_of
+from include.sources.files import Files
 from include.sources.google_play import GooglePlay
+from include.sources.normalise import Normaliser
 from include.sources.play_console_exports import PlayConsoleExports
 from include.sources.source import Source, SourceRow, Window
 from include.sources.sql_table import SqlTable
@@ -65,7 +66,7 @@ SOURCES: dict[str, Callable[[str], Source]] = {
 
 
 def _read(kind: str, place: str) -> int:
-    normaliser = normaliser_of("bench", {}, ALL_TIMES.end)
+    normaliser = Normaliser("bench", {}, ALL_TIMES.end)
     count = 0
     for item in SOURCES[kind](place).pull(ALL_TIMES, None):
         if isinstance(item, SourceRow):

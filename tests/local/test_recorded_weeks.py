@@ -16,7 +16,8 @@ from include.answer.structured_output import parse_answer, split_sentences
 from include.llm.chain import split_chunks
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.sources.files import Files, normaliser_of
+from include.sources.files import Files
+from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import SourceRow, Window
 from tests.quality.judging import judge, table
@@ -70,7 +71,7 @@ def texts_of(name: str) -> list[Text]:
 def _read(pipeline: Pipeline, week: int) -> Iterator[Text]:
     path = RECORDED / pipeline.name / f"week-{week}.jsonl"
     lines = json_lines(path)
-    normaliser = normaliser_of(pipeline.name, pipeline.attributes, AFTER_ALL, redaction=pipeline.redaction, environ={})
+    normaliser = Normaliser(pipeline.name, pipeline.attributes, AFTER_ALL, redaction=pipeline.redaction, environ={})
     items = Files(str(path), "the recorded weeks").pull(Window(None, AFTER_ALL), None)
     for line, row in zip(lines, (item for item in items if isinstance(item, SourceRow)), strict=True):
         record = normaliser.record(row.row, row.place)

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from include.errors import NightshiftError
-from include.privacy.customer_key import CustomerKeys
-from include.privacy.policy import RedactionPolicy
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, Source, SourceRow, Window
@@ -57,9 +55,7 @@ def pull(source: Source, asked: Window = ALWAYS, resume: Mapping[str, Any] | Non
 def records(rows: Iterable[SourceRow]) -> Iterator[Record | UnreadableRecord]:
     """What the rows become in a run."""
     latest = datetime(2100, 1, 1, tzinfo=UTC)
-    normaliser = Normaliser(
-        "app_store_reviews", {"rating": int}, latest, latest, 8_000, RedactionPolicy(), CustomerKeys(b"")
-    )
+    normaliser = Normaliser("app_store_reviews", {"rating": int}, latest, 8_000, environ={})
     return (normaliser.record(row.row, row.place) for row in rows)
 
 

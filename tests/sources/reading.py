@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from include.sources.files import MAX_TEXT_CHARACTERS, Files, normaliser_of
+from include.sources.files import Files
+from include.sources.normalise import MAX_TEXT_CHARACTERS, Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import SourceRow, Window
 
@@ -23,7 +24,7 @@ def read_files(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Iterator[Record | UnreadableRecord]:
     """Records of all files at a location, read and normalised as a run does it."""
-    normaliser = normaliser_of(source, attributes, pulled_at, max_text_characters, clock)
+    normaliser = Normaliser(source, attributes, pulled_at, max_text_characters, clock)
     for item in Files(location, f"NIGHTSHIFT_SOURCE_{source.upper()}").pull(Window(None, pulled_at), None):
         if isinstance(item, SourceRow):
             yield normaliser.record(item.row, item.place)

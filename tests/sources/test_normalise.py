@@ -8,7 +8,6 @@ import pytest
 
 from include.privacy.customer_key import SETTING, CustomerKeys
 from include.privacy.policy import RedactionPolicy
-from include.sources.files import normaliser_of
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from tests.sources.reading import PULLED_AT, read_all, read_lines, read_record, read_unreadable
@@ -54,7 +53,7 @@ def test_numbers_that_were_made_floats_are_redacted_too(tmp_path: Path) -> None:
 
 def keyed(redaction: RedactionPolicy | None = None, secret: str = "long and random") -> Normaliser:
     environ = {SETTING: secret}
-    return normaliser_of("demo", {}, PULLED_AT, redaction=redaction or RedactionPolicy(), environ=environ)
+    return Normaliser("demo", {}, PULLED_AT, redaction=redaction or RedactionPolicy(), environ=environ)
 
 
 def record_of(normaliser: Normaliser, **columns: Any) -> Record:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError, RetryLater
-from include.sources.files import normaliser_of
+from include.sources.normalise import Normaliser
 from include.sources.record import Record
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
@@ -52,7 +52,7 @@ def insert(cursor: Any, number: int, updated_at: datetime, answer: str = "Too sl
 
 def outcomes(table: SqlTable) -> list[str]:
     """Of each row its record id, or why it is none."""
-    normaliser = normaliser_of("survey", {}, NIGHT)
+    normaliser = Normaliser("survey", {}, NIGHT)
     made = [normaliser.record(row.row, row.place) for row in table.pull(Window(None, NIGHT), None)]
     return [getattr(row, "error_type", row.record_id) for row in made]
 
@@ -68,7 +68,7 @@ def test_a_window_is_asked_for_and_nothing_else(database: Any, table: SqlTable) 
 def test_rows_become_records_with_their_columns(database: Any, table: SqlTable) -> None:
     insert(database, 7, NIGHT - timedelta(hours=1))
     (row,) = table.pull(Window(None, NIGHT), None)
-    record = normaliser_of("survey", {"score": float}, NIGHT).record(row.row, row.place)
+    record = Normaliser("survey", {"score": float}, NIGHT).record(row.row, row.place)
     assert isinstance(record, Record)
     assert (record.record_id, record.text) == ("7", "Too slow. Fix it.")
     assert record.occurred_at == NIGHT - timedelta(hours=1, days=3)
@@ -249,7 +249,7 @@ def test_personal_data_in_columns_of_any_type_is_redacted(database: Any, table: 
         "FROM survey WHERE updated_at >= :window_start"
     )
     (row,) = table.pull(Window(None, NIGHT), None)
-    record = normaliser_of("survey", {}, NIGHT).record(row.row, row.place)
+    record = Normaliser("survey", {}, NIGHT).record(row.row, row.place)
     assert isinstance(record, Record)
     assert record.attributes == {
         "addresses": '["<IP_1>"]',

@@ -17,7 +17,7 @@ import pytest
 from include.errors import ConfigurationError, RetryLater
 from include.pipelines.call_transcripts.pipeline import PIPELINE
 from include.pipelines.call_transcripts.source import source
-from include.sources.files import normaliser_of
+from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, Window
 from include.sources.transcript_file import MAX_FILE_BYTES
@@ -48,7 +48,7 @@ def pulled(place: Path | str, window: Window = WINDOW, resume: Mapping[str, Any]
 
 def records(place: Path | str, window: Window = WINDOW) -> list[Record | UnreadableRecord]:
     """What the run of the pipeline makes of it."""
-    normaliser = normaliser_of(PIPELINE.name, PIPELINE.attributes, window.end)
+    normaliser = Normaliser(PIPELINE.name, PIPELINE.attributes, window.end)
     found = pulled(place, window)
     assert found.error is None, found.error
     return [normaliser.record(row.row, row.place) for row in found.rows]
@@ -134,7 +134,7 @@ def test_with_a_secret_files_whose_names_are_redacted_alike_stay_apart_whatever_
         put(tmp_path, f"broken/+44791112345{number}.json", "{")
     keyed = source({"CALL_TRANSCRIPTS_PREFIX": str(tmp_path), "NIGHTSHIFT_CUSTOMER_KEY_SECRET": "a long random text"})
     assert keyed is not None
-    normaliser = normaliser_of(PIPELINE.name, PIPELINE.attributes, WINDOW.end)
+    normaliser = Normaliser(PIPELINE.name, PIPELINE.attributes, WINDOW.end)
     found = [normaliser.record(row.row, row.place) for row in pull(keyed, WINDOW).rows]
     assert len({row.record_id for row in found}) == 9
     assert "447911" not in repr(found)

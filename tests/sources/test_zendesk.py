@@ -11,7 +11,7 @@ from include.llm.prompt import load_prompt
 from include.pipelines.registry import load_pipeline
 from include.pipelines.support_tickets.source import source
 from include.privacy.customer_key import SETTING, CustomerKeys
-from include.sources.files import normaliser_of
+from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import MAX_ATTEMPTS
@@ -99,7 +99,7 @@ def rows(resume: dict[str, Any] | None = None) -> list[SourceRow]:
 def test_a_ticket_is_its_whole_public_conversation(desk: HelpDesk, provider: Provider) -> None:
     desk.open(1, (CUSTOMER, "It burns."), (AGENT, "Where?"), (CUSTOMER, "Everywhere."))
     (row,) = rows()
-    record = normaliser_of("support_tickets", {"replies": int}, NIGHT).record(row.row, row.place)
+    record = Normaliser("support_tickets", {"replies": int}, NIGHT).record(row.row, row.place)
     assert isinstance(record, Record)
     assert record.record_id == "1"
     assert record.text == "customer: Subject 1: It burns.\nagent: Where?\ncustomer: Everywhere."
@@ -125,7 +125,7 @@ def test_a_ticket_is_its_whole_public_conversation(desk: HelpDesk, provider: Pro
 def test_the_requester_becomes_a_customer_key(desk: HelpDesk, provider: Provider) -> None:
     desk.open(1, (CUSTOMER, "It burns."))
     (row,) = rows()
-    normaliser = normaliser_of("support_tickets", {}, NIGHT, environ={SETTING: "long and random"})
+    normaliser = Normaliser("support_tickets", {}, NIGHT, environ={SETTING: "long and random"})
     record = normaliser.record(row.row, row.place)
     assert isinstance(record, Record)
     assert record.attributes["customer_key"] == CustomerKeys(b"long and random").of([CUSTOMER])
@@ -198,7 +198,7 @@ def test_something_else_than_a_page_is_asked_for_again_later(body: Any, provider
 def test_tickets_that_are_none_cost_themselves_only(desk: HelpDesk, provider: Provider) -> None:
     desk.tickets = ["burning", {"subject": "No number", "requester_id": CUSTOMER}]  # type: ignore[list-item]
     desk.open(3, (CUSTOMER, "Help."), updated_at="yesterday", via=None, tags=None)
-    normaliser = normaliser_of("support_tickets", {}, NIGHT)
+    normaliser = Normaliser("support_tickets", {}, NIGHT)
     made = [normaliser.record(row.row, row.place) for row in rows()]
     assert [getattr(row, "error_type", row.record_id) for row in made] == ["not_json", "missing_id", "3"]
     assert len({row.record_id for row in made}) == 3
@@ -287,7 +287,7 @@ def test_a_ticket_whose_comments_cannot_be_read_costs_itself_only(
     for each in (1, 2, 3):
         desk.open(each, (CUSTOMER, "It burns."))
     desk.broken[str(number)] = answer
-    records = [normaliser_of("support_tickets", {}, NIGHT).record(row.row, row.place) for row in rows()]
+    records = [Normaliser("support_tickets", {}, NIGHT).record(row.row, row.place) for row in rows()]
     unreadable = [record for record in records if isinstance(record, UnreadableRecord)]
     assert [record.record_id for record in unreadable] == [f"zendesk#{number}"]
     assert "comments cannot be read" in unreadable[0].error_message

@@ -15,7 +15,7 @@ import pytest
 from include.errors import RetryLater
 from include.lake.paths import open_lake
 from include.lake.read import read_table
-from include.sources.files import normaliser_of
+from include.sources.normalise import Normaliser
 from include.sources.source import Window
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
@@ -47,7 +47,7 @@ def test_a_try_that_was_given_up_and_goes_on_disturbs_no_other(office: Office) -
     for number in range(25):
         office.write(f"T-{number:03d}", NIGHT - timedelta(minutes=number + 1))
     work = WorkFiles(office.deployment.lake, office.settle(NIGHT))
-    normaliser = normaliser_of("support_tickets", {}, NIGHT)
+    normaliser = Normaliser("support_tickets", {}, NIGHT)
     rows = [normaliser.record(row, row["id"]) for row in office.rows]
     given_up, retry = PullSpool(work), PullSpool(work)
     for tried, part in ((given_up, rows[:10]), (retry, rows[:20]), (given_up, rows[10:])):
