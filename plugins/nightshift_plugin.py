@@ -5,6 +5,7 @@ because reports quote what customers and models wrote. Errors are pages too.
 """
 
 import re
+from contextlib import suppress
 from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -103,9 +104,13 @@ def _file(dag_id: str, path: str, name: str | None = None) -> bytes:
     lake = _lake()
     if not FILE.match(name or path) or not path.endswith(".html"):
         raise HTTPException(404, f"There is no page {path}.")
-    for found in lake.find(lake.table("reports", dag_id), f"*/{path}"):
-        page: bytes = lake.fs.cat_file(found)
-        return page
+    # `<run_key>.html`, or a page of `<run_key>.data_docs/`.
+    run_key = path.partition("/")[0].removesuffix(".html").removesuffix(".data_docs")
+    runs_path = lake.runs_path(dag_id, run_key)
+    with suppress(FileNotFoundError):
+        if runs_path is not None:
+            page: bytes = lake.fs.cat_file(lake.beside(runs_path, "reports", path.removeprefix(run_key)))
+            return page
     raise HTTPException(404, f"There is no page {path} of {dag_id}.")
 
 

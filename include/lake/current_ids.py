@@ -73,11 +73,12 @@ class MonthIds:
         return rows.append_column("row", pa.array(places - ends[file]))
 
 
-def list_months(lake: Lake, pipeline: str, month: str = "*") -> dict[str, dict[str, Any]]:
+def list_months(lake: Lake, pipeline: str, month: str | None = None) -> dict[str, dict[str, Any]]:
     """The files of `current/` by month, of all or of one: path to what the storage says of it."""
     months: defaultdict[str, dict[str, Any]] = defaultdict(dict)
-    for path, info in sorted(lake.find(lake.table("current", pipeline), f"occurred_month={month}/*.parquet").items()):
-        if partition := _PARTITION.search(path):
+    for path, info in sorted(lake.listed("current", pipeline).items()):
+        partition = _PARTITION.search(path)
+        if partition and month in (None, partition["month"]):
             months[partition["month"]][path] = info
     return months
 
@@ -147,7 +148,7 @@ def _read_index(lake: Lake, pipeline: str, month: str) -> tuple[pa.Table, dict[s
     """Rows, stamp and count of each file, and the schema of all; nothing where the index is missing or damaged."""
     folder = f"{lake.table('current', pipeline)}/occurred_month={month}"
     try:
-        content = lake.fs.cat_file(lake.current_ids(pipeline, month))
+        content = lake.fs.cat_file(lake.current_ids(pipeline, month), start=0)
         rows = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
     except (OSError, pa.ArrowInvalid):
         return IDS_SCHEMA.empty_table(), {}, []

@@ -1,7 +1,7 @@
 """Which record versions already have an outcome, published or quarantined."""
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +9,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.lake.index_rows import Files, IndexPart, indexed_rows
 from include.lake.paths import Lake, is_trial
-from include.lake.row_groups import read_groups
 from include.lake.row_hashes import Lookup, Mask, RowHashes, row_hashes
 
+
+def key_prefixes(keys: Iterable[str]) -> RowHashes:
+    """First 64 bits of answer keys. Two of 10 million keys share them by chance once in 370,000 lakes."""
+    return np.frombuffer(bytes.fromhex("".join(key[:16] for key in keys)), dtype=">i8").astype(np.int64)
+
+
 _VERSION = ("record_id", "record_version")
+_TEXTS = (*_VERSION, "model", "prompt_version", "prompt_hash")
+_COUNTS = [("reused", pa.bool_()), ("completion_tokens", pa.int64()), ("key_prefix", pa.int64())]
+OUTCOMES_INDEX = IndexPart(
+    "outcomes",
+    ("results", "quarantine"),
+    pa.schema([*((name, pa.string()) for name in _TEXTS), *_COUNTS]),
+    {"key_prefix": ("answer_key", lambda rows: pa.array(key_prefixes(rows["answer_key"].to_pylist())))},
+)
 _Of = Literal["any", "prompt", "prompt and model"]
 
 
@@ -64,33 +78,37 @@ class Outcomes:
         return tried & ~self._found(versions, ("results", "quarantine"), False, "prompt and model")
 
     def _found(self, versions: RowHashes, tables: Sequence[str], in_trials: bool, of: _Of) -> Mask:
-        lookup = Lookup(versions)
-        for table in tables:
-            for path in self.lake.files(table, self.pipeline):
-                if is_trial(path) == in_trials and posixpath.basename(path) != f"{self.run_key}.parquet":
-                    for rows in self._counted(path, of):
-                        lookup.mark(row_hashes(*(rows[name].to_pylist() for name in _VERSION)))
-        return lookup.found(versions)
+        files = {
+            path: info
+            for path, info in self._listed(tables).items()
+            if is_trial(path) == in_trials and not self._is_own(path)
+        }
+        return self._among(versions, files, of)
 
     def own(self, versions: RowHashes) -> Mask:
         """Which of these record versions the run itself published or quarantined before: it has to keep them."""
-        files = (path for table in ("results", "quarantine") for path in self.lake.files(table, self.pipeline))
-        own = [path for path in files if posixpath.basename(path) == f"{self.run_key}.parquet"]
-        if not own:
-            return np.zeros(len(versions), dtype=np.bool_)
-        lookup = Lookup(versions)
-        for path in own:
-            for rows in read_groups(self.lake, path, _VERSION):
-                lookup.mark(row_hashes(*(rows[name].to_pylist() for name in _VERSION)))
+        listed = self._listed(("results", "quarantine"))
+        return self._among(versions, {path: info for path, info in listed.items() if self._is_own(path)}, "any")
+
+    def _among(self, versions: RowHashes, files: Files, of: _Of) -> Mask:
+        lookup = Lookup(versions if files else versions[:0])
+        columns = _VERSION if of == "any" else (*_VERSION, "model", "prompt_version")
+        for _, _, rows in indexed_rows(self.lake, self.pipeline, OUTCOMES_INDEX, files, columns):
+            counted = self._counted(rows, of)
+            lookup.mark(row_hashes(*(counted[name].to_pylist() for name in _VERSION)))
         return lookup.found(versions)
 
-    def _counted(self, path: str, of: _Of) -> Iterator[pa.Table]:
+    def _listed(self, tables: Sequence[str]) -> Files:
+        return {path: info for table in tables for path, info in self.lake.listed(table, self.pipeline).items()}
+
+    def _is_own(self, path: str) -> bool:
+        return posixpath.basename(path) == f"{self.run_key}.parquet"
+
+    def _counted(self, rows: pa.Table, of: _Of) -> pa.Table:
         if of == "any":
-            yield from read_groups(self.lake, path, _VERSION)
-            return
-        for rows in read_groups(self.lake, path, (*_VERSION, "model", "prompt_version")):
-            # Rows that were unreadable at extract have no model: no prompt makes them readable.
-            counts = pc.fill_null(pc.equal(rows["prompt_version"], self.prompt_version), True)
-            if of == "prompt and model":
-                counts = pc.and_(counts, pc.fill_null(pc.equal(rows["model"], self.model), True))
-            yield rows.filter(counts)
+            return rows
+        # Rows that were unreadable at extract have no model: no prompt makes them readable.
+        counts = pc.fill_null(pc.equal(rows["prompt_version"], self.prompt_version), True)
+        if of == "prompt and model":
+            counts = pc.and_(counts, pc.fill_null(pc.equal(rows["model"], self.model), True))
+        return rows.filter(counts)

@@ -1,12 +1,14 @@
 """How long the answers of a prompt and model were before."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow.compute as pc
 
+from include.lake.index_rows import indexed_rows
+from include.lake.outcomes import OUTCOMES_INDEX
 from include.lake.paths import Lake
-from include.lake.read import read_table
 
 # More would hardly change the figures.
 ENOUGH_ANSWERS = 2_000
@@ -28,12 +30,13 @@ def output_history(lake: Lake, pipeline: str, model: str, prompt_hash: str) -> O
     Raises:
         RetryLater: the lake cannot be read.
     """
-    tokens: list[int] = []
-    for path in sorted(lake.files("results", pipeline), reverse=True)[:MAX_FILES]:
-        rows = read_table(lake, path, ["model", "prompt_hash", "reused", "completion_tokens"])
+    files = lake.listed("results", pipeline)
+    newest = sorted(files, reverse=True)[:MAX_FILES]
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    columns = ("model", "prompt_hash", "reused", "completion_tokens")
+    for path, _, rows in indexed_rows(lake, pipeline, OUTCOMES_INDEX, {path: files[path] for path in newest}, columns):
         is_like = pc.and_(pc.equal(rows["model"], model), pc.equal(rows["prompt_hash"], prompt_hash))
         paid = rows.filter(pc.and_(is_like, pc.invert(rows["reused"])))
-        tokens += paid["completion_tokens"].to_pylist()[: ENOUGH_ANSWERS - len(tokens)]
-        if len(tokens) >= ENOUGH_ANSWERS:
-            break
+        found[path] += paid["completion_tokens"].to_pylist()[: ENOUGH_ANSWERS - len(found[path])]
+    tokens = [count for path in newest for count in found[path]][:ENOUGH_ANSWERS]
     return OutputHistory(float(np.mean(tokens)), int(np.quantile(tokens, 0.9))) if tokens else None

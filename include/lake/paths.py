@@ -86,6 +86,14 @@ class Lake:
         """One run's file of a table: `results/<pipeline>/run_date=2026-11-23/<run_key>.parquet`."""
         return f"{self.table(table, pipeline)}/run_date={run_date.isoformat()}/{_checked(run_key)}{suffix}"
 
+    def runs_path(self, pipeline: str, run_key: str) -> str | None:
+        """The file in `runs/` of a run whose day is not known."""
+        return next((path for path in self.listed("runs", pipeline) if path.endswith(f"/{run_key}.parquet")), None)
+
+    def beside(self, runs_path: str, table: str, suffix: str = ".parquet") -> str:
+        """The file of another table that a run with a file in `runs/` has."""
+        return runs_path.replace(f"{self.root}/runs/", f"{self.root}/{table}/", 1).removesuffix(".parquet") + suffix
+
     def current_file(self, pipeline: str, day: str) -> str:
         """One day that analysts read: `current/<pipeline>/occurred_month=2026-11/part-23.parquet` for 2026-11-23."""
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", day):
@@ -94,7 +102,7 @@ class Lake:
 
     def current_ids(self, pipeline: str, month: str) -> str:
         """Which records a month of `current/` holds: `_index/<pipeline>/current/2026-11.parquet`."""
-        return f"{self.root}/_index/{pipeline}/current/{month}.parquet"
+        return f"{self.index(pipeline)}/current/{month}.parquet"
 
     def work(self, pipeline: str, run_key: str, *parts: str) -> str:
         """A path below `_work/<pipeline>/<run_key>`, where a run keeps what it has not published yet."""
@@ -102,7 +110,26 @@ class Lake:
 
     def files(self, table: str, pipeline: str, suffix: str = ".parquet") -> list[str]:
         """All files of a table of a pipeline, sorted."""
-        return sorted(self.find(self.table(table, pipeline), f"*/*{suffix}"))
+        return sorted(self.listed(table, pipeline, suffix))
+
+    def listed(self, table: str, pipeline: str, suffix: str = ".parquet") -> Mapping[str, dict[str, Any]]:
+        """All files of a table of a pipeline with what the file system says of them, as `find`.
+
+        Object stores that list by prefix are asked once for a thousand files, not once for each night.
+        """
+        folder = self.table(table, pipeline)
+        if not {"s3", "gs"} & {*self.fs.protocol}:
+            return self.find(folder, f"*/*{suffix}")
+        found = self.fs.find(folder, detail=True, prefix="occurred_month=" if table == "current" else "run_date=")
+        return {
+            path: info
+            for path, info in found.items()
+            if path.endswith(suffix) and path.removeprefix(f"{folder}/").count("/") == 1
+        }
+
+    def index(self, pipeline: str) -> str:
+        """Folder of what saves requests: `_index/<pipeline>`."""
+        return f"{self.root}/_index/{posixpath.basename(self.table('runs', pipeline))}"
 
     def find(self, folder: str, pattern: str) -> Mapping[str, dict[str, Any]]:
         """What lies below a folder under a pattern such as `*/*.parquet`: path to what the file system says of it.

@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.lake.index_rows import IndexPart, indexed_rows
 from include.lake.paths import Lake, is_trial
-from include.lake.row_groups import file_schema, read_groups, read_rows
+from include.lake.row_groups import file_schema, read_rows
 from include.lake.row_hashes import Mask, Positions, RowHashes, newest_of_each, row_hashes
 from include.lake.schemas import RAW_FIELDS, UTC_TIME
 from include.sources.record import Record
@@ -26,7 +27,6 @@ RAW_ONLY = (CHANGED_AT, REDACTION_VERSION)
 # the live source for all since the last success, or which files it read whole for that (JSON: version by name).
 PULLED_AT, PULLED_ALL, PULLED_FILES = b"pulled_at", b"pulled_all", b"pulled_files"
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
-_INDEX_COLUMNS = ("record_id", "record_version", "occurred_at", "changed_at")
 
 
 def raw_schema(declared: Mapping[str, type], others: Iterable[str] = ()) -> pa.Schema:
@@ -137,28 +137,25 @@ def read_index(lake: Lake, pipeline: str, with_trials: bool = True) -> RawIndex:
     Raises:
         RetryLater: a file cannot be read.
     """
-    pulls: list[tuple[str, str]] = []
-    for path in lake.files("raw", pipeline):
-        if is_trial(path) and not with_trials:
-            continue
-        pulls.append(((file_schema(lake, path).metadata or {}).get(PULLED_AT, b"").decode(), path))
-    paths = [path for _, path in sorted(pulls)]
-    groups = [
-        (place, rows)
-        for place, path in enumerate(paths)
-        for rows in map(_index_rows, read_groups(lake, path, _INDEX_COLUMNS))
-    ]
-    counts = [len(ids) for _, (ids, _, _) in groups]
-    file = np.repeat(np.array([place for place, _ in groups], dtype=np.int32), counts)
+    files = {path: info for path, info in lake.listed("raw", pipeline).items() if with_trials or not is_trial(path)}
+    pulled_at = dict.fromkeys(files, "")
+    parts: dict[str, list[tuple[RowHashes, RowHashes, Positions]]] = {path: [] for path in files}
+    for path, start, rows in indexed_rows(lake, pipeline, RAW_INDEX, files, RAW_INDEX.schema.names):
+        pulled_at[path] = rows["pulled_at"][0].as_py() if rows.num_rows else pulled_at[path]
+        parts[path] = [*(parts[path] if start else []), _index_rows(rows)]
+    paths = sorted(files, key=lambda path: (pulled_at[path], path))
+    counts = [sum(len(ids) for ids, _, _ in parts[path]) for path in paths]
+    file = np.repeat(np.arange(len(paths), dtype=np.int32), counts)
     starts = np.searchsorted(file, np.arange(len(paths)))
+    groups = [group for path in paths for group in parts.pop(path)]
     return RawIndex(
         lake=lake,
         paths=paths,
         file=file,
         row=(np.arange(len(file)) - starts[file]).astype(np.int32),
-        ids=_joined([ids for _, (ids, _, _) in groups]),
-        versions=_joined([versions for _, (_, versions, _) in groups]),
-        changed_at=_joined([changed_at for _, (_, _, changed_at) in groups]),
+        ids=_joined([ids for ids, _, _ in groups]),
+        versions=_joined([versions for _, versions, _ in groups]),
+        changed_at=_joined([changed_at for _, _, changed_at in groups]),
     )
 
 
@@ -175,11 +172,21 @@ def microseconds(moment: datetime) -> int:
 
 def _index_rows(rows: pa.Table) -> tuple[RowHashes, RowHashes, Positions]:
     ids, versions = rows["record_id"].to_pylist(), rows["record_version"].to_pylist()
-    changed_at = rows["occurred_at"]
-    if CHANGED_AT.name in rows.column_names:
-        changed_at = pc.coalesce(rows[CHANGED_AT.name], changed_at)
+    changed_at = pc.coalesce(rows[CHANGED_AT.name], rows["occurred_at"])
     return row_hashes(ids), row_hashes(ids, versions), changed_at.cast(pa.int64()).to_numpy()
+
+
+def _pulled_at(rows: pa.Table) -> pa.Array:
+    return pa.repeat((rows.schema.metadata or {}).get(PULLED_AT, b"").decode(), rows.num_rows)
 
 
 def _joined(parts: list[Positions]) -> Positions:
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+RAW_INDEX = IndexPart(
+    "raw",
+    ("raw",),
+    pa.schema([*(RAW_FIELDS[place] for place in (0, 1, 4)), CHANGED_AT, pa.field("pulled_at", pa.string())]),
+    {"pulled_at": ("record_id", _pulled_at)},
+)

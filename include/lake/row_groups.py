@@ -1,6 +1,8 @@
 """Read a file of the lake in parts: few columns of all its rows, or all columns of few of its rows."""
 
+import io
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,9 @@ from include.errors import NightshiftError, RetryLater
 from include.lake.paths import Lake
 from include.lake.row_hashes import Positions
 from include.lake.storage import storage_error
+
+# What is read at once may be held at once.
+_SMALL_BYTES = 8 * 1024 * 1024
 
 
 def file_schema(lake: Lake, path: str) -> pa.Schema:
@@ -25,14 +30,32 @@ def file_schema(lake: Lake, path: str) -> pa.Schema:
         raise _unreadable(lake, path, error) from error
 
 
-def read_groups(lake: Lake, path: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+def open_file(lake: Lake, path: str, size: int | None = None) -> IO[bytes] | io.BufferedIOBase:
+    """A file to read; a small one on object storage takes one request, not three.
+
+    Args:
+        size: in bytes, where it is known.
+    """
+    if lake.is_local or size is None or size > _SMALL_BYTES:
+        opened: io.BufferedIOBase = lake.fs.open(path, "rb")
+        return opened
+    # From 0 on: else s3fs asks for the size first.
+    return io.BytesIO(lake.fs.cat_file(path, start=0))
+
+
+def read_groups(
+    lake: Lake, path: str, columns: Sequence[str] | None = None, size: int | None = None
+) -> Iterator[pa.Table]:
     """All rows of one file, one row group at a time; columns that it does not have are left out.
+
+    Args:
+        size: see `open_file`.
 
     Raises:
         RetryLater: it cannot be read, or a page's checksum is wrong.
     """
     try:
-        with lake.fs.open(path, "rb") as file:
+        with open_file(lake, path, size) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
             known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
             for group in range(parquet.num_row_groups):
@@ -41,11 +64,12 @@ def read_groups(lake: Lake, path: str, columns: Sequence[str] | None = None) -> 
         raise _unreadable(lake, path, error) from error
 
 
-def read_rows(lake: Lake, path: str, rows: Positions) -> Iterator[pa.Table]:
+def read_rows(lake: Lake, path: str, rows: Positions, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """Some rows of one file in the order in which they stand there; only row groups that hold any are read.
 
     Args:
         rows: positions in the file from 0, ascending.
+        columns: None: all; those that it does not have are left out.
 
     Raises:
         RetryLater: as `read_groups`.
@@ -53,13 +77,14 @@ def read_rows(lake: Lake, path: str, rows: Positions) -> Iterator[pa.Table]:
     try:
         with lake.fs.open(path, "rb") as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
+            known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
             start = 0
             for group in range(parquet.num_row_groups):
                 end = start + parquet.metadata.row_group(group).num_rows
                 first, last = np.searchsorted(rows, (start, end))
                 if first < last:
                     inside = pa.array(rows[first:last] - start)
-                    yield parquet.read_row_group(group, use_threads=False).take(inside)
+                    yield parquet.read_row_group(group, columns=known, use_threads=False).take(inside)
                 start = end
     except (OSError, pa.ArrowInvalid) as error:
         raise _unreadable(lake, path, error) from error

@@ -37,6 +37,11 @@ def newest_of_each(ids: RowHashes, changed_at: Positions) -> Mask:
     return newest
 
 
+def is_among(wanted: RowHashes, of: RowHashes) -> Mask:
+    """Which of some stand among the wanted ones, which are in order."""
+    return _places(wanted, of)[1]
+
+
 class Lookup:
     """Which of these are among many others that come file by file; holds nothing of the others."""
 
@@ -47,17 +52,18 @@ class Lookup:
     def mark(self, others: RowHashes) -> None:
         """Take some of the others in."""
         # In order, because a search that jumps about waits for memory.
-        at, is_hit = self._places(np.sort(others))
+        at, is_hit = _places(self._wanted, np.sort(others))
         self._found[at[is_hit]] = True
 
     def found(self, of: RowHashes) -> Mask:
         """Whether each of these has been among the others; one that is not wanted has not."""
-        at, is_hit = self._places(of)
+        at, is_hit = _places(self._wanted, of)
         is_hit[is_hit] = self._found[at[is_hit]]
         return is_hit
 
-    def _places(self, of: RowHashes) -> tuple[Positions, Mask]:
-        at = np.searchsorted(self._wanted, of)
-        is_hit = at < len(self._wanted)
-        is_hit[is_hit] = self._wanted[at[is_hit]] == of[is_hit]
-        return at, is_hit
+
+def _places(wanted: RowHashes, of: RowHashes) -> tuple[Positions, Mask]:
+    at = np.searchsorted(wanted, of)
+    is_hit = at < len(wanted)
+    is_hit[is_hit] = wanted[at[is_hit]] == of[is_hit]
+    return at, is_hit

@@ -69,10 +69,9 @@ def stage_words(stage: str, progress: dict[str, Any] | None) -> str:
 
 def run_row(lake: Lake, pipeline: str, run_key: str) -> dict[str, Any] | None:
     """A run's row of `runs/`, if it has one."""
-    for path in lake.find(lake.table("runs", pipeline), f"*/{run_key}.parquet"):
-        row: dict[str, Any] = read_table(lake, path).to_pylist()[0]
-        return row
-    return None
+    path = lake.runs_path(pipeline, run_key)
+    row: dict[str, Any] | None = None if path is None else read_table(lake, path).to_pylist()[0]
+    return row
 
 
 def report_path(lake: Lake, pipeline: str, run_key: str) -> str | None:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from include.errors import ConfigurationError, NightshiftError
+from include.lake.lake_index import run_rows
 from include.lake.paths import open_lake
-from include.lake.read import read_tables
 from include.limits.open_store import open_store
 from include.llm.answerer import open_answerer
 from include.llm.dialect import Dialect
@@ -78,8 +78,8 @@ def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
 def records_of_a_night(pipeline: Pipeline) -> int:
     """Records that the newest successful run took up, or `ASSUMED_NIGHT_RECORDS`."""
     lake = open_lake(lake_uri())
-    runs = read_tables(lake, lake.files("runs", pipeline.name), ("finished_at", "extracted", "state"))
-    rows = [] if runs is None else [row for row in runs.to_pylist() if row["state"] == "success" and row["extracted"]]
+    runs = run_rows(lake, pipeline.name).rows.values()
+    rows = [row for row in runs if row["state"] == "success" and row["extracted"]]
     newest = max(rows, key=lambda row: row["finished_at"], default=None)
     return newest["extracted"] if newest else ASSUMED_NIGHT_RECORDS
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
+from include.lake.lake_index import run_rows
 from include.lake.paths import Lake
-from include.lake.read import read_tables
 from include.lake.schemas import RUNS_SCHEMA
 from include.pages.render import render
 from include.pipelines.registry import pipeline_names
@@ -30,7 +31,8 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None, pipelines: Se
     states = dict(in_airflow or {})
     empty: dict[str, Any] = dict.fromkeys(RUNS_SCHEMA.names)
     rows = []
-    for row in _all_runs(lake, pipeline_names() if pipelines is None else pipelines):
+    found = {name: run_rows(lake, name) for name in (pipeline_names() if pipelines is None else pipelines)}
+    for row in chain.from_iterable(runs.rows.values() for runs in found.values()):
         state, _ = states.pop((row["pipeline"], row["run_id"]), (row["state"], None))
         rows.append({**empty, **row, "state": "failed" if row["state"] == "failed" and state == "success" else state})
     for (pipeline, run_id), (state, due) in states.items():
@@ -47,10 +49,5 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None, pipelines: Se
         }
         for row in newest
     ]
-    return render("runs.html.j2", rows=shown, lake=lake.uri(lake.root))
-
-
-def _all_runs(lake: Lake, pipelines: Sequence[str]) -> list[dict[str, Any]]:
-    paths = [path for name in pipelines for path in lake.files("runs", name)]
-    runs = read_tables(lake, paths)
-    return [] if runs is None else runs.to_pylist()
+    older = {name: len(runs.older) for name, runs in found.items() if runs.older}
+    return render("runs.html.j2", rows=shown, lake=lake.uri(lake.root), older=older)

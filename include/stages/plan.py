@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from include.errors import BudgetExceeded
 from include.lake.effort import Effort, Service
+from include.lake.lake_index import update_index
 from include.lake.output_history import OutputHistory, output_history
 from include.lake.paths import Lake
 from include.lake.read import read_table
@@ -60,6 +61,7 @@ async def plan_run(
         StopRun: the run is published already.
     """
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
+    update_index(lake, run.pipeline)
     return await _plan(lake, pipeline, run, endpoint, is_running, chain, None)
 
 

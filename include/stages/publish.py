@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from include.code_version import code_version
 from include.errors import CountsDoNotAddUp, RetryLater
-from include.lake.answer_index import write_index
 from include.lake.current import update_current
 from include.lake.effort import NO_EFFORT, USAGE_COLUMNS, Effort
+from include.lake.lake_index import update_index
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
@@ -60,7 +60,6 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
     commit_audit(lake, run, read_table(lake, work.path("audit.parquet")))
     write_table(lake, results_path, accepted)
-    write_index(lake, results_path)
     if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, results_path, sorted({run.run_id, *replaced}))
     unusable = sum(validated.unusable, NO_EFFORT)
@@ -72,6 +71,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     write_table(lake, measures_path, measures_table(row, measures))
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
+    update_index(lake, run.pipeline)
     try:
         work.remove()
     except RetryLater as error:

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
 
+from include.lake.lake_index import run_rows
 from include.lake.paths import Lake
-from include.lake.read import read_table, read_tables
+from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
@@ -51,7 +51,7 @@ def report_run(
         quarantined=_frame(lake, "quarantine", run),
         skipped=published["skipped"],
         expectations=[ExpectationResult(**fields) for fields in published["expectations"]],
-        earlier=_earlier_runs(lake, pipeline, run),
+        earlier=_earlier_runs(lake, run),
         demo_model=endpoint.is_demo,
         data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},
         dry_run=run.dry_run,
@@ -88,18 +88,15 @@ def _frame(lake: Lake, table: str, run: RunContext) -> pd.DataFrame:
     return read_table(lake, lake.run_file(table, run.pipeline, run.run_date, run.run_key)).to_pandas()
 
 
-def _earlier_runs(lake: Lake, pipeline: Pipeline, run: RunContext) -> Sequence[EarlierRun] | None:
+def _earlier_runs(lake: Lake, run: RunContext) -> Sequence[EarlierRun] | None:
     """The nights before this one; None where there are some, but an older Nightshift wrote no measures of them."""
-    rows = read_tables(lake, lake.files("runs", run.pipeline))
     earlier = []
-    for row in [] if rows is None else rows.to_pylist():
+    for runs_path, row in run_rows(lake, run.pipeline).rows.items():
         is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id
         # What people wrote and what a model answers are no trend.
         is_alike = purpose_of(row) == "night" and is_recorded(row) == (run.model == RECORDED_MODEL)
         if is_alike and row["state"] == "success" and row["published"] and is_before:
-            day = row["window_end"].astimezone(ZoneInfo(pipeline.timezone)).date()
-            path = lake.run_file("measures", run.pipeline, day, row["run_key"])
-            earlier.append((row["window_end"], row["run_id"], path))
+            earlier.append((row["window_end"], row["run_id"], lake.beside(runs_path, "measures")))
     measured = [
         EarlierRun(run_id, window_end, shares_of(read_table(lake, path)))
         for window_end, run_id, path in sorted(earlier)[-EARLIER_RUNS:]

@@ -2,13 +2,13 @@
 
 import json
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from include.lake.lake_index import has_noted, run_rows
 from include.lake.paths import Lake, is_trial
 from include.lake.raw_records import PULLED_ALL, PULLED_FILES, pull_notes
-from include.lake.read import read_table
 from include.pipelines.definition import Pipeline
 from include.sources.source import Window
 from include.stages.run_context import RunContext
@@ -58,25 +58,20 @@ def last_success(lake: Lake, pipeline: str, note: bytes = PULLED_ALL) -> datetim
 
 def known_files(lake: Lake, pipeline: str) -> Mapping[str, str]:
     """The files that the last successful night over files has read, with their versions; any other is new."""
-    pulls = _last_pulls(lake, pipeline, PULLED_FILES)
-    newest = max(pulls, default=None)
-    return json.loads(newest[1]) if newest else {}
+    newest = max(_last_pulls(lake, pipeline, PULLED_FILES), default=None)
+    return json.loads(pull_notes(lake, newest[1])[PULLED_FILES]) if newest else {}
 
 
-def _last_pulls(lake: Lake, pipeline: str, note: bytes) -> list[tuple[datetime, bytes]]:
-    """Ends and notes of the newest day's successful runs that have left such a note."""
-    files = [path for path in lake.files("runs", pipeline) if not is_trial(path)]
+def _last_pulls(lake: Lake, pipeline: str, note: bytes) -> list[tuple[datetime, str]]:
+    """Ends and files in `raw/` of the newest day's successful runs that have left such a note."""
+    rows = {path: row for path, row in run_rows(lake, pipeline).rows.items() if not is_trial(path)}
     # The day of a run is the one on which its window ends, so the newest day with a success has the watermark.
-    for _, of_day in groupby(reversed(files), key=posixpath.dirname):
-        if pulls := [pull for path in of_day for pull in _pulled_until(lake, pipeline, path, note)]:
+    for _, of_day in groupby(reversed(rows), key=posixpath.dirname):
+        pulls = [
+            (rows[path]["window_end"], lake.beside(path, "raw"))
+            for path in of_day
+            if rows[path]["state"] == "success" and has_noted(lake, path, rows[path], note)
+        ]
+        if pulls:
             return pulls
     return []
-
-
-def _pulled_until(lake: Lake, pipeline: str, path: str, note: bytes) -> Iterator[tuple[datetime, bytes]]:
-    (run,) = read_table(lake, path, ("state", "window_end")).to_pylist()
-    raw_path = path.replace(lake.table("runs", pipeline), lake.table("raw", pipeline), 1)
-    if run["state"] == "success" and lake.fs.exists(raw_path):
-        notes = pull_notes(lake, raw_path)
-        if note in notes:
-            yield run["window_end"], notes[note]

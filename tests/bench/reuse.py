@@ -16,7 +16,7 @@ import pyarrow as pa
 from include.lake.columns import SERVICE_COLUMNS
 from include.lake.effort import Usage
 from include.lake.paths import Lake, open_lake
-from include.lake.schemas import results_schema
+from include.lake.schemas import RUNS_SCHEMA, results_schema
 from include.lake.write import write_table
 from tests.bench.measuring import ROOT, Line, Options, tell
 from tests.bench.question import MODEL, Form, texts
@@ -71,7 +71,10 @@ def _write_lake(lake: Lake, rows: int, nights: int) -> list[str]:
         own_keys = [own[64 * n : 64 * (n + 1)] for n in range(count)]
         keys += own_keys
         table = _night(schema, some_texts, own_keys, _FIRST_NIGHT + timedelta(days=night), chance)
-        write_table(lake, lake.run_file("results", PIPELINE, _FIRST_NIGHT + timedelta(days=night), f"n{night}"), table)
+        path = lake.run_file("runs", PIPELINE, _FIRST_NIGHT + timedelta(days=night), f"n{night}")
+        write_table(lake, lake.beside(path, "results"), table)
+        row = {"run_id": f"n{night}", "run_key": f"n{night}", "pipeline": PIPELINE}
+        write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
     return keys
 
 

@@ -1,5 +1,6 @@
 """Finding paid answers: by their key, in any lake, without reading what holds none."""
 
+import io
 import os
 from collections.abc import Iterator
 from datetime import date
@@ -8,10 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from include.lake.answer_index import find_answers, write_index
+from include.lake.answer_index import find_answers
+from include.lake.lake_index import update_index
 from include.lake.paths import Lake, open_lake
+from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
 from tests.servers.s3 import S3Server
 
@@ -27,7 +31,10 @@ def publish(lake: Lake, day: int, texts: list[str], answer: str = "yes", index: 
     rows = {"record_id": [f"{day}-{n}" for n in range(len(texts))], "answer_key": [key(text) for text in texts]}
     write_table(lake, path, pa.table({**rows, "answer": [answer] * len(texts)}))
     if index:
-        write_index(lake, path)
+        run = {"run_id": f"run-{day}", "run_key": f"run-{day}", "pipeline": "reviews"}
+        runs_path = lake.run_file("runs", "reviews", date(2026, 11, day), f"run-{day}")
+        write_table(lake, runs_path, pa.Table.from_pylist([run], schema=RUNS_SCHEMA))
+        update_index(lake, "reviews")
     return path
 
 
@@ -64,23 +71,37 @@ def test_several_records_with_one_text_are_all_found(lake: Lake) -> None:
     assert sorted(found(lake, "a")) == [("1-0", "yes"), ("1-2", "yes")]
 
 
-def test_a_file_that_was_replaced_is_indexed_anew(lake: Lake) -> None:
+def test_a_file_that_was_replaced_is_read_itself(lake: Lake) -> None:
     publish(lake, 1, ["a", "b"])
     publish(lake, 1, ["c", "d", "e"], index=False)
     assert found(lake, "a", "e") == [("1-2", "yes")]
 
 
-def test_a_missing_index_is_made(lake: Lake) -> None:
+def test_without_an_index_every_answer_is_found_all_the_same(lake: Lake) -> None:
     publish(lake, 1, ["a", "b"], index=False)
     assert found(lake, "b") == [("1-1", "yes")]
-    assert lake.fs.find(f"{lake.root}/_index")
 
 
-def test_a_damaged_index_is_made_anew(lake: Lake) -> None:
+def test_a_damaged_index_is_read_past_and_made_anew(lake: Lake) -> None:
     publish(lake, 1, ["a", "b"])
-    (index,) = lake.fs.find(f"{lake.root}/_index")
+    index = f"{lake.index('reviews')}/outcomes-2026-11.parquet"
     lake.fs.pipe_file(index, b"no parquet")
     assert found(lake, "b") == [("1-1", "yes")]
+    update_index(lake, "reviews")
+    assert lake.fs.info(index)["size"] > len(b"no parquet")
+
+
+def test_an_index_with_a_flipped_bit_is_read_past(lake: Lake) -> None:
+    publish(lake, 1, [str(number) for number in range(25_000)])
+    index = f"{lake.index('reviews')}/outcomes-2026-11.parquet"
+    content = bytearray(lake.fs.cat_file(index))
+    parquet = pq.ParquetFile(io.BytesIO(content))
+    # In the last row group: what came before it has been handed out.
+    place = parquet.schema_arrow.names.index("key_prefix")
+    content[parquet.metadata.row_group(2).column(place).data_page_offset + 100] ^= 0x10
+    lake.fs.pipe_file(index, bytes(content))
+    assert found(lake, "3", "24999") == [("1-3", "yes"), ("1-24999", "yes")]
+    assert not lake.fs.exists(index)
 
 
 def test_two_keys_that_begin_alike_are_told_apart(lake: Lake) -> None:

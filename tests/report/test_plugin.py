@@ -1,6 +1,7 @@
 """Nightshift's routes answer with a page, whatever happens: never JSON, never a stack trace."""
 
 import importlib.util
+from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,6 +9,9 @@ from typing import Any
 import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
+
+from include.lake.paths import open_lake
+from include.lake.write import write_bytes
 
 # The plugin imports Airflow's web server.
 pytestmark = pytest.mark.slow
@@ -20,6 +24,11 @@ PATHS = ("/runs", "/reports/support_tickets/manual__1", "/reports/support_ticket
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The plugin as a module of its own, with an empty lake."""
     monkeypatch.setenv("NIGHTSHIFT_LAKE", str(tmp_path / "lake"))
+    return open_plugin()
+
+
+def open_plugin() -> ModuleType:
+    """The plugin as a module of its own."""
     spec = importlib.util.spec_from_file_location("nightshift_plugin_alone", PLUGIN)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -94,3 +103,13 @@ def test_who_may_read_no_pipeline_s_runs_does_not_see_even_where_the_lake_is(plu
     response = TestClient(plugin.app).get("/runs")
     assert response.status_code == 403
     assert "may not read" in response.text and "lake" not in response.text
+
+
+def test_an_old_page_is_found_by_the_row_of_its_run(plugin: ModuleType, tmp_path: Path) -> None:
+    lake = open_lake(str(tmp_path / "lake"))
+    for day, run_key in ((3, "night"), (4, "other")):
+        path = lake.run_file("runs", "support_tickets", date(2026, 1, day), run_key)
+        write_bytes(lake, path, b"a row")
+        write_bytes(lake, lake.beside(path, "reports", ".data_docs/records.html"), f"of {run_key}".encode())
+    response = client(plugin, lambda: None).get("/reports/support_tickets/night.data_docs/records.html")
+    assert response.text == "of night"

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pytest
 
 from include.errors import EndpointUnusable, RetryLater
-from include.lake.answer_index import write_index
 from include.lake.paths import manual_run_key
 from include.lake.read import read_table
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
@@ -76,8 +75,6 @@ def as_before(deployment: Deployment) -> None:
         for path in lake.files(table, "support_tickets"):
             rows = read_table(lake, path)
             write_table(lake, path, rows.drop_columns([name for name in rows.column_names if name in columns]))
-            if table == "results":
-                write_index(lake, path)
 
 
 def test_rows_say_on_which_terms_they_were_answered_and_add_up_to_the_run(

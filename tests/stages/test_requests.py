@@ -1,0 +1,164 @@
+"""A night on object storage costs as many requests after a year as in the first week, and so does a page."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from include.lake import index_rows
+from include.lake.lake_index import update_index
+from include.lake.paths import Lake, open_lake
+from include.lake.raw_records import raw_schema
+from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA, results_schema
+from include.pipelines.definition import Pipeline
+from include.report.runs_page import runs_page
+from include.stages.extract import extract_records
+from include.stages.infer import infer_shard
+from include.stages.plan import plan_run
+from include.stages.publish import publish_run
+from include.stages.report import report_run
+from include.stages.validate import validate_run
+from tests.fault_server.running import FaultServer
+from tests.report.test_plugin import client, open_plugin
+from tests.servers.s3 import S3Server
+from tests.stages.running import NOW, Deployment, tickets
+
+NIGHTS = 365
+TABLES = ("raw", "results", "quarantine", "runs")
+NAME = "support_tickets"
+
+
+@dataclass
+class InBucket(Deployment):
+    """A deployment whose lake is in a bucket."""
+
+    uri: str = ""
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return open_lake(self.uri)
+
+
+def night(pipeline: Pipeline, end: datetime) -> dict[str, pa.Table]:
+    """What a run left in each table: two records, one of them published and one quarantined."""
+    run_id = f"scheduled__{end.isoformat()}"
+    records = [
+        {
+            "record_id": f"{kind}-{end:%Y%m%d}",
+            "record_version": "1",
+            "source": NAME,
+            "occurred_at": end,
+            "changed_at": end,
+            "text": f"{kind} on {end}",
+            "run_id": run_id,
+            "processed_at": end,
+        }
+        for kind in ("published", "quarantined")
+    ]
+    answer = {"answer_key": sha256(run_id.encode()).hexdigest(), "reused": False, "model": "m", "prompt_version": "v1"}
+    error = {"stage": "infer", "error_type": "too_long", "error_message": "It is too long."}
+    run = {
+        "run_id": run_id,
+        "run_key": f"night-{end:%Y%m%d}",
+        "pipeline": NAME,
+        "purpose": "night",
+        "trigger": "scheduled",
+        "window_start": end - timedelta(days=1),
+        "window_end": end,
+        "started_at": end,
+        "finished_at": end,
+        "state": "success",
+        "extracted": 2,
+        "published": 1,
+        "quarantined": 1,
+        "skipped": 0,
+    }
+    return {
+        "raw": pa.Table.from_pylist(records, schema=raw_schema(pipeline.attributes)),
+        "results": pa.Table.from_pylist([{**records[0], **answer}], schema=results_schema(pipeline.answer, [])),
+        "quarantine": pa.Table.from_pylist([{**records[1], **error}], schema=QUARANTINE_SCHEMA),
+        "runs": pa.Table.from_pylist([run], schema=RUNS_SCHEMA),
+    }
+
+
+@pytest.fixture
+def year(tmp_path: Path, fault_server: FaultServer, s3_server: S3Server, s3_environ: dict[str, str]) -> InBucket:
+    """365 nights in a bucket, as a version without an index would have left them."""
+    s3_server.file_system().mkdir("a-year")
+    deployment = InBucket(tmp_path, fault_server.base_url, uri="s3://a-year/lake")
+    lake, files = deployment.lake, {}
+    for nights in range(1, NIGHTS + 1):
+        end = NOW - timedelta(days=nights)
+        for table, rows in night(deployment.pipeline, end).items():
+            sink = pa.BufferOutputStream()
+            pq.write_table(rows, sink)
+            files[lake.run_file(table, NAME, end.date(), f"night-{end:%Y%m%d}")] = sink.getvalue().to_pybytes()
+    with ThreadPoolExecutor(16) as writers:
+        list(writers.map(lambda item: lake.fs.pipe_file(*item), files.items()))
+    return deployment
+
+
+@contextmanager
+def counted(lake: Lake) -> Iterator[Counter[str]]:
+    """Counts requests to the storage, by S3's name for each."""
+    requests: Counter[str] = Counter()
+
+    def count(event_name: str, **_: Any) -> None:
+        requests[event_name.rpartition(".")[2]] += 1
+
+    events = lake.fs.plain.s3.meta.events
+    events.register("before-send.s3", count)
+    try:
+        yield requests
+    finally:
+        events.unregister("before-send.s3", count)
+
+
+@pytest.mark.slow
+def test_after_a_year_a_stage_makes_at_most_60_requests_and_a_page_20(
+    year: InBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, pipeline, endpoint = year.lake, year.pipeline, year.endpoint
+    update_index(lake, NAME)
+    year.write_source(tickets(6, start=100))
+    run = year.settle("scheduled__now", "scheduled")
+    taken: dict[str, int] = {}
+
+    def count(name: str, call: Callable[[], Any]) -> Any:
+        # Each stage is a process of its own, which holds nothing of another's.
+        index_rows._held.clear()
+        with counted(lake) as requests:
+            result = call()
+        taken[name] = requests.total()
+        return result
+
+    count("extract", lambda: extract_records(lake, pipeline, run, year.environ))
+    for shard in count("plan", lambda: asyncio.run(plan_run(lake, pipeline, run, endpoint))):
+        count("infer", lambda number=shard: asyncio.run(infer_shard(lake, pipeline, run, endpoint, number)))
+    count("validate", lambda: validate_run(lake, pipeline, run, endpoint))
+    published = count("publish", lambda: publish_run(lake, pipeline, run))
+    count("report", lambda: report_run(lake, pipeline, run, published, endpoint))
+    assert published["run"]["published"] == 6
+    assert {name: number for name, number in taken.items() if number > 60} == {}
+
+    shown = count("runs", lambda: runs_page(lake.hurried))
+    assert "night-" not in shown and "is older than" not in shown
+    monkeypatch.setenv("NIGHTSHIFT_LAKE", year.uri)
+    lake.fs.pipe_file(
+        f"{lake.table('reports', NAME)}/run_date=2026-01-05/night-20260105.data_docs/x.html", b"<p>old</p>"
+    )
+    plugin = open_plugin()
+    path = f"/reports/{NAME}/night-20260105.data_docs/x.html"
+    assert count("old page", lambda: client(plugin, lambda: None).get(path)).text == "<p>old</p>"
+    assert max(taken["runs"], taken["old page"]) <= 20
