@@ -8,8 +8,7 @@ run is planned.
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from include.llm.provider_errors import INVALID_REQUEST, Refused, error_in
@@ -81,15 +80,6 @@ class Dialect:
     thinking_tokens: int = 0
     strict: bool = True
     refused: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON, for a manifest."""
-        return {**asdict(self), "refused": list(self.refused)}
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> "Dialect":
-        """The inverse of `to_dict`."""
-        return cls(**{**fields, "refused": tuple(fields["refused"])})
 
     def __str__(self) -> str:
         said = [self.cap_name, "temperature 0" if self.temperature else "no temperature"]

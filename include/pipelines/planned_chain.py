@@ -4,8 +4,8 @@ What is sent, and the keys under which answers stand, come from here; the code t
 that does not fit any more the run stops, because half of it would have been asked another question.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ from include.llm.base_url import is_same_place
 from include.llm.chain import Chain
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
-from include.llm.prompt import Example, Prompt
+from include.llm.prompt import Prompt
 from include.llm.request import Question
 from include.pipelines.definition import Pipeline
 
@@ -27,20 +27,51 @@ _UPPER_BOUNDS = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems
 _WAY_OUT = "Clear the run from `plan` on. What was answered stays paid under its own key."
 
 
-def write_down(chain: Chain, endpoint: Endpoint) -> dict[str, Any]:
-    """What a run asks, and whom, as JSON and without the key."""
-    return {
-        "question": _written(chain.question),
-        "notes": None if chain.notes is None else _written(chain.notes),
-        "chunk_characters": chain.chunk_characters,
-        "base_url": endpoint.base_url,
-        "is_demo": endpoint.is_demo,
-        "is_recorded": endpoint.is_recorded,
-        "has_key": endpoint.api_key is not None,
-    }
+@dataclass(frozen=True, kw_only=True)
+class PlannedQuestion:
+    """A question, and what its answers may be.
+
+    Args:
+        identity: of the question, by which it is seen whether today's code would ask another one.
+        quotes: where the quotes of an answer are.
+    """
+
+    identity: str
+    dialect: Dialect
+    model: str
+    prompt: Prompt
+    schema: dict[str, Any]
+    quotes: Sequence[tuple[str, ...]]
+    max_output_tokens: int
 
 
-def planned_endpoint(planned: Mapping[str, Any], endpoint: Endpoint) -> Endpoint:
+@dataclass(frozen=True, kw_only=True)
+class PlannedChain:
+    """What a run asks, and whom; without the key."""
+
+    question: PlannedQuestion
+    notes: PlannedQuestion | None
+    chunk_characters: int
+    base_url: str
+    is_demo: bool = False
+    is_recorded: bool = False
+    has_key: bool = True
+
+
+def write_down(chain: Chain, endpoint: Endpoint) -> PlannedChain:
+    """What a run is going to ask, and whom."""
+    return PlannedChain(
+        question=_written(chain.question),
+        notes=None if chain.notes is None else _written(chain.notes),
+        chunk_characters=chain.chunk_characters,
+        base_url=endpoint.base_url,
+        is_demo=endpoint.is_demo,
+        is_recorded=endpoint.is_recorded,
+        has_key=endpoint.api_key is not None,
+    )
+
+
+def planned_endpoint(planned: PlannedChain, endpoint: Endpoint) -> Endpoint:
     """Whom a planned run asks, with today's key.
 
     Args:
@@ -50,16 +81,14 @@ def planned_endpoint(planned: Mapping[str, Any], endpoint: Endpoint) -> Endpoint
     Raises:
         StopRun: the deployment's key is for another place by now.
     """
-    base_url: str = planned["base_url"]
-    # A plan of the version before knows of no recorded answers.
-    kind = planned["is_demo"], planned.get("is_recorded", False)
+    base_url, kind = planned.base_url, (planned.is_demo, planned.is_recorded)
     is_same_kind = kind == (endpoint.is_demo, endpoint.is_recorded)
     if is_same_kind and any(kind):
         # A server of `make run` may have got another port.
         return endpoint
     if is_same_kind and is_same_place(base_url, endpoint.base_url):
         return replace(endpoint, base_url=base_url)
-    if not any(kind) and not planned["has_key"]:
+    if not any(kind) and not planned.has_key:
         return replace(endpoint, base_url=base_url, api_key=None, is_demo=False, is_recorded=False)
     raise StopRun(
         f"This run was planned for {base_url}, and the deployment has gone over to {endpoint.base_url} since. "
@@ -67,7 +96,7 @@ def planned_endpoint(planned: Mapping[str, Any], endpoint: Endpoint) -> Endpoint
     )
 
 
-def planned_chain(planned: Mapping[str, Any], pipeline: Pipeline) -> Chain:
+def planned_chain(planned: PlannedChain, pipeline: Pipeline) -> Chain:
     """What a planned run asks.
 
     Args:
@@ -76,51 +105,38 @@ def planned_chain(planned: Mapping[str, Any], pipeline: Pipeline) -> Chain:
     Raises:
         StopRun: answers to what was planned cannot be read any more.
     """
-    question = _question(planned["question"], pipeline, pipeline.answer)
-    if planned["notes"] is None:
+    question = _question(planned.question, pipeline, pipeline.answer)
+    if planned.notes is None:
         return Chain(question)
     if pipeline.chunking is None:
         raise StopRun(f"{pipeline.folder / 'pipeline.py'} has lost the chunking that `plan` counts on. {_WAY_OUT}")
-    notes = _question(planned["notes"], pipeline, pipeline.chunking.notes)
-    return Chain(question, notes, planned["chunk_characters"])
+    notes = _question(planned.notes, pipeline, pipeline.chunking.notes)
+    return Chain(question, notes, planned.chunk_characters)
 
 
-def _written(question: Question) -> dict[str, Any]:
-    return {
-        "identity": question.identity,
-        "dialect": question.dialect.to_dict(),
-        "model": question.model,
-        "prompt": asdict(question.prompt),
-        "schema": question.schema,
-        "quotes": [list(path) for path in quote_paths(question.answer)],
-        "max_output_tokens": question.max_output_tokens,
-    }
-
-
-def _question(written: Mapping[str, Any], pipeline: Pipeline, answer: type[BaseModel]) -> Question:
-    prompt = written["prompt"]
-    question = Question(
-        Dialect.from_dict(written["dialect"]),
-        written["model"],
-        Prompt(
-            prompt["version"],
-            prompt["system"],
-            tuple(Example(*parts) for parts in prompt["examples"]),
-            prompt["numbered"],
-            # The version before had none.
-            tuple(prompt.get("attribute_lines", ())),
-        ),
-        answer,
-        written["max_output_tokens"],
-        written["schema"],
+def _written(question: Question) -> PlannedQuestion:
+    return PlannedQuestion(
+        identity=question.identity,
+        dialect=question.dialect,
+        model=question.model,
+        prompt=question.prompt,
+        schema=question.schema,
+        quotes=quote_paths(question.answer),
+        max_output_tokens=question.max_output_tokens,
     )
-    has_same_quotes = written["quotes"] == [list(path) for path in quote_paths(answer)]
-    if not has_same_quotes or not takes_all_of(json_schema(answer, length_keywords=True), written["schema"]):
+
+
+def _question(written: PlannedQuestion, pipeline: Pipeline, answer: type[BaseModel]) -> Question:
+    question = Question(
+        written.dialect, written.model, written.prompt, answer, written.max_output_tokens, written.schema
+    )
+    has_same_quotes = written.quotes == quote_paths(answer)
+    if not has_same_quotes or not takes_all_of(json_schema(answer, length_keywords=True), written.schema):
         raise StopRun(
             f"{answer.__name__} in {pipeline.folder / 'output.py'} has changed since `plan`, and does not take every "
             f"answer to what was planned. {_WAY_OUT}"
         )
-    if question.identity != written["identity"]:
+    if question.identity != written.identity:
         raise StopRun(f"Nightshift has changed since `plan`, and would ask another question. {_WAY_OUT}")
     return question
 

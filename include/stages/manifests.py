@@ -5,13 +5,14 @@ Fields with a default are those that a document of an older Nightshift may lack.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import PlainSerializer, PlainValidator
 
 from include.errors import NightshiftError
 from include.lake.effort import NO_EFFORT, Effort
 from include.llm.prices import Price
+from include.pipelines.planned_chain import PlannedChain
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import Measure
 
@@ -59,8 +60,8 @@ class Planned:
         expected_output_tokens: of an answer; None: there are none yet.
         skipped: records by reason.
         asked: texts.
-        planned: what `write_down` gave.
-        has_other_answers: whether the run was planned before with another question.
+        planned: what is asked, and whom.
+        has_other_answers: whether the run was planned before, and may have paid for what is not asked any more.
         budget_key: under which all shards count what they spend.
     """
 
@@ -73,7 +74,7 @@ class Planned:
     asked: int
     shards: int
     before: Before = Before()
-    planned: Mapping[str, Any]
+    planned: PlannedChain
     has_other_answers: bool = False
     budget_key: str
 

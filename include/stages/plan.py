@@ -120,7 +120,7 @@ async def _plan(
             ledger.append(entry)
         if checked is not None:
             ledger.append(_first_question(checked, price))
-    earlier, planned = work.earlier_plan(), write_down(chain, endpoint)
+    earlier = work.earlier_plan()
     shards = _write_shards(lake, work, asked, size)
     skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
     work.write(
@@ -132,9 +132,8 @@ async def _plan(
             asked=len(asked),
             shards=shards,
             before=_before(lake, run),
-            planned=planned,
-            has_other_answers=earlier is not None
-            and (earlier.has_other_answers or earlier.planned["question"] != planned["question"]),
+            planned=write_down(chain, endpoint),
+            has_other_answers=earlier is not None,
             # Gone with the run's work files: the same window again has the whole budget.
             budget_key=earlier.budget_key if earlier else uuid.uuid4().hex,
         )

@@ -51,8 +51,7 @@ def validate_run(lake: Lake, pipeline: Pipeline, run: RunContext, endpoint: Endp
     questions = read_table(lake, work.plan)
     shards = plan.shards
     planned = plan.planned
-    kind = {name: planned.get(name, False) for name in ("is_demo", "is_recorded")}
-    endpoint = replace(endpoint, base_url=planned["base_url"], **kind)
+    endpoint = replace(endpoint, base_url=planned.base_url, is_demo=planned.is_demo, is_recorded=planned.is_recorded)
     ledger = read_ledger(lake, work.path("ledger", "carried"))
     for shard in range(shards):
         ledger |= {entry.key: entry for entry in read_answers(lake, work.answers(shard))}

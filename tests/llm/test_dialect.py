@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from include.llm.dialect import THINKING_TOKENS, Dialect, Refusal, first_dialect, has_no_chat, refusal_of
 from include.llm.endpoint import Endpoint
@@ -265,7 +266,8 @@ def test_once_a_run_is_planned_only_spelling_is_learned() -> None:
 def test_what_was_learned_survives_the_way_through_a_manifest() -> None:
     known = learned(first_dialect("prod-fast", is_openai=False), ("max_tokens", "no"), ("temperature", "no"))
     assert known is not None
-    assert Dialect.from_dict(json.loads(json.dumps(known.to_dict()))) == known
+    through = TypeAdapter(Dialect)
+    assert through.validate_json(through.dump_json(known)) == known
     assert str(known) == "max_completion_tokens, no temperature, effort none"
     assert "not strict" in str(replace(known, strict=False, thinking_tokens=9))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from pydantic import TypeAdapter
 
 from include.answer.structured_output import QuotedSentence, StrictAnswer
 from include.errors import ConfigurationError
@@ -15,10 +16,11 @@ from include.llm.endpoint import Endpoint
 from include.llm.prompt import Prompt
 from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Chunking, Pipeline, ReportFields
-from include.pipelines.planned_chain import planned_chain, write_down
+from include.pipelines.planned_chain import PlannedChain, planned_chain, write_down
 from include.pipelines.registry import load_pipeline
 
 OPENAI = Endpoint("https://api.openai.com/v1", "key", is_demo=False)
+AS_JSON = TypeAdapter(PlannedChain)
 SYSTEM = "Say what the customer feels."
 LINES = ("title: {title}", "rating: {rating} of 5")
 PROMPT = Prompt("v1", SYSTEM, (), numbered=True, attribute_lines=LINES)
@@ -214,9 +216,9 @@ def test_another_line_above_the_text_is_another_prompt(tmp_path: Path) -> None:
 def test_what_was_planned_is_asked_as_it_was(tmp_path: Path) -> None:
     pipeline = pipeline_in(tmp_path, v1=FILE)
     chain = chain_of(pipeline)
-    written = json.loads(json.dumps(write_down(chain, OPENAI)))
+    written = AS_JSON.dump_json(write_down(chain, OPENAI))
     (tmp_path / "prompts/v1.md").unlink()
-    planned = planned_chain(written, pipeline)
+    planned = planned_chain(AS_JSON.validate_json(written), pipeline)
     assert prompt_hash(planned) == prompt_hash(chain)
     assert messages(planned, "Fine.", title="Ok") == messages(chain, "Fine.", title="Ok")
 
@@ -224,10 +226,11 @@ def test_what_was_planned_is_asked_as_it_was(tmp_path: Path) -> None:
 def test_a_plan_of_the_version_before_is_read(tmp_path: Path) -> None:
     pipeline = pipeline_in(tmp_path, v1=f"{SYSTEM}\n\n## Example{FILE.rpartition('## Example')[2]}")
     chain = chain_of(pipeline)
-    written = json.loads(json.dumps(write_down(chain, OPENAI)))
+    written = json.loads(AS_JSON.dump_json(write_down(chain, OPENAI)))
+    del written["is_recorded"]
     del written["question"]["prompt"]["attribute_lines"]
     written["question"]["prompt"]["examples"] = [["Lovely", chain.question.prompt.examples[0].answer]]
-    planned = planned_chain(written, pipeline)
+    planned = planned_chain(AS_JSON.validate_python(written), pipeline)
     assert planned.about("Fine.", {"title": "Ok"}) == chain.about("Fine.", {})
     assert messages(planned, "Fine.", title="Ok") == messages(chain, "Fine.")
 

@@ -8,7 +8,10 @@ import pytest
 
 from include.errors import StopRun
 from include.lake.effort import NO_EFFORT, Effort, Usage
+from include.llm.dialect import Dialect
 from include.llm.prices import Price
+from include.llm.prompt import Example, Prompt
+from include.pipelines.planned_chain import PlannedChain, PlannedQuestion
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import Measure, share_measure
 from include.stages.manifests import Before, Extracted, Inferred, Planned, Replaced, Stopped, Validated
@@ -20,6 +23,35 @@ PRICE = Price(1.0, 0.5, 2.0, "today", longer=((200_000, Price(2.0, 1.0, 4.0, "to
 EFFORT = Effort(Usage(10, 1, 5, 2, 3), 0.5, attempts=2, latency_ms=70, requests=4, retries=1, rate_limited=6)
 UNKNOWN = Effort(Usage(10), None)
 RESULT = ExpectationResult("records", "nobody is sad", "warning", success=True, unexpected_count=0, observed=None)
+CHAIN_JSON = {
+    "question": {
+        "identity": "q", "model": "m", "schema": {"type": "object"}, "quotes": [["a", "b"]], "max_output_tokens": 9,
+        "dialect": {
+            "cap_name": "max_tokens", "temperature": True, "length_keywords": True, "effort": None,
+            "thinking_tokens": 0, "strict": True, "refused": ["effort"],
+        },
+        "prompt": {
+            "version": "v1", "system": "Read.", "examples": [["Fine.", "{}", ""]], "numbered": False,
+            "attribute_lines": ["title: {title}"],
+        },
+    },
+    "notes": None, "chunk_characters": 0, "base_url": "http://x/v1", "is_demo": False, "is_recorded": False,
+    "has_key": True,
+}  # fmt: skip
+CHAIN = PlannedChain(
+    question=PlannedQuestion(
+        identity="q",
+        dialect=Dialect(refused=("effort",)),
+        model="m",
+        prompt=Prompt("v1", "Read.", (Example("Fine.", "{}"),), numbered=False, attribute_lines=("title: {title}",)),
+        schema={"type": "object"},
+        quotes=[("a", "b")],
+        max_output_tokens=9,
+    ),
+    notes=None,
+    chunk_characters=0,
+    base_url="http://x/v1",
+)
 PLANNED = Planned(
     estimated=UNKNOWN,
     price=PRICE,
@@ -28,7 +60,7 @@ PLANNED = Planned(
     asked=3,
     shards=1,
     before=Before(requests=3, estimated_cost_usd=None),
-    planned={"question": {"identity": "q", "quotes": [["a", "b"]]}},
+    planned=CHAIN,
     has_other_answers=True,
     budget_key="k",
 )
@@ -54,11 +86,11 @@ OLDER: list[tuple[str, dict[str, Any], Manifest]] = [
         {
             "format": 2, **TOKENS, "cost_usd": None, "counted_by": "somebody", "price": None, "skipped": {}, "asked": 3,
             "shards": 1, "before": {"requests": 3, "retries": 0, "rate_limited": 0, "estimated_cost_usd": 0},
-            "planned": {"question": {}}, "budget_key": "k",
+            "planned": CHAIN_JSON, "budget_key": "k",
         },
         Planned(
             estimated=Effort(Usage(10, 1, 5), None), price=None, asked=3, shards=1, before=Before(requests=3),
-            planned={"question": {}}, budget_key="k",
+            planned=CHAIN, budget_key="k",
         ),
     ),
     ("infer-0007", {"over_budget": True}, Inferred(over_budget=True)),
@@ -103,6 +135,8 @@ def work(tmp_path: Path) -> WorkFiles:
 def test_what_was_written_is_read_back(manifest: Manifest, work: WorkFiles) -> None:
     work.write(manifest, 7)
     assert work.read(type(manifest), 7) == manifest
+    if manifest is PLANNED:
+        assert json.loads(Path(work.path("plan.json")).read_bytes())["planned"] == CHAIN_JSON
 
 
 @pytest.mark.parametrize(("name", "document", "manifest"), OLDER)
