@@ -52,12 +52,12 @@ def current(lake: Lake) -> dict[str, str]:
     return dict(zip(frame["record_id"], frame["summary"], strict=True))
 
 
-def join_months(lake: Lake) -> None:
+def join_months(lake: Lake, pipeline: str = "x") -> None:
     """Make of the day files what the version before had: one file a month, in the order of record ids, and no index."""
-    for month in Path(lake.root, "current/x").iterdir():
+    for month in Path(lake.root, "current", pipeline).iterdir():
         days = sorted(month.glob("part-*.parquet"))
         rows = read_tables(lake, [str(day) for day in days])
         assert rows is not None
         pq.write_table(rows.sort_by("record_id"), month / "part.parquet")
-        for path in (*days, Path(lake.current_ids("x", month.name[-7:]))):
+        for path in (*days, Path(lake.current_ids(pipeline, month.name[-7:]))):
             path.unlink()

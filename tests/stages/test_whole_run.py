@@ -22,6 +22,7 @@ from include.stages.validate import validate_run
 from include.stages.work_files import WorkFiles
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
+from tests.lake.publishing import join_months
 from tests.stages.running import Deployment, tickets
 
 NO_TEXT = {"id": "T-9999", "text": "  ", "created_at": "2026-11-01T00:00:00Z"}
@@ -158,17 +159,24 @@ def test_an_empty_source_is_a_successful_run_with_a_report(deployment: Deploymen
 
 def test_a_trial_does_not_change_what_analysts_read(deployment: Deployment) -> None:
     deployment.run()
-    before = pd.read_parquet(deployment.folder / "lake/current/support_tickets")
+    # As the version before has left it.
+    join_months(deployment.lake, "support_tickets")
+    before = {name: content for name, content in deployment.files().items() if name.startswith("current/")}
+    assert list(before) == ["current/support_tickets/occurred_month=2026-11/part.parquet"]
     row = deployment.run("manual__2", prompt_version="v2")
     assert row["published"] == 10
-    pd.testing.assert_frame_equal(pd.read_parquet(deployment.folder / "lake/current/support_tickets"), before)
+    assert {name: content for name, content in deployment.files().items() if name.startswith("current/")} == before
     assert sum(is_trial(path) for path in deployment.lake.files("results", "support_tickets")) == 1
 
 
 def test_a_promoted_prompt_replaces_the_answers_of_the_old_one(deployment: Deployment) -> None:
     deployment.run()
+    # As the version before has left it.
+    join_months(deployment.lake, "support_tickets")
     deployment.run("manual__2", prompt_version="v2", promote=True, reprocess="older_prompt")
+    assert not [name for name in deployment.files() if name.endswith("/part.parquet")]
     current = pd.read_parquet(deployment.folder / "lake/current/support_tickets")
+    assert current["record_id"].is_unique
     assert current["prompt_version"].tolist() == ["v2"] * 10
 
 

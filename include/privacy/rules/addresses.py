@@ -12,47 +12,24 @@ from include.privacy.rules.announced_addresses import find_announced_addresses
 from include.privacy.rules.searched import Anchor, Searched, word_set
 
 # English street names end in one of these.
-_ENGLISH = (
-    *("street", "st", "avenue", "ave", "road", "rd", "lane", "ln", "drive", "dr", "boulevard", "blvd", "way", "court"),
-    *("ct", "place", "parkway", "pkwy", "square", "terrace", "close", "crescent", "highway", "grove", "gardens", "row"),
-    *("mews", "circle", "cir", "trail", "trl", "walk", "hill", "rise", "quay"),
+_ENGLISH = word_set(
+    "street st avenue ave road rd lane ln drive dr boulevard blvd way court ct place parkway pkwy square terrace close"
+    " crescent highway grove gardens row mews circle cir trail trl walk hill rise quay"
 )
 # Turkish ones too, but the number follows.
-_TURKISH = (
-    *("sokak", "sokağı", "sok", "sk", "caddesi", "cadde", "cad", "cd", "bulvarı", "blv", "bulvar", "mahallesi", "mah"),
-)
+_TURKISH = word_set("sokak sokağı sok sk caddesi cadde cad cd bulvarı blv bulvar mahallesi mah")
 # Romance ones begin with one of these.
-_ROMANCE = (
-    *("rue", "avenue", "av", "boulevard", "bd", "place", "chemin", "impasse", "allée", "quai", "route", "cours"),
-    *("calle", "avenida", "avda", "plaza", "paseo", "carrera", "camino", "via", "viale", "corso", "piazza", "vicolo"),
-    *("rua", "praça", "travessa", "alameda", "estrada", "largo", "ul", "ulica"),
-    *(
-        "c",
-        "r",
-        "al",
-        "aleja",
-        "aleje",
-        "plac",
-        "os",
-        "osiedle",
-        "passage",
-        "square",
-        "rambla",
-        "pza",
-        "ctra",
-        "urb",
-        "ronda",
-        "strada",
-        "salita",
-    ),
-    *("rodovia", "beco", "pl", "contrada", "lungomare"),
+_ROMANCE = word_set(
+    "rue avenue av boulevard bd place chemin impasse allée quai route cours calle avenida avda plaza paseo carrera"
+    " camino via viale corso piazza vicolo rua praça travessa alameda estrada largo ul ulica c r al aleja aleje plac os"
+    " osiedle passage square rambla pza ctra urb ronda strada salita rodovia beco pl contrada lungomare"
 )
 # So short that they may be anything, unless the address has its postcode.
 _SHORT_ROMANCE = ("c", "r", "al", "os", "pl")
 _LONG_NUMBER = re.compile(r"\d{5}|\d{4}-\d{3}|\d\d-\d{3}")
-_GERMANIC_ENDINGS = (
-    *("straße", "strasse", "str", "weg", "platz", "allee", "gasse", "damm", "ufer", "ring"),
-    *("straat", "gracht", "laan", "plein", "kade", "singel", "dijk", "gatan", "vägen", "gade", "veien", "katu"),
+_GERMANIC_ENDINGS = word_set(
+    "straße strasse str weg platz allee gasse damm ufer ring straat gracht laan plein kade singel dijk gatan vägen gade"
+    " veien katu"
 )
 # Alone they are words: a rank, a path, a piece of jewellery. English has words that end in `ring`.
 _NO_STREET_ALONE = ("platz", "weg", "ring", "damm", "ufer", "plein", "dijk", "kade")
@@ -62,7 +39,7 @@ _BEFORE_STREET = re.compile(
     r"(?: [^\W\d_a-zß-öø-ÿ]\w+en)?) $"
 )
 # In the tables of words, by the search that they concern.
-STREET_WORDS = tuple(dict.fromkeys((*_ENGLISH, *_TURKISH, *_ROMANCE, "box")))
+STREET_WORDS = _ENGLISH | _TURKISH | _ROMANCE | {"box"}
 STREET_ENDINGS = (*(ending for ending in _GERMANIC_ENDINGS if len(ending) > 3), "str", "weg")
 
 _CAP = r"[^\W\d_a-zß-öø-ÿ][\w'’.-]*"

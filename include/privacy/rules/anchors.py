@@ -10,11 +10,7 @@ from include.privacy.rules.birthdates import BIRTH_WORDS
 from include.privacy.rules.correspondence import THANKS_WORDS
 from include.privacy.rules.emails import AT_WORDS
 from include.privacy.rules.labelled_values import ACCOUNT_WORDS, SECRET_WORDS
-from include.privacy.rules.name_lists import (
-    SHOPS,
-    given_in_small_letters,
-    given_names,
-)
+from include.privacy.rules.name_lists import SHOPS, given_in_small_letters, given_names
 from include.privacy.rules.name_places import SPELLING_WORDS
 from include.privacy.rules.national_ids import ID_WORDS
 from include.privacy.rules.people import NAME_WORDS

@@ -47,23 +47,11 @@ _AFTER_STREETS = word_set(
     """
 )
 _TURKISH_STREETS = word_set("sokak sokağı sokakta caddesi cadde caddesinde bulvarı mahallesi mah")
-_STREET_ENDINGS = (
-    *("straße", "strasse", "weg", "platz", "allee", "gasse", "damm", "ufer", "ring", "stieg", "steig", "chaussee"),
-    *(
-        "straat",
-        "gracht",
-        "laan",
-        "plein",
-        "kade",
-        "singel",
-        "dijk",
-        "gatan",
-        "vägen",
-        "gränd",
-        "gata",
-        "väg",
-        "torget",
-    ),
+_STREET_ENDINGS = tuple(
+    word_set(
+        "straße strasse weg platz allee gasse damm ufer ring stieg steig chaussee straat gracht laan plein kade singel"
+        " dijk gatan vägen gränd gata väg torget"
+    )
 )
 _ENDINGS_OF_WORDS = word_set("weg ring platz damm ufer always spring during bring string fjordring")
 _UNITS = word_set(

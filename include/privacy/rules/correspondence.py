@@ -3,11 +3,7 @@
 import re
 
 from include.privacy.rules.name_forms import Name, given_in_small_letters, name_at, plausible, word_at
-from include.privacy.rules.name_lists import (
-    ambiguous_given_names,
-    is_in_a_list,
-    may_be_a_name,
-)
+from include.privacy.rules.name_lists import ambiguous_given_names, is_in_a_list, may_be_a_name
 from include.privacy.rules.name_places import LINE_END
 from include.privacy.rules.searched import Anchor, word_set
 

@@ -15,60 +15,37 @@ from include.privacy.rules.small_letter_names import is_family_name
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
 INTRODUCTIONS = {
+    **{
+        word: rf"{word}(?: is|:| ist| es| est| è| é| to| är) "
+        for word in word_set(
+            "surname forename nachname vorname familienname apellido apellidos prénom cognome apelido sobrenome"
+            " achternaam voornaam imię nazwisko efternamn förnamn"
+        )
+    },
+    **{
+        word: f"{word} "
+        for word in word_set(
+            "name's name’s adım ismim llamo m'appelle m’appelle chiamo chamo heiße heisse heet heter зовут spricht"
+            " habla parla l'appareil strony mówi"
+        )
+    },
+    # These only ask.
+    **dict.fromkeys(word_set("chiama heißen nazywa adınız isminiz appelez llama quién"), r"(?!)"),
     "name": r"name(?: is| was| ist|:| of) ",
     "under": r"under (?:the |my |his |her )?name (?:of )?",
     "namen": r"namen von ",
-    **{
-        word: rf"{word}(?: is|:| ist| es| est| è| é| to| är) "
-        for word in (
-            *(
-                "surname",
-                "forename",
-                "nachname",
-                "vorname",
-                "familienname",
-                "apellido",
-                "apellidos",
-                "prénom",
-                "cognome",
-            ),
-            *("cognome", "apelido", "sobrenome", "achternaam", "voornaam", "imię", "nazwisko", "efternamn", "förnamn"),
-        )
-    },
     "attn": r"attn[.:]{0,2} ",
     "fao": r"fao:? ",
     "имя": r"имя:? ",
-    # These only ask.
-    **dict.fromkeys(("chiama", "heißen", "nazywa", "adınız", "isminiz", "appelez", "llama", "quién"), r"(?!)"),
-    "name's": r"name's ",
-    "name’s": r"name’s ",
     "nombre": r"nombre (?:es |de )",
     "nom": r"nom (?:est |c'est |de )",
     "nome": r"nome (?:é |è |e' |de |di )",
     "naam": r"naam (?:is |van )?",
     "namn": r"namn är ",
     "nama": r"nama saya (?:adalah )?",
-    "adım": r"adım ",
-    "ismim": r"ismim ",
-    "llamo": r"llamo ",
-    "m'appelle": r"m'appelle ",
-    "m’appelle": r"m’appelle ",
-    "chiamo": r"chiamo ",
-    "chamo": r"chamo ",
-    "heiße": r"heiße ",
-    "heisse": r"heisse ",
-    "heet": r"heet ",
-    "heter": r"heter ",
     "nazywam": r"nazywam się ",
-    "зовут": r"зовут ",
-    "spricht": r"spricht ",
-    "habla": r"habla ",
-    "parla": r"parla ",
-    "l'appareil": r"l'appareil ",
     "spreekt": r"spreekt (?:u )?met ",
     "pratar": r"pratar med ",
-    "strony": r"strony ",
-    "mówi": r"mówi ",
     "holder": r"holder(?: is|:)? ",
     "behalf": r"behalf of ",
 }

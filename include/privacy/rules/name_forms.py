@@ -3,13 +3,7 @@
 import re
 from typing import NamedTuple
 
-from include.privacy.rules.name_lists import (
-    brands_and_figures,
-    given_names,
-    is_a_company,
-    is_in_a_list,
-    may_be_a_name,
-)
+from include.privacy.rules.name_lists import brands_and_figures, given_names, is_a_company, is_in_a_list, may_be_a_name
 from include.privacy.rules.searched import word_set
 
 # No names, however they are written.
@@ -97,16 +91,6 @@ def name_at(text: str, position: int) -> Name | None:
     if not is_name or "_".join(words).casefold() in brands_and_figures():
         return None
     return Name(start, end, tuple(words))
-
-
-_INITIALS = re.compile(r"(?<![\w.])(?:[A-Z]\. ?){1,3}(?:(?:de|van|von|der|den|da|di|du|la|le|ter|ten) ){0,2}$")
-_MOST_OF_INITIALS = 24
-
-
-def with_initials(text: str, name: Name) -> Name:
-    """The name with what stands before it of `J. de Vries`."""
-    initials = _INITIALS.search(text, max(name.start - _MOST_OF_INITIALS, 0), name.start)
-    return name._replace(start=initials.start()) if initials else name
 
 
 def titled_name_at(text: str, position: int) -> Name | None:

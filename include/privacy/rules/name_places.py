@@ -5,11 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from include.privacy.rules.name_forms import WORD, Name, name_at
-from include.privacy.rules.name_lists import (
-    is_a_company,
-    is_in_a_list,
-    may_be_a_name,
-)
+from include.privacy.rules.name_lists import is_a_company, is_in_a_list, may_be_a_name
 from include.privacy.rules.searched import Anchor, word_set
 
 LINE_END = re.compile(r"[.,! ]{0,2}(?:\n|$)")

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from include.privacy.rules.searched import word_set
+
 
 class _Words(NamedTuple):
     """Numbers in the words of a language.
@@ -83,60 +85,21 @@ _LANGUAGES = (
 )
 _HINDI = "shunya ek do teen char paanch chhe saat aath nau"
 _OTHER_FORMS = {
-    "oh": 0,
-    "o": 0,
-    "zwo": 2,
-    "één": 1,
-    "ein": 1,
-    "meia": 6,
-    "hum": 1,
-    "una": 1,
-    "uma": 1,
-    "duas": 2,
-    "dreissig": 30,
-    "dezasseis": 16,
-    "dezassete": 17,
-    "dezanove": 19,
-    "quatorze": 14,
-    "vingts": 20,
-    "dieciseis": 16,
-    "veintiun": 21,
-    "veintiún": 21,
-    "veintidós": 22,
-    "veintitrés": 23,
-    "veintiséis": 26,
-    "cem": 100,
-    "cien": 100,
-    "ciento": 100,
-    "doscientos": 200,
-    "trescientos": 300,
-    "cuatrocientos": 400,
-    "quinientos": 500,
-    "seiscientos": 600,
-    "setecientos": 700,
-    "ochocientos": 800,
-    "novecientos": 900,
-    "duzentos": 200,
-    "trezentos": 300,
-    "quatrocentos": 400,
-    "quinhentos": 500,
-    "seiscentos": 600,
-    "setecentos": 700,
-    "oitocentos": 800,
-    "novecentos": 900,
-    "sto": 100,
-    "dwieście": 200,
-    "trzysta": 300,
-    "czterysta": 400,
-    "pięćset": 500,
-    "sześćset": 600,
-    "siedemset": 700,
-    "osiemset": 800,
-    "dziewięćset": 900,
-    "tjugofyra": 24,
-    "trettiofyra": 34,
-    "tjugoett": 21,
-    "tjugoen": 21,
+    word: int(value)
+    for word, _, value in (
+        form.partition("=")
+        for form in word_set(
+            """
+    oh=0 o=0 zwo=2 één=1 ein=1 meia=6 hum=1 una=1 uma=1 duas=2 dreissig=30 dezasseis=16 dezassete=17 dezanove=19
+    quatorze=14 vingts=20 dieciseis=16 veintiun=21 veintiún=21 veintidós=22 veintitrés=23 veintiséis=26 cem=100
+    cien=100 ciento=100 doscientos=200 trescientos=300 cuatrocientos=400 quinientos=500 seiscientos=600
+    setecientos=700 ochocientos=800 novecientos=900 duzentos=200 trezentos=300 quatrocentos=400 quinhentos=500
+    seiscentos=600 setecentos=700 oitocentos=800 novecentos=900 sto=100 dwieście=200 trzysta=300 czterysta=400
+    pięćset=500 sześćset=600 siedemset=700 osiemset=800 dziewięćset=900 tjugofyra=24 trettiofyra=34 tjugoett=21
+    tjugoen=21
+    """
+        )
+    )
 }
 
 

@@ -18,23 +18,13 @@ from include.privacy.rules.name_forms import (
     given_in_small_letters,
     name_at,
     titled_name_at,
-    with_initials,
     word_at,
 )
-from include.privacy.rules.name_lists import (
-    is_in_a_list,
-    may_be_a_name,
-)
-from include.privacy.rules.name_places import (
-    correspondents,
-    introduced_without_capitals,
-    signatures,
-    speakers,
-    spelt,
-)
+from include.privacy.rules.name_lists import is_in_a_list, may_be_a_name
+from include.privacy.rules.name_places import correspondents, introduced_without_capitals, signatures, speakers, spelt
 from include.privacy.rules.name_things import is_a_thing
 from include.privacy.rules.searched import Anchor, Searched, word_set
-from include.privacy.rules.small_letter_names import before_small, called_small, small_name, titled_small
+from include.privacy.rules.small_letter_names import called_small, small_name, titled_small
 from include.privacy.rules.speakers import words_of_speaker
 from include.privacy.search_text import UNSPACED
 
@@ -230,7 +220,7 @@ def _given(text: str, anchor: Anchor) -> Name | None:
     # A Turk says `ben` of himself.
     start, end = max(name.start - _LANGUAGE_CHARACTERS, 0), name.end + _LANGUAGE_CHARACTERS
     is_turkish = name.words[0] == "Ben" and _TURKISH.search(text, start, end)
-    return None if is_turkish else with_initials(text, name)
+    return None if is_turkish else name
 
 
 # What these find is known by the lists alone.
@@ -248,5 +238,4 @@ _FINDERS = {
     "small_name": small_name,
     "called_small": called_small,
     "titled_small": titled_small,
-    "before_small": before_small,
 }

@@ -7,11 +7,7 @@ one speaks: `this is kayode from`, `ask for xiomara`, `ms ocampo`.
 import re
 
 from include.privacy.rules.name_forms import FEWEST_LETTERS, NO_NAME, WORD, Name, word_at
-from include.privacy.rules.name_lists import (
-    given_in_small_letters,
-    is_in_a_list,
-    may_be_a_name,
-)
+from include.privacy.rules.name_lists import given_in_small_letters, is_in_a_list, may_be_a_name
 from include.privacy.rules.searched import Anchor, word_set
 
 _ROLES = word_set(
@@ -75,16 +71,9 @@ _WORD_BEFORE = re.compile(r"(?<![^\s(\"])([a-z]{4,}) $")
 _PATTERNS = {word: re.compile(before + _FILLER, re.IGNORECASE) for word, (before, _, _) in _CALLED.items()}
 _TITLE = re.compile(r"[^\W\d_]+\.? ")
 _OWNED = re.compile(r"\b(?:meine?|ihre?|seine?|eine?|die|der|une|la|ma|ta) $")
-# What Polish callers say behind their name, and German, Dutch and Turkish ones.
-_NAME_BEFORE = re.compile(r"(?P<name>[^\W\d_][\w'’-]+(?: [^\W\d_][\w'’-]+)?),? $")
-_BEHIND = {
-    "strony": re.compile(r" (?:z tej )$"),
-    "hier": re.compile(r" $"),
-}
 SMALL_WORDS = {
     **dict.fromkeys(_CALLED, "called_small"),
     **dict.fromkeys(_TITLED, "titled_small"),
-    **dict.fromkeys(_BEHIND, "before_small"),
 }
 _TURKISH = re.compile(r"[ğışİŞĞ]")
 _MOST_WORDS = 3
@@ -170,22 +159,6 @@ def titled_small(text: str, anchor: Anchor) -> Name | None:
     start = particle.end() if particle else title.end()
     name = with_family_name(text, start) if _is_name(text, start, needs_list and not particle) else None
     return name._replace(start=title.end()) if name else None
-
-
-def before_small(text: str, anchor: Anchor) -> Name | None:
-    """`özdemir hier`, `zbigniew kołodziejczyk z tej strony`."""
-    between = _BEHIND[anchor.word].search(text, max(anchor.start - 8, 0), anchor.start)
-    if between is None:
-        return None
-    last = _NAME_BEFORE.search(text[max(between.start() - 40, 0) : between.start()] + " ")
-    if last is None:
-        return None
-    start = max(between.start() - 40, 0) + last.start("name")
-    for position in (start, start + text[start : between.start()].find(" ") + 1):
-        name = with_family_name(text, position) if _is_name(text, position, True) else None
-        if name and name.end == between.start():
-            return name
-    return None
 
 
 def _is_behind_particle(said: str) -> bool:
