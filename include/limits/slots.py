@@ -30,10 +30,7 @@ class Slots:
         self._leased = {name: slot_range.amount for name, slot_range in ranges.items()}
         for name, slot_range in ranges.items():
             paid = min(self._owed.pop(name, 0.0), slot_range.amount)
-            rest = SlotRange(
-                slot_range.start + paid / slot_range.per_second, slot_range.amount - paid, slot_range.per_second
-            )
-            self._held.setdefault(name, deque()).append((rest, late))
+            self._held.setdefault(name, deque()).append((slot_range.without(paid), late))
 
     def clear(self) -> None:
         """Lose them all."""
@@ -62,10 +59,8 @@ class Slots:
                 slot_range, late = held.popleft()
                 used = min(left, slot_range.amount)
                 left -= used
-                rest = slot_range.amount - used
-                if rest > _ALMOST_NOTHING:
-                    start = slot_range.start + used / slot_range.per_second
-                    held.appendleft((SlotRange(start, rest, slot_range.per_second), late))
+                if slot_range.amount - used > _ALMOST_NOTHING:
+                    held.appendleft((slot_range.without(used), late))
             if left > _ALMOST_NOTHING:
                 self._owed[name] = self._owed.get(name, 0.0) + left
 
@@ -93,5 +88,4 @@ class Slots:
             # A slot is lost as a whole.
             missed = float(int(missed) + 1)
             if slot_range.amount - missed > _ALMOST_NOTHING:
-                start = slot_range.start + missed / slot_range.per_second
-                held.appendleft((SlotRange(start, slot_range.amount - missed, slot_range.per_second), late))
+                held.appendleft((slot_range.without(missed), late))

@@ -109,6 +109,10 @@ class SlotRange:
     amount: float
     per_second: float
 
+    def without(self, first: float) -> "SlotRange":
+        """What is left of it without so many of its first slots."""
+        return SlotRange(self.start + first / self.per_second, self.amount - first, self.per_second)
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

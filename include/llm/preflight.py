@@ -43,11 +43,7 @@ class Preflight:
 
 
 async def check_endpoint(
-    endpoint: Endpoint,
-    question: Question,
-    patience_seconds: float = PATIENCE_SECONDS,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Sleep = asyncio.sleep,
+    endpoint: Endpoint, question: Question, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep
 ) -> Preflight:
     """Ask the question of the run about a text of one word, until it is answered.
 
@@ -59,7 +55,7 @@ async def check_endpoint(
     Raises:
         EndpointUnusable: with what to check.
     """
-    give_up_at = clock() + patience_seconds
+    give_up_at = clock() + PATIENCE_SECONDS
     requests = damaged = 0
     usage = Usage()
     async with ChatClient(endpoint, 1) as client:

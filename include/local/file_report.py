@@ -198,11 +198,8 @@ def report_on(
     endpoint, has_endpoint = _endpoint(environ)
     model = own.model or production_model(pipeline, comes_along=False, environ=environ)
     chain = build_chain(pipeline, endpoint, model, pipeline.prompt_version)
-    askable = [
-        text
-        for text in (chain.about(record.text, record.attributes) for record in records)
-        if text.characters <= pipeline.max_text_characters
-    ]
+    all_texts = (chain.about(record.text, record.attributes) for record in records)
+    askable = [text for text in all_texts if text.characters <= pipeline.max_text_characters]
     texts = list(dict.fromkeys(askable))
     labels = load_golden(pipeline) if pipeline.golden_path.exists() else {}
     answer_tokens = usual_answer_tokens(chain.question, labels.values())

@@ -46,12 +46,7 @@ class Week:
     def trial_form(self) -> Mapping[str, Any]:
         """What a trial of the bundled model on a few texts of the week sets."""
         since = self.end - timedelta(weeks=1)
-        return {
-            "since": since.isoformat(),
-            "until": self.end.isoformat(),
-            "model": LOCAL_MODEL,
-            "limit": TRIAL_TEXTS,
-        }
+        return {"since": since.isoformat(), "until": self.end.isoformat(), "model": LOCAL_MODEL, "limit": TRIAL_TEXTS}
 
     def arrive(self, folder: Path) -> None:
         """Put the week's file where the pipeline reads; earlier weeks lie there already, later ones are taken away."""
