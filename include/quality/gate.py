@@ -1,5 +1,6 @@
 """The quality gate: judge a run's rows part by part, then the run as a whole; tell failing rows from a failing run."""
 
+import importlib
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +12,7 @@ from include.pipelines.definition import Pipeline
 from include.quality.data_docs import data_docs_page
 from include.quality.expectation_result import ExpectationResult
 from include.quality.frames import row_frames
+from include.quality.late_imports import put_off
 from include.quality.measures import Measure, expectation_measure
 from include.quality.run_counts import RunCounts
 
@@ -77,7 +79,7 @@ class QualityGate:
         frames = row_frames(candidates, self._pipeline.answer)
         records = frames["records"]
         keys = records["record_id"].map(hash)
-        records["record_id_once"] = ~(keys.duplicated(keep=False) | keys.isin(self._seen))
+        records["record_id_once"] = ~(keys.duplicated(keep=False) | keys.map(self._seen.__contains__))
         self._seen.update(keys)
         for suite in self._suites.of_rows:
             for record_id, sentences in suite.judge(frames[suite.table]).items():
@@ -106,7 +108,10 @@ class QualityGate:
     def _suites(self) -> "Suites":
         # It says of each of its functions that it has none to register.
         logging.getLogger("great_expectations").setLevel(logging.WARNING)
-        # Great Expectations takes seconds to import, for nothing where there is nothing to judge.
-        from include.quality.suites import Suites
+        # Great Expectations takes seconds to import, for nothing where there is nothing to judge; half of them are for
+        # charts and distributions that no expectation here has.
+        with put_off("altair", "boto3", "scipy.stats"):
+            from include.quality.suites import Suites
 
-        return Suites(self._pipeline)
+        own = importlib.import_module(f"include.pipelines.{self._pipeline.name}.expectations")
+        return Suites(self._pipeline.answer, own)

@@ -77,10 +77,10 @@ def _of_a_field(label: str, column: str, info: FieldInfo) -> Iterator[Expectatio
     if least or most is not None:
         between = {"min_value": least, "max_value": most}
         if is_list:
-            says = _says(f"{label} must have {_range(least, most)} elements")
+            says = _says(f"{label} must {_length(least, most)} elements")
             yield expect.ExpectColumnValuesToBeBetween(column=f"{column}_elements", meta=says, **between)
         else:
-            says = _says(f"{label} must have {_range(least, most)} characters")
+            says = _says(f"{label} must {_length(least, most)} characters")
             yield expect.ExpectColumnValueLengthsToBeBetween(column=column, meta=says, **between)
     if pattern:
         says = _says(f"{label} must match {pattern}")
@@ -103,7 +103,7 @@ def _mark(info: FieldInfo, name: str) -> Any:
     return next((found for mark in info.metadata if (found := getattr(mark, name, None)) is not None), None)
 
 
-def _range(least: int | None, most: int | None) -> str:
-    if least and most is not None:
-        return f"{least} to {most}"
-    return f"at most {most}" if most is not None else f"at least {least}"
+def _length(least: int | None, most: int | None) -> str:
+    if most is None:
+        return f"have at least {least}"
+    return f"have {least} to {most}" if least else f"have at most {most}"

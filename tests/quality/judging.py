@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel
 
 from include.lake.schemas import results_schema
 from include.pipelines.definition import Pipeline
@@ -37,17 +38,22 @@ class Judged:
 
 def table(pipeline: Pipeline, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Answers as candidates for `results/`; each gets an id of its own unless it has one."""
+    return table_of(pipeline.answer, rows)
+
+
+def table_of(answer: type[BaseModel], rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """See `table`."""
     filled = [
         {
             "record_id": str(number),
             "record_version": "1",
-            "source": pipeline.name,
+            "source": "tests",
             "occurred_at": datetime(2026, 11, 1, tzinfo=UTC),
             **row,
         }
         for number, row in enumerate(rows)
     ]
-    return pa.Table.from_pylist(filled, schema=results_schema(pipeline.answer, []))
+    return pa.Table.from_pylist(filled, schema=results_schema(answer, []))
 
 
 def judge(pipeline: Pipeline, *parts: pa.Table, is_demo: bool = False) -> Judged:

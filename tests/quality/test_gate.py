@@ -124,16 +124,22 @@ def test_a_night_without_a_single_point_is_stopped_too() -> None:
     assert all("(there was none)" in failure for failure in judged.result.suite_failures)
 
 
-def test_an_empty_batch_passes_without_a_page_and_without_great_expectations() -> None:
+def test_an_empty_batch_passes_without_a_page_and_nothing_is_imported_that_nobody_needs() -> None:
+    """Charts and distributions are there for whoever asks for them, and in their usual place for all others."""
     code = (
         "import sys\n"
-        "from tests.quality.test_gate import PIPELINE, table\n"
+        "from tests.quality.test_gate import PIPELINE, review, table\n"
         "from include.quality.gate import QualityGate\n"
         "gate = QualityGate(PIPELINE, is_demo=False)\n"
         "assert gate.take(table()) == {}\n"
         "result = gate.finish()\n"
         "assert result.success and result.data_docs == {}\n"
-        "assert 'great_expectations' not in sys.modules"
+        "assert 'great_expectations' not in sys.modules\n"
+        "assert gate.take(table(review(0))) == {}\n"
+        "assert not {'altair', 'boto3', 'scipy.stats'} & {*sys.modules}\n"
+        "from great_expectations.expectations.core import expect_column_kl_divergence_to_be_less_than as late\n"
+        "from scipy.stats import entropy\n"
+        "assert late.stats.entropy is entropy"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
