@@ -43,14 +43,13 @@ class Chain:
 
     def key(self, text: str, above: str = "") -> str:
         """Answer key of a whole text; for a cut one it covers the notes' question too."""
-        if not self._is_long(text):
+        if self.notes is None or not self._is_long(text):
             return self.question.key(text, above)
-        assert self.notes is not None
         return self.question.key(f"{self.notes.identity} {self.chunk_characters}\n{text}", above)
 
     def chunks(self, text: str) -> list[str]:
         """The parts of which notes are taken before the answer; none of a text that is read in one step."""
-        return split_chunks(text, self.chunk_characters) if self._is_long(text) else []
+        return split_chunks(text, self.chunk_characters) if self.notes and self._is_long(text) else []
 
     def step_keys(self, text: str) -> list[str]:
         """Keys of the notes that a text needs before its answer."""
@@ -83,7 +82,7 @@ class Chain:
         return tokens
 
     def _is_long(self, text: str) -> bool:
-        return self.notes is not None and len(text) > self.chunk_characters
+        return len(text) > self.chunk_characters
 
 
 def split_chunks(text: str, chunk_characters: int) -> list[str]:

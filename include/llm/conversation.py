@@ -65,7 +65,7 @@ class Conversation:
     most `MAX_REASKS` times more, and told what was wrong.
 
     Attributes:
-        question, prompt_tokens: of the next request.
+        question, prepared: of the next request.
         calls: of this step; whoever sends counts them, also when nothing comes of them.
         rest_after: how often a damaged answer was paid for, if the next request is the last one again; else 0.
         doubtful_since: set where it ends because the endpoint refuses it, or says nothing of use: the trouble is the
@@ -90,7 +90,7 @@ class Conversation:
         """JSON of the next request; None at the end."""
         if self.answer is not None or self.problem is not None:
             return None
-        return self.question.body(self._prepared, self._corrections, self._is_longer)
+        return self.question.body(self.prepared, self._corrections, self._is_longer)
 
     def take(self, came: Completion | Unusable | Quarantine, at: float) -> LedgerEntry | None:
         """Take in what came of `body()`.
@@ -152,8 +152,7 @@ class Conversation:
 
     def _begin(self, question: Question, text: str, above: str = "", notes_key: str | None = None) -> None:
         self.question = self._terms.learned.spelt(question)
-        self._prepared, self._notes_key = self.question.prepare(text, above), notes_key
-        self.prompt_tokens = self._prepared.prompt_tokens
+        self.prepared, self._notes_key = self.question.prepare(text, above), notes_key
         self.calls = CallCounts()
         self._spent = Effort(cost_usd=None if self._terms.price is None else 0.0, attempts=1)
         self._tier: str | None = None
@@ -167,11 +166,11 @@ class Conversation:
         if not usage.prompt_tokens:
             # The provider does not say; a budget that counted nothing would never be reached.
             said = token_counter(question.model).count(completion.content or "")
-            usage = Usage(self.prompt_tokens, 0, said)
+            usage = Usage(self.prepared.prompt_tokens, 0, said)
         self._terms.learned.learn(question, usage.completion_tokens)
         took = Effort(usage, cost_usd(self._terms.price, usage, self._tier), latency_ms=completion.latency_ms)
         try:
-            answer = parse_answer(question.answer, content_of(completion), self._prepared.sentences)
+            answer = parse_answer(question.answer, content_of(completion), self.prepared.sentences)
         except Unusable as nothing:
             self._spent += Effort(latency_ms=completion.latency_ms)
             return self._take_unusable(nothing, usage, at)

@@ -165,7 +165,7 @@ class FanOut:
         """Do for a conversation whatever takes time: send, wait, and find out whose trouble it is."""
         caller = self._caller
         while (body := conversation.body()) is not None:
-            tokens = caller.charge(conversation.question, conversation.prompt_tokens)
+            tokens = caller.charge(conversation.question, conversation.prepared.prompt_tokens)
             asked_at = caller.now()
             try:
                 completion = await caller.ask(body, tokens, conversation.calls)

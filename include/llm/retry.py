@@ -57,7 +57,8 @@ class Caller:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client, self._limiter, self._learned, self._settles = client, limiter, learned, settles
-        self._clock, self._sleep, self._outage_seconds = clock, sleep, outage_seconds
+        # Seconds, by the clock that `witness` goes by.
+        self.now, self._outage_seconds = clock, outage_seconds
         self._last_answer = clock()
         self._failing = 0.0
         self._ended = False
@@ -124,7 +125,7 @@ class Caller:
             RetryLater: nobody was answered for `outage_seconds`, or the shard has ended.
             EndpointUnusable: going on cannot help.
         """
-        asked_at = self._clock()
+        asked_at = self.now()
         # Nearly every call ends here, and tenacity costs as much as the parsing of an answer.
         outcome = await self._attempt(body, tokens, counts)
         if isinstance(outcome, Completion):
@@ -140,7 +141,7 @@ class Caller:
                     return outcome
             if setbacks.needs_probe(outcome, self._last_answer):
                 await self._try_probe(counts)
-            setbacks.add(outcome, self._last_answer, self._clock())
+            setbacks.add(outcome, self._last_answer, self.now())
             state.set_result(setbacks)
         if setbacks.is_poisoned:
             raise Quarantine(outcome.reason, f"{outcome}, {setbacks.times} times while others were answered")
@@ -176,7 +177,7 @@ class Caller:
         else:
             counts.requests += 1
             await self._limiter.answered(permit, 0)
-            self._last_answer = self._clock()
+            self._last_answer = self.now()
 
     async def stop_if_everybodys(self, since: float, counts: CallCounts, waste: Callable[[Usage], None]) -> None:
         """See `Witness`; `counts` gets what was asked for it."""
@@ -187,10 +188,6 @@ class Caller:
             )
         finally:
             counts.requests += probing.requests
-
-    def now(self) -> float:
-        """Seconds, by the clock that `witness` goes by."""
-        return self._clock()
 
     async def rest(self, times: int) -> None:
         """Wait before what was asked and paid for `times` times is asked again; nobody begins meanwhile."""
@@ -214,7 +211,7 @@ class Caller:
             self.meter.in_flight -= 1
         if isinstance(outcome, Completion):
             counts.requests += 1
-            self._last_answer = self._clock()
+            self._last_answer = self.now()
             self._failing -= self._failing / LAST_CALLS
             used = outcome.usage.total if self._settles else 0
             await self._limiter.answered(permit, used, outcome.remaining, outcome.wait_seconds)
@@ -245,7 +242,7 @@ class Caller:
         return permit
 
     def _silent_seconds(self) -> float:
-        return self._clock() - self._last_answer
+        return self.now() - self._last_answer
 
     def _outage(self, last: Failure) -> RetryLater:
         return RetryLater(

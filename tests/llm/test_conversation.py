@@ -295,7 +295,7 @@ def test_tokens_that_a_provider_does_not_count_are_estimated() -> None:
     conversation = talk()
     answer_to(conversation, said(GOOD, usage=Usage()))
     usage = conversation.outcome().effort.usage
-    assert usage.prompt_tokens == conversation.prompt_tokens > 0
+    assert usage.prompt_tokens == conversation.prepared.prompt_tokens > 0
     assert 0 < usage.completion_tokens < 40
 
 
