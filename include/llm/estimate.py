@@ -24,20 +24,20 @@ class Estimate:
     Args:
         prompts: a text each, all its steps together. `cached_tokens` are those of instructions, examples and schema,
             which are the same for all texts and so may come from the provider's cache.
-        completion_tokens: of all texts.
+        answers: of all texts.
         requests: one a text, and one for each part of a long one.
         counted_by: name of the token counter.
     """
 
     prompts: tuple[Usage, ...]
-    completion_tokens: int
+    answers: Usage
     requests: int
     counted_by: str
 
     @property
     def usage(self) -> Usage:
         """Tokens of all texts."""
-        return sum(self.prompts, Usage(completion_tokens=self.completion_tokens))
+        return sum(self.prompts, self.answers)
 
     def cost_usd(self, price: Price | None, *, is_cached: bool) -> float | None:
         """What it costs; None when the price is unknown.
@@ -49,7 +49,7 @@ class Estimate:
             return None if self.prompts else 0.0
         # One by one, because long prompts may cost more a token.
         each = (Usage(prompt.prompt_tokens, prompt.cached_tokens if is_cached else 0) for prompt in self.prompts)
-        return sum(map(price.cost_usd, each), price.cost_usd(Usage(completion_tokens=self.completion_tokens)))
+        return sum(map(price.cost_usd, each), price.cost_usd(self.answers))
 
 
 def estimate(
@@ -74,7 +74,7 @@ def estimate(
     else:
         output = len(prompts) * mean_output_tokens
     counted_by = token_counter(chain.question.model).name
-    return Estimate(tuple(prompts), round(output), len(prompts) + steps, counted_by)
+    return Estimate(tuple(prompts), Usage(0, 0, round(output)), len(prompts) + steps, counted_by)
 
 
 def usual_answer_tokens(question: Question, labels: Iterable[Mapping[str, Any]]) -> float | None:

@@ -25,9 +25,9 @@ class Learned:
         """Completion tokens that an answer is expected to have."""
         return self._length(question).expected
 
-    def learn(self, question: Question, completion_tokens: int) -> None:
+    def learn(self, question: Question, tokens: int) -> None:
         """Take in how long an answer was."""
-        self._length(question).learn(completion_tokens)
+        self._length(question).learn(tokens)
 
     def spelt(self, question: Question) -> Question:
         """A question as the endpoint has been found to take it; its meaning and its key are the same."""

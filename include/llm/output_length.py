@@ -24,7 +24,7 @@ class OutputLength:
         """Tokens."""
         return min(round(self._estimate), self._cap)
 
-    def learn(self, completion_tokens: int) -> None:
+    def learn(self, tokens: int) -> None:
         """Take in one answer."""
         step = _STEP * max(self._estimate, 1.0)
-        self._estimate += step * (QUANTILE if completion_tokens > self._estimate else QUANTILE - 1)
+        self._estimate += step * (QUANTILE if tokens > self._estimate else QUANTILE - 1)

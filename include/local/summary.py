@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from include.errors import RetryLater
+from include.lake.effort import Effort
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL
@@ -109,13 +110,12 @@ _HEAD = [
 
 
 def _cells(row: dict[str, Any]) -> list[str]:
-    tokens = (row["prompt_tokens"] or 0) + (row["completion_tokens"] or 0)
     ended = row["finished_at"]
     return [
         row["model"] or "",
         row["state"],
         *(f"{row[name] or 0:,}" for name in ("extracted", "published", "quarantined", "skipped", "reused")),
-        f"{tokens:,}",
+        f"{Effort.of_row(row).usage.total:,}",
         usd(row["cost_usd"]),
         f"{(ended - row['started_at']).total_seconds():.0f}" if ended else "",
     ]

@@ -67,8 +67,8 @@ def test_a_long_call_takes_a_request_for_each_part_and_one_more() -> None:
 
 def test_answers_fill_half_of_their_cap_until_there_are_some() -> None:
     chain = chain_of("support_tickets")
-    assert estimated(chain, "a", "b").completion_tokens == chain.question.max_output_tokens
-    assert estimated(chain, "a", "b", mean_output_tokens=72.5).completion_tokens == 145
+    assert estimated(chain, "a", "b").answers.completion_tokens == chain.question.max_output_tokens
+    assert estimated(chain, "a", "b", mean_output_tokens=72.5).answers.completion_tokens == 145
 
 
 def test_an_answer_is_as_long_as_the_labels_with_quotes_as_numbers() -> None:
@@ -82,7 +82,7 @@ def test_an_answer_is_as_long_as_the_labels_with_quotes_as_numbers() -> None:
 
 
 def test_an_unknown_price_is_no_cost_of_nothing_unless_nothing_is_asked() -> None:
-    one = Estimate((Usage(1_000_000),), 1_000_000, 1, "invented")
+    one = Estimate((Usage(1_000_000),), Usage(0, 0, 1_000_000), 1, "invented")
     assert one.cost_usd(None, is_cached=False) is None
     assert one.cost_usd(PRICE, is_cached=False) == pytest.approx(6.0)
-    assert Estimate((), 0, 0, "invented").cost_usd(None, is_cached=False) == 0.0
+    assert Estimate((), Usage(), 0, "invented").cost_usd(None, is_cached=False) == 0.0
