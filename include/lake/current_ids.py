@@ -148,14 +148,15 @@ def _read_index(lake: Lake, pipeline: str, month: str) -> tuple[pa.Table, dict[s
     """Rows, stamp and count of each file, and the schema of all; nothing where the index is missing or damaged."""
     folder = f"{lake.table('current', pipeline)}/occurred_month={month}"
     try:
-        content = lake.fs.cat_file(lake.current_ids(pipeline, month), start=0)
+        content = lake.fs.cat_file(lake.current_ids(pipeline, month))
         rows = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid):
+        notes = rows.schema.metadata or {}
+        noted = {f"{folder}/{name}": (stamp, count) for name, (stamp, count) in json.loads(notes[_FILES]).items()}
+        schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(notes[_COLUMNS])))
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError):
+        # Missing, damaged or of another version: all that is in it stands in the day files too.
         return IDS_SCHEMA.empty_table(), {}, []
-    notes = rows.schema.metadata
-    noted = {f"{folder}/{name}": (stamp, count) for name, (stamp, count) in json.loads(notes[_FILES]).items()}
-    schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(notes[_COLUMNS])))
-    return rows.replace_schema_metadata(None), noted, [schema]
+    return conform(rows, IDS_SCHEMA), noted, [schema]
 
 
 def _stamp(info: Mapping[str, Any]) -> str:

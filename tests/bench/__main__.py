@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from tests.bench import fanout, gauntlet, limiter, memory, night, reuse, sources, storm, tokens
+from tests.bench import current, fanout, gauntlet, limiter, memory, night, reuse, sources, storm, tokens
 from tests.bench.measuring import Options, tell
 
 BENCHES = {
@@ -22,6 +22,7 @@ BENCHES = {
     "gauntlet": gauntlet.run,
     "storm": storm.run,
     "reuse": reuse.run,
+    "current": current.run,
     "sources": sources.run,
     "tokens": tokens.run,
     "night": night.run,

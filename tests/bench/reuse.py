@@ -23,7 +23,7 @@ from tests.bench.question import MODEL, Form, texts
 
 PIPELINE = "app_store_reviews"
 # What `current` and `results` hold of a review beside the answer.
-_ATTRIBUTES = [pa.field("attr_app_version", pa.string()), pa.field("attr_rating", pa.int64())]
+ATTRIBUTES = [pa.field("attr_app_version", pa.string()), pa.field("attr_rating", pa.int64())]
 _DIFFERENT_TEXTS = 5_000
 _FIRST_NIGHT = date(2026, 1, 1)
 
@@ -62,7 +62,7 @@ def _lines(found: dict[str, float], settings: dict[str, int]) -> Iterator[Line]:
 
 def _write_lake(lake: Lake, rows: int, nights: int) -> list[str]:
     chance = np.random.default_rng(0)
-    schema = results_schema(Form, _ATTRIBUTES)
+    schema = results_schema(Form, ATTRIBUTES)
     some_texts = pa.array(list(texts(_DIFFERENT_TEXTS, 200)))
     keys: list[str] = []
     for night in range(nights):
@@ -70,7 +70,7 @@ def _write_lake(lake: Lake, rows: int, nights: int) -> list[str]:
         own = chance.bytes(32 * count).hex()
         own_keys = [own[64 * n : 64 * (n + 1)] for n in range(count)]
         keys += own_keys
-        table = _night(schema, some_texts, own_keys, _FIRST_NIGHT + timedelta(days=night), chance)
+        table = a_night(schema, some_texts, own_keys, _FIRST_NIGHT + timedelta(days=night), chance)
         path = lake.run_file("runs", PIPELINE, _FIRST_NIGHT + timedelta(days=night), f"n{night}")
         write_table(lake, lake.beside(path, "results"), table)
         row = {"run_id": f"n{night}", "run_key": f"n{night}", "pipeline": PIPELINE}
@@ -78,9 +78,10 @@ def _write_lake(lake: Lake, rows: int, nights: int) -> list[str]:
     return keys
 
 
-def _night(
+def a_night(
     schema: pa.Schema, some_texts: pa.Array, keys: list[str], night: date, chance: np.random.Generator
 ) -> pa.Table:
+    """Published rows with these answer keys, all of one moment."""
     rows = len(keys)
     moment = datetime(night.year, night.month, night.day, 3, tzinfo=UTC)
     numbers = pa.array([f"{night}-{n}" for n in range(rows)])

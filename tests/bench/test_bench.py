@@ -23,6 +23,7 @@ METRICS = {
     "limiter": {"utilisation", "rejected"},
     "gauntlet": {"delivered", "rejected", "seconds"},
     "storm": {"seconds", "of_faultless", "ratio"},
+    "current": {"cpu_seconds"},
     "reuse": {"lookup_seconds", "first_lookup_seconds", "lookup_bytes"},
     "sources": {"records_per_second", "peak_mb", "peak_ratio"},
     "night": {"peak_mb", "cpu_seconds", "records_per_second", "peak_ratio"},

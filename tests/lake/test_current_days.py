@@ -9,6 +9,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from include.lake.paths import Lake, open_lake
@@ -94,6 +95,10 @@ def test_every_tool_reads_all_days_after_a_column_came_and_another_got_a_wider_t
     assert by_id([dict(zip(relation.columns, values, strict=True)) for values in relation.fetchall()]) == wanted
 
 
+def _without_notes(path: Path) -> None:
+    pq.write_table(pa.table({"record_id": ["a"]}), path)
+
+
 def _nothing(path: Path) -> None:
     pass
 
@@ -102,7 +107,9 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
-@pytest.mark.parametrize("trouble", [Path.unlink, _cut, _nothing], ids=["missing", "damaged", "late"])
+@pytest.mark.parametrize(
+    "trouble", [Path.unlink, _cut, _without_notes, _nothing], ids=("missing", "damaged", "other", "late")
+)
 def test_an_index_that_does_not_know_all_costs_no_record(lake: Lake, trouble: Callable[[Path], None]) -> None:
     publish(lake, row("a", "first"), row("b", "first", day=2))
     index = Path(lake.current_ids("x", "2026-11"))
