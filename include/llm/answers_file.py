@@ -22,9 +22,12 @@ BLOCK_BYTES = 256 * 1024
 _NESTED = {"usage": (USAGE_COLUMNS, pa.int64()), "service": (SERVICE_COLUMNS, pa.string())}
 _PARENT = {name: parent for parent, (names, _) in _NESTED.items() for name in names}
 _TROUBLE = ("error_type", "error_message", "raw_output")
-_OWN_COLUMNS = ("key", "answer", *_TROUBLE, "processed_at")
+_OWN_COLUMNS = ("key", "answer", *_TROUBLE, "processed_at", "reused")
 # A time stands there as the ledger has it.
-_ENTRY_FIELDS = [*fields_of((*_TROUBLE, *SERVICE_COLUMNS, *EFFORT_COLUMNS)), pa.field("processed_at", pa.string())]
+_ENTRY_FIELDS = [
+    *fields_of((*_TROUBLE, *SERVICE_COLUMNS, *EFFORT_COLUMNS, "reused")),
+    pa.field("processed_at", pa.string()),
+]
 
 
 def write_answers(lake: Lake, ledger_folder: str, path: str, answer: type[BaseModel], is_plain: bool) -> None:

@@ -1,10 +1,11 @@
 """Answers that were paid for before, by answer key: in `results/`, and in the ledgers of runs that never published."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
@@ -12,7 +13,8 @@ from include.lake.answer_index import find_answers
 from include.lake.columns import PROVENANCE_COLUMNS
 from include.lake.effort import NO_EFFORT, Effort, Service
 from include.lake.paths import Lake
-from include.llm.ledger import LedgerEntry, read_ledger
+from include.lake.row_groups import read_groups
+from include.llm.ledger import LedgerEntry, scan_ledger
 
 
 def paid_answers(
@@ -23,8 +25,8 @@ def paid_answers(
     own_results: str,
     own_work: str,
     reused_at: datetime,
-) -> dict[str, LedgerEntry]:
-    """Entries for those of `keys` that somebody has paid for.
+) -> Iterator[LedgerEntry]:
+    """Entries for those of `keys` that somebody has paid for, each once.
 
     Args:
         answer: the pipeline's answer model.
@@ -33,27 +35,29 @@ def paid_answers(
         own_work: this run's folder below `_work/`, whose ledger the stages read themselves.
         reused_at: what `processed_at` says of reused answers: the newest run to give an answer is the newest answer.
 
-    Returns:
-        Key to entry. Those of other runs are marked `reused` and cost nothing.
+    Yields:
+        Those of the run itself as they are; those of others are marked `reused` and cost nothing.
     """
     fields = [field.name for field in arrow_fields(answer)]
-    own: dict[str, LedgerEntry] = {}
-    found: dict[str, LedgerEntry] = {}
     columns = [*fields, *PROVENANCE_COLUMNS]
-    for path, rows in find_answers(lake, pipeline, keys, columns):
-        # Of several records with one text the one that paid comes first.
-        for row in sorted(rows, key=lambda row: row["reused"]):
-            entry = _entry(row, fields)
-            if path == own_results:
-                own.setdefault(entry.key, entry)
-            else:
-                found.setdefault(entry.key, _at_no_cost(entry, reused_at))
+    wanted = set(keys)
+    # Of several records with one text the one that paid comes first.
+    for is_reused in (False, True) if wanted and lake.fs.exists(own_results) else ():
+        for table in read_groups(lake, own_results, columns):
+            for row in table.filter(pc.equal(table["reused"], is_reused)).to_pylist():
+                if row["answer_key"] in wanted:
+                    wanted.remove(row["answer_key"])
+                    yield _entry(row, fields)
+    for path, rows in find_answers(lake, pipeline, wanted, columns):
+        for row in rows if path != own_results else ():
+            if row["answer_key"] in wanted:
+                wanted.remove(row["answer_key"])
+                yield _at_no_cost(_entry(row, fields), reused_at)
     for folder in sorted(lake.find(lake.table("_work", pipeline), "*/ledger")):
-        if folder != f"{own_work}/ledger":
-            for key, entry in read_ledger(lake, folder, keys).items():
-                if entry.answer is not None:
-                    found.setdefault(key, _at_no_cost(entry, reused_at))
-    return found | own
+        for entry in scan_ledger(lake, folder) if folder != f"{own_work}/ledger" else ():
+            if entry.answer is not None and entry.key in wanted and not entry.is_unusable:
+                wanted.remove(entry.key)
+                yield _at_no_cost(entry, reused_at)
 
 
 def _entry(row: dict[str, Any], fields: list[str]) -> LedgerEntry:

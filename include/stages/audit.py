@@ -4,21 +4,24 @@
 whatever killed it. `publish`, or the failure of the run, puts in their place what came of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.lake.schemas import UTC_TIME
-from include.lake.write import write_table
+from include.lake.write import open_table_writer, write_table
+from include.llm.chain import Text
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry
 from include.privacy.policy import kinds_in
 from include.stages.run_context import RunContext
 
+_OF_RECORD = ["record_id", "record_version"]
 AUDIT_SCHEMA = pa.schema(
     [
         pa.field("record_id", pa.string(), nullable=False),
@@ -36,61 +39,45 @@ AUDIT_SCHEMA = pa.schema(
 )
 
 
-def announce(lake: Lake, run: RunContext, endpoint: Endpoint, asked: pa.Table) -> None:
-    """Write down what is going to be sent.
+def announce(
+    lake: Lake, run: RunContext, endpoint: Endpoint, keys: pa.Array, asked: Iterable[tuple[pa.Table, list[Text]]]
+) -> None:
+    """Write down what is going to be sent; all that earlier tries have sent stays.
 
     Args:
-        asked: records with their `answer_key`, of which each is sent once.
+        keys: answer keys of what is going to be sent.
+        asked: of each of them the first record and its text, in parts.
 
     Raises:
         RetryLater: the lake cannot be written.
     """
-    of_key: dict[str, dict[str, Any]] = {}
-    for record in asked.to_pylist():
-        of_key.setdefault(record["answer_key"], record)
-    rows = [_row(record, run, endpoint, requests=None, answered_at=None) for record in of_key.values()]
-    commit_audit(lake, run, pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA))
+    earlier = _rows_of(lake, run)
+    is_again = pc.and_(pc.is_null(earlier["answered_at"]), pc.is_in(earlier["answer_key"], keys))
+    with open_table_writer(lake, _path(lake, run), AUDIT_SCHEMA) as writer:
+        writer.write(earlier.filter(pc.invert(is_again)))
+        for records, texts in asked:
+            rows = [
+                _row(record, text, run, endpoint)
+                for record, text in zip(records.select(_OF_RECORD).to_pylist(), texts, strict=True)
+            ]
+            writer.write(pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA))
 
 
-def audit_table(
-    questions: list[dict[str, Any]], ledger: Mapping[str, LedgerEntry], run: RunContext, endpoint: Endpoint
-) -> pa.Table:
-    """What a run has sent; a text that several records share is sent once, and stands under the first of them.
-
-    Args:
-        questions: the run's records with `answer_key` and `skip_reason`.
-        ledger: what became of them, by answer key.
-
-    Returns:
-        Columns: the record, the endpoint's host and the model, the length of the redacted text with what stands above
-        it and how many requests carried it (0: none, because the budget was used up before), the kinds of personal data
-        that were taken out of it before, and when its answer was there.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    for record in questions:
-        key = record["answer_key"]
-        entry = ledger.get(key)
-        is_reused = entry is not None and entry.reused
-        if record["skip_reason"] is None and not is_reused and key not in rows:
-            answered = {"requests": 0, "answered_at": None} if entry is None else _answered(entry)
-            rows[key] = _row(record, run, endpoint, **answered)
-    return pa.Table.from_pylist(list(rows.values()), schema=AUDIT_SCHEMA)
-
-
-def commit_audit(lake: Lake, run: RunContext, audit: pa.Table) -> None:
-    """Put a run's rows in the place of those that were announced; all others of its earlier tries stay.
+def commit_audit(lake: Lake, run: RunContext, outcomes: pa.Table) -> None:
+    """Say of what was announced what came of it; what was not sent after all was not announced.
 
     Args:
-        audit: of `audit_table`.
+        outcomes: `answer_key`, `requests` (0: none, because the budget was used up before) and `answered_at` of all
+            that the run has asked.
     """
-    path = lake.run_file("audit", run.pipeline, run.run_date, run.run_key)
-    earlier = read_table(lake, path).to_pylist() if lake.fs.exists(path) else []
-    rows = audit.to_pylist()
-    sent = [row for row in rows if row["requests"] != 0]
-    # What was announced has no `answered_at` yet.
-    settled = {(row["answer_key"], None) for row in rows} | {(row["answer_key"], row["answered_at"]) for row in sent}
-    kept = [row for row in earlier if (row["answer_key"], row["answered_at"]) not in settled]
-    write_table(lake, path, pa.Table.from_pylist(kept + sent, schema=AUDIT_SCHEMA))
+    rows = _rows_of(lake, run)
+    place = pc.index_in(rows["answer_key"], outcomes["answer_key"].combine_chunks())
+    is_settled = pc.and_(pc.is_null(rows["answered_at"]), pc.is_valid(place))
+    for name in ("requests", "answered_at"):
+        settled = pc.if_else(is_settled, outcomes[name].take(place), rows[name])
+        rows = rows.set_column(rows.column_names.index(name), AUDIT_SCHEMA.field(name), settled)
+    is_unsent = pc.and_(is_settled, pc.equal(rows["requests"], 0))
+    write_table(lake, _path(lake, run), rows.filter(pc.invert(is_unsent)))
 
 
 def settle_announced(lake: Lake, run: RunContext, ledger: Mapping[str, LedgerEntry]) -> None:
@@ -99,30 +86,34 @@ def settle_announced(lake: Lake, run: RunContext, ledger: Mapping[str, LedgerEnt
     Args:
         ledger: of the run, by answer key.
     """
-    path = lake.run_file("audit", run.pipeline, run.run_date, run.run_key)
-    if not lake.fs.exists(path):
+    if not lake.fs.exists(_path(lake, run)):
         return
-    rows = read_table(lake, path).to_pylist()
+    rows = _rows_of(lake, run).to_pylist()
     for row in rows:
         entry = ledger.get(row["answer_key"])
         if row["answered_at"] is None and entry is not None:
             row |= _answered(entry)
-    write_table(lake, path, pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA))
+    write_table(lake, _path(lake, run), pa.Table.from_pylist(rows, schema=AUDIT_SCHEMA))
 
 
-def _row(record: Mapping[str, Any], run: RunContext, endpoint: Endpoint, **answered: Any) -> dict[str, Any]:
-    # The version before had nothing above a text.
-    sent = record.get("above", "") + record["text"]
+def _path(lake: Lake, run: RunContext) -> str:
+    return lake.run_file("audit", run.pipeline, run.run_date, run.run_key)
+
+
+def _rows_of(lake: Lake, run: RunContext) -> pa.Table:
+    path = _path(lake, run)
+    return read_table(lake, path) if lake.fs.exists(path) else AUDIT_SCHEMA.empty_table()
+
+
+def _row(record: Mapping[str, Any], text: Text, run: RunContext, endpoint: Endpoint) -> dict[str, Any]:
     return {
-        "record_id": record["record_id"],
-        "record_version": record["record_version"],
-        "answer_key": record["answer_key"],
+        **record,
+        "answer_key": text.key,
         "endpoint": endpoint.address,
         "model": run.model,
-        "characters": len(sent),
-        "kinds_redacted": list(kinds_in(sent)),
+        "characters": text.characters,
+        "kinds_redacted": list(kinds_in(text.above + text.text)),
         "run_id": run.run_id,
-        **answered,
     }
 
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import gc
-import io
 import logging
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from include.errors import RetryLater, StopRun
 from include.lake.paths import Lake
@@ -25,12 +24,12 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting
 from include.stages.manifests import Inferred, Planned
+from include.stages.planned_texts import shard_texts
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
 
-ROWS_PER_READ = 1_000
 # Objects that may have become garbage before the collector looks: some MB.
 GARBAGE = 50_000
 STOPPED = "The task was told to stop. What was answered is kept, and the task's retry goes on from there."
@@ -62,13 +61,14 @@ async def infer_shard(
     work = WorkFiles(lake, run)
     plan = work.read(Planned)
     endpoint, chain = planned_endpoint(plan.planned, endpoint), planned_chain(plan.planned, pipeline)
-    with _open_shard(lake, work.shard(shard)) as file:
-        job = _job(work, pipeline, plan, shard, file.metadata.num_rows, environ)
-        async with (
-            aclosing(open_store(environ)) as store,
-            open_answerer(chain, endpoint, run.limits, job, store, count_shards) as answerer,
-        ):
-            answered = await _answer(answerer, work, shard, _texts(file), environ)
+    count, texts = shard_texts(lake, work, shard, chain)
+    job = _job(work, pipeline, plan, shard, count, environ)
+    limits = replace(run.limits, budget_usd=run.budget_usd - plan.spent_usd)
+    async with (
+        aclosing(open_store(environ)) as store,
+        open_answerer(chain, endpoint, limits, job, store, count_shards) as answerer,
+    ):
+        answered = await _answer(answerer, work, shard, texts, environ)
     _write_outcomes(work, pipeline, shard, answered)
     return {"done": answered.done, "failed": answered.failed}
 
@@ -95,12 +95,6 @@ def _save_memory() -> None:
     gc.set_threshold(GARBAGE)
 
 
-def _open_shard(lake: Lake, path: str) -> pq.ParquetFile:
-    # A storage that goes away in mid-shard must not hold up the calls that are on their way.
-    source = lake.fs.open(path, "rb") if lake.is_local else io.BytesIO(lake.fs.cat_file(path))
-    return pq.ParquetFile(source, page_checksum_verification=True)
-
-
 def _job(work: WorkFiles, pipeline: Pipeline, plan: Planned, shard: int, texts: int, environ: Mapping[str, str]) -> Job:
     return Job(
         run_key=f"{work.lake.uri(work.path())} {plan.budget_key}",
@@ -112,7 +106,7 @@ def _job(work: WorkFiles, pipeline: Pipeline, plan: Planned, shard: int, texts: 
         number=shard,
         share_of_run=texts / max(plan.asked, 1),
         expected_output_tokens=plan.expected_output_tokens,
-        carried=work.path("ledger", "carried"),
+        carried=work.carried,
         max_error_share=max_error_share(environ),
         times_blown=work.stopped().times_blown,
     )
@@ -125,13 +119,3 @@ def _write_outcomes(work: WorkFiles, pipeline: Pipeline, shard: int, answered: A
     pa.default_memory_pool().release_unused()
     write_answers(work.lake, work.shard_ledger(shard), work.answers(shard), pipeline.answer, answered.is_plain)
     work.write(Inferred(over_budget=answered.is_over_budget, unusable=answered.unusable), shard)
-
-
-def _texts(file: pq.ParquetFile) -> Iterator[Text]:
-    # Group by group: a reader of the whole file keeps the bytes of all groups that it has been through.
-    for group in range(file.num_row_groups):
-        for batch in file.iter_batches(batch_size=ROWS_PER_READ, row_groups=[group], use_threads=False):
-            pa.default_memory_pool().release_unused()
-            for row in batch.to_pylist():
-                # What the version before has planned has nothing above its texts.
-                yield Text(row["answer_key"], row["text"], row.get("above") or "")

@@ -17,7 +17,7 @@ from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import Measure
 
 # Of `plan.json` and `plan.parquet`; a run that was planned in another one is planned again.
-PLAN_FORMAT = 2
+PLAN_FORMAT = 3
 
 _Effort = Annotated[Effort, PlainValidator(Effort.of_row), PlainSerializer(Effort.columns)]
 
@@ -62,7 +62,8 @@ class Planned:
         asked: texts.
         planned: what is asked, and whom.
         has_other_answers: whether the run was planned before, and may have paid for what is not asked any more.
-        budget_key: under which all shards count what they spend.
+        spent_usd: by shards of earlier plans.
+        budget_key: under which all shards count what they spend of what is left.
     """
 
     file: ClassVar = "plan"
@@ -76,6 +77,7 @@ class Planned:
     before: Before = Before()
     planned: PlannedChain
     has_other_answers: bool = False
+    spent_usd: float = 0.0
     budget_key: str
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,8 +17,10 @@ from include.lake.effort import NO_EFFORT, USAGE_COLUMNS, Effort
 from include.lake.lake_index import update_index
 from include.lake.paths import Lake
 from include.lake.read import read_table
-from include.lake.schemas import RUNS_SCHEMA
-from include.lake.write import write_table
+from include.lake.row_groups import file_schema, read_groups, read_rows
+from include.lake.schema_evolution import conform
+from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA, results_schema
+from include.lake.write import open_table_writer, write_table
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, total_spent
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
@@ -45,8 +48,8 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     """
     work = WorkFiles(lake, run)
     extract, plan, validated = work.read(Extracted), work.read(Planned), work.read(Validated)
-    accepted = read_table(lake, work.path("accepted.parquet"))
-    quarantined = read_table(lake, work.path("quarantined.parquet"))
+    accepted = read_table(lake, work.accepted, ("reused", *USAGE_COLUMNS, "cost_usd"))
+    quarantined = read_table(lake, work.path("quarantined.parquet"), (*USAGE_COLUMNS, "cost_usd"))
     skipped = Counter(extract.skipped) + Counter(validated.skipped)
     published, held, left = accepted.num_rows, quarantined.num_rows, sum(skipped.values())
     if extract.extracted != published + held + left:
@@ -57,9 +60,9 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
         )
     results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
     replaced = _replaced_runs(lake, work, results_path)
-    write_table(lake, lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key), quarantined)
+    _commit_quarantine(work)
     commit_audit(lake, run, read_table(lake, work.path("audit.parquet")))
-    write_table(lake, results_path, accepted)
+    _commit_results(work, pipeline, results_path)
     if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, results_path, sorted({run.run_id, *replaced}))
     unusable = sum(validated.unusable, NO_EFFORT)
@@ -89,6 +92,31 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     }
 
 
+def _commit_quarantine(work: WorkFiles) -> None:
+    run, lake = work.run, work.lake
+    path = lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key)
+    with open_table_writer(lake, path, QUARANTINE_SCHEMA) as writer:
+        for rows in read_groups(lake, work.path("quarantined.parquet")):
+            writer.write(rows)
+
+
+def _commit_results(work: WorkFiles, pipeline: Pipeline, path: str) -> None:
+    """The accepted rows, each with what stands in its record."""
+    lake = work.lake
+    none = file_schema(lake, work.records).empty_table().drop_columns("record_id")
+    attributes = [field for field in none.schema if field.name.startswith("attr_")]
+    schema = results_schema(pipeline.answer, attributes)
+    with open_table_writer(lake, path, schema) as writer:
+        for rows in read_groups(lake, work.accepted):
+            places = rows["place"].to_numpy()
+            order = np.argsort(places)
+            found = [none, *read_rows(lake, work.records, places[order], none.schema.names)]
+            records = pa.concat_tables(found).take(pa.array(np.argsort(order)))
+            for name in records.column_names:
+                rows = rows.append_column(name, records[name])
+            writer.write(conform(rows, schema))
+
+
 def _replaced_runs(lake: Lake, work: WorkFiles, results_path: str) -> set[str]:
     """Ids of the runs whose rows this one replaces, also of those that an earlier try has replaced already."""
     known = set(work.read(Replaced, default=Replaced()).run_ids)
@@ -104,10 +132,10 @@ def _keep_other_answers(lake: Lake, pipeline: Pipeline, work: WorkFiles, plan: P
     Returns:
         All outcomes of that time. What their steps took stands in them.
     """
-    questions = read_table(lake, work.plan, ["answer_key", "text"])
     chain = planned_chain(plan.planned, pipeline)
-    own = {*questions["answer_key"].to_pylist()}
-    own |= {key for text in questions["text"].to_pylist() for key in chain.step_keys(text)}
+    own = {*read_table(lake, work.plan, ["answer_key"])["answer_key"].to_pylist()}
+    for records in read_groups(lake, work.records, ["text"]) if chain.notes else ():
+        own |= {key for text in records["text"].to_pylist() for key in chain.step_keys(text)}
     others = [entry for key, entry in read_ledger(lake, work.ledger).items() if key not in own and not entry.reused]
     with LedgerWriter(lake, lake.work(work.run.pipeline, f"{work.run.run_key}.other", "ledger")) as writer:
         for entry in others:

@@ -1,7 +1,6 @@
 """What the stages of one run leave for each other below `_work/<pipeline>/<run_key>/`, gone after publish."""
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
@@ -34,12 +33,12 @@ class WorkFiles:
 
     @property
     def records(self) -> str:
-        """The run's records, with `answer_key` and `skip_reason` once planned."""
+        """The run's records: where their texts lie until they are published."""
         return self.path("records.parquet")
 
     @property
     def plan(self) -> str:
-        """The run's records with their answer keys, and why some are skipped."""
+        """Of each record, in their order: its answer key, and why it is skipped if it is."""
         return self.path("plan.parquet")
 
     @property
@@ -52,8 +51,23 @@ class WorkFiles:
         """Folder of the ledger."""
         return self.path("ledger")
 
+    @property
+    def carried(self) -> str:
+        """Folder of the ledger with what is paid for before the shards begin."""
+        return self.path("ledger", "carried")
+
+    @property
+    def tries(self) -> str:
+        """The part of it that shards of earlier plans have answered."""
+        return self.path("ledger", "carried", "tries")
+
+    @property
+    def accepted(self) -> str:
+        """Rows for `results/` without what stands in the records, and their places there."""
+        return self.path("accepted.parquet")
+
     def shard(self, number: int) -> str:
-        """Texts of one mapped task."""
+        """What one mapped task asks: answer keys, and the places of their texts among the records."""
         return self.path("shards", f"{number:04d}.parquet")
 
     def shard_ledger(self, number: int) -> str:
@@ -97,21 +111,12 @@ class WorkFiles:
                 f"This task has no files to work on ({self.lake.uri(path)} is gone), because its run was published or "
                 "cleaned up. Clear the run from `extract` on: what is paid for is not paid again."
             ) from error
-        if kind is Planned:
-            if document.get("format") != PLAN_FORMAT:
-                raise StopRun(
-                    "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
-                )
-            # The version before had the estimate's columns beside the rest.
-            document = {"estimated": document, **document}
+        if kind is Planned and document.get("format") != PLAN_FORMAT:
+            raise StopRun(
+                "This run was planned by an older Nightshift. Clear it from `plan` on; nothing is paid twice."
+            )
         manifest: M = _ADAPTERS[kind].validate_python(document)
         return manifest
-
-    def earlier_plan(self) -> Planned | None:
-        """What an earlier try of `plan` has left, if it can be read."""
-        with suppress(StopRun):
-            return self.read(Planned)
-        return None
 
     def stopping(self, error: E) -> E:
         """Keep what the end of a task makes of the records that it leaves, and how often it was the fuse."""

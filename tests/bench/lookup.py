@@ -27,15 +27,9 @@ def main() -> None:
         started = time.monotonic()
         # As `plan` does.
         update_index(lake, "app_store_reviews")
-        found = paid_answers(
-            lake,
-            "app_store_reviews",
-            Form,
-            wanted,
-            own_results="",
-            own_work="",
-            reused_at=datetime(2026, 11, 24, tzinfo=UTC),
-        )
+        moment = datetime(2026, 11, 24, tzinfo=UTC)
+        paid = paid_answers(lake, "app_store_reviews", Form, wanted, own_results="", own_work="", reused_at=moment)
+        found = sum(1 for _ in paid)
         seconds.append(time.monotonic() - started)
     print(
         json.dumps(
@@ -43,7 +37,7 @@ def main() -> None:
                 "first_seconds": round(seconds[0], 3),
                 "seconds": round(seconds[1], 3),
                 "bytes": _bytes_read() - read_before,
-                "found": len(found),
+                "found": found,
                 "lake_bytes": sum(path.stat().st_size for path in Path(folder).rglob("*.parquet")),
                 "peak_mb": round(peak_mb()),
             }

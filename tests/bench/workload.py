@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from include.lake.paths import Lake, open_lake
-from include.lake.write import open_table_writer
+from include.lake.write import open_table_writer, write_table
 from include.llm.endpoint import Endpoint
 from include.llm.prices import Price
 from include.pipelines.chain import build_chain
@@ -66,13 +66,17 @@ def write_shards(folder: Path | str, base_url: str, rows: int, shards: int = 1, 
     work = WorkFiles(lake, run)
     endpoint = Endpoint(base_url, "key", is_demo=False)
     chain = build_chain(made, endpoint, MODEL, "v1")
-    schema = pa.schema([("answer_key", pa.string()), ("text", pa.string())])
-    source = texts(rows * shards, characters)
+    schema = pa.schema([("text", pa.string())])
+    source, keys = texts(rows * shards, characters), list[str]()
+    with open_table_writer(lake, work.records, schema) as writer:
+        for start in range(0, rows * shards, 1_000):
+            batch = [next(source) for _ in range(min(1_000, rows * shards - start))]
+            writer.write(pa.table({"text": batch}, schema))
+            keys += [chain.key(text) for text in batch]
     for shard in range(shards):
-        with open_table_writer(lake, work.shard(shard), schema) as writer:
-            for start in range(0, rows, 1_000):
-                batch = [next(source) for _ in range(min(1_000, rows - start))]
-                writer.write(pa.table({"answer_key": [chain.key(text) for text in batch], "text": batch}, schema))
+        places = range(shard * rows, (shard + 1) * rows)
+        part = {"answer_key": [keys[place] for place in places], "place": pa.array(places, pa.int64())}
+        write_table(lake, work.shard(shard), pa.table(part))
     planned = write_down(chain, endpoint)
     work.write(Planned(asked=rows * shards, shards=shards, price=PRICE, budget_key="bench", planned=planned))
     return lake
