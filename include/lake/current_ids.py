@@ -148,7 +148,8 @@ def _read_index(lake: Lake, pipeline: str, month: str) -> tuple[pa.Table, dict[s
     """Rows, stamp and count of each file, and the schema of all; nothing where the index is missing or damaged."""
     folder = f"{lake.table('current', pipeline)}/occurred_month={month}"
     try:
-        content = lake.fs.cat_file(lake.current_ids(pipeline, month))
+        # From 0 on: else s3fs asks for the size first.
+        content = lake.fs.cat_file(lake.current_ids(pipeline, month), start=0)
         rows = pq.read_table(io.BytesIO(content), page_checksum_verification=True)
         notes = rows.schema.metadata or {}
         noted = {f"{folder}/{name}": (stamp, count) for name, (stamp, count) in json.loads(notes[_FILES]).items()}
