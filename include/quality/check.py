@@ -1,5 +1,6 @@
-"""What one expectation has found in all parts of a run, without Great Expectations."""
+"""What one expectation has found in all parts of a run."""
 
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -69,27 +70,25 @@ class Check:
             self.table, self.says, self.severity, self.success, self.unexpected, observed, self.field
         )
 
-    def add(
-        self,
-        *,
-        success: bool,
-        broken: str | None,
-        counts: Mapping[str, Any],
-        observed: float | None,
-        record_ids: Sequence[str],
-    ) -> None:
-        """Take in what it has found in one part.
-
-        Args:
-            counts: what Great Expectations has counted, by its names.
-        """
-        self.success &= success
-        self.broken = self.broken or broken
-        self.rows = _plus(self.rows, counts.get("element_count"))
-        self.missing = _plus(self.missing, counts.get("missing_count"))
-        self.unexpected = _plus(self.unexpected, counts.get("unexpected_count"))
-        self.observed = observed if observed is not None else self.observed
+    def add(self, outcome: Any, record_ids: Sequence[str]) -> None:
+        """Take in what Great Expectations has found in one part."""
+        found = outcome.result
+        self.success &= bool(outcome.success)
+        self.broken = self.broken or _exception_of(outcome.exception_info)
+        self.rows = _plus(self.rows, found.get("element_count"))
+        self.missing = _plus(self.missing, found.get("missing_count"))
+        self.unexpected = _plus(self.unexpected, found.get("unexpected_count"))
+        # Lists of values are customers' words and the model's.
+        if isinstance(found.get("observed_value"), numbers.Real):
+            self.observed = float(found["observed_value"])
         self.examples = [*self.examples, *record_ids][:EXAMPLES]
+
+
+def _exception_of(info: Mapping[str, Any]) -> str | None:
+    for part in [info, *(value for value in info.values() if isinstance(value, dict))]:
+        if part.get("raised_exception"):
+            return str(part.get("exception_message"))[:300]
+    return None
 
 
 def _plus(so_far: int | None, found: int | None) -> int | None:

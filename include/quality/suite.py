@@ -1,6 +1,5 @@
 """One Great Expectations suite that is made once and judges a run's frames one after the other."""
 
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,15 +56,11 @@ class Suite:
             # Only here which rows it was; asking for it costs as much as judging.
             outcomes = self._outcomes(frame, "COMPLETE")
         for outcome in outcomes:
-            check, found = self._by_id[str(outcome.expectation_config.id)], outcome.result
-            ids = list(dict.fromkeys(str(row["record_id"]) for row in found.get("unexpected_index_list") or ()))
-            check.add(
-                success=bool(outcome.success),
-                broken=_exception_of(outcome.exception_info),
-                counts=found,
-                observed=_number(found.get("observed_value")),
-                record_ids=ids,
+            check = self._by_id[str(outcome.expectation_config.id)]
+            ids = list(
+                dict.fromkeys(str(row["record_id"]) for row in outcome.result.get("unexpected_index_list") or ())
             )
+            check.add(outcome, ids)
             if not outcome.success and check.is_critical:
                 for record_id in ids:
                     failing.setdefault(record_id, []).append(check.says)
@@ -107,15 +102,3 @@ def _field(table: str, kwargs: Mapping[str, Any]) -> str | None:
     for suffix in ("_in_text", "_elements", "_once"):
         column = str(column).removesuffix(suffix)
     return column if table in ("records", "shares", column) else f"{table}.{column}"
-
-
-def _number(value: Any) -> float | None:
-    """A number, None for all else: lists of values are customers' words and the model's."""
-    return float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else None
-
-
-def _exception_of(info: Mapping[str, Any]) -> str | None:
-    for part in [info, *(value for value in info.values() if isinstance(value, dict))]:
-        if part.get("raised_exception"):
-            return str(part.get("exception_message"))[:300]
-    return None

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from include.lake.lake_index import update_index
 from include.lake.read import read_table
 from include.lake.schemas import MEASURES_SCHEMA
+from include.lake.write import write_table
 from include.quality.measures import share_measure
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
@@ -82,6 +85,28 @@ def test_a_night_in_numbers(deployment: Deployment) -> None:
     assert sentences["record_id must come only once in a run"] == 1.0
     assert "it must not be that nearly every answer has one category" in sentences
     assert "it must not be that nearly every answer has one category" in deployment.report()
+
+
+def test_what_fails_the_gate_is_quarantined_with_the_sentence_and_counted_there(deployment: Deployment) -> None:
+    """An answer of a time in which its label was allowed is paid for, so it comes back for the same text."""
+    deployment.write_source(tickets(2))
+    deployment.run("manual__first")
+    (path,) = deployment.lake.files("results", "support_tickets")
+    rows = read_table(deployment.lake, path)
+    old = rows.set_column(rows.column_names.index("category"), "category", pa.array(["parcels"] * 2))
+    write_table(deployment.lake, path, old)
+    update_index(deployment.lake, "support_tickets")
+    deployment.write_source([ticket | {"id": f"twin-{ticket['id']}"} for ticket in tickets(1)])
+    row = deployment.run("manual__second")
+    assert (row["published"], row["quarantined"], row["validation_success"]) == (0, 1, False)
+    (held,) = deployment.table("quarantine").to_dict("records")
+    assert (held["error_type"], held["error_message"]) == (
+        "expectation_failed",
+        "category must be one of its 12 values",
+    )
+    rows = deployment.table("measures")
+    counts = of(rows[rows["run_id"] == "manual__second"], "count")
+    assert (counts["published", None], counts["quarantined", "validate"]) == (0, 1)
 
 
 def test_a_run_of_any_purpose_has_measures_that_say_so(deployment: Deployment) -> None:
