@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from include.code_version import code_version
 from include.errors import CountsDoNotAddUp, RetryLater
 from include.lake.current import update_current
-from include.lake.effort import NO_EFFORT, USAGE_COLUMNS, Effort
+from include.lake.effort import EFFORT_COLUMNS, NO_EFFORT, NOTHING_USED, USAGE_COLUMNS, Effort
 from include.lake.lake_index import update_index
 from include.lake.paths import Lake
 from include.lake.read import read_table
@@ -155,8 +155,10 @@ def _run_row(
     skipped: Counter[str],
 ) -> dict[str, Any]:
     before = plan.before
-    calls = validated.calls + unusable + Effort.of_row(vars(before))
-    unusable_cost = _plus(before.unusable_cost_usd or 0.0, unusable.cost_usd)
+    in_no_row = unusable + Effort.of_row({**vars(before), "cost_usd": before.unusable_cost_usd or 0.0})
+    # Their tokens and their cost stand in the rows.
+    calls = replace(validated.calls, usage=NOTHING_USED, cost_usd=0.0)
+    spent = (_of_rows(accepted) + _of_rows(quarantined) + calls + in_no_row).columns()
     return {
         **run_identity(run),
         "finished_at": datetime.now(UTC),
@@ -167,16 +169,10 @@ def _run_row(
         "skipped_by_reason": sorted((+skipped).items()),
         "outside_window": extract.outside_window,
         "reused": pc.sum(accepted["reused"]).as_py() or 0,
-        **{name: getattr(calls, name) for name in ("requests", "retries", "rate_limited")},
+        **{name: spent[name] for name in RUNS_SCHEMA.names if name in spent},
         "service_tier_counts": sorted(validated.service_tiers.items()),
-        **{
-            name: sum(filter(None, [*_values(accepted, name), *_values(quarantined, name)]))
-            + getattr(unusable.usage, name)
-            for name in USAGE_COLUMNS
-        },
-        "estimated_cost_usd": _plus(plan.estimated.cost_usd, before.estimated_cost_usd),
-        "cost_usd": _plus(*_values(accepted, "cost_usd"), *_values(quarantined, "cost_usd"), unusable_cost),
-        "unusable_cost_usd": unusable_cost,
+        "estimated_cost_usd": (plan.estimated + Effort(cost_usd=before.estimated_cost_usd)).cost_usd,
+        "unusable_cost_usd": in_no_row.cost_usd,
         "dialect": validated.dialect,
         "redaction_version": extract.redaction_version,
         "validation_success": validated.validation_success,
@@ -211,11 +207,7 @@ def _log_estimate_and_actual(estimate: Effort, row: dict[str, Any]) -> None:
             log.info("%s: %s estimated, %s actual (%.2f of the estimate)", name, estimated, actual, actual / estimated)
 
 
-def _plus(*costs: float | None) -> float | None:
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None
-
-
-def _values(table: pa.Table, column: str) -> list[Any]:
-    """A column's values; none of a table that the version before wrote without it."""
-    return table[column].to_pylist() if column in table.column_names else []
+def _of_rows(table: pa.Table) -> Effort:
+    """What its rows took together; a column that the version before did not write counts as 0."""
+    sums = {name: pc.sum(table[name]).as_py() for name in EFFORT_COLUMNS if name in table.column_names}
+    return Effort.of_row({**sums, "cost_usd": None if table["cost_usd"].null_count else sums["cost_usd"] or 0.0})
