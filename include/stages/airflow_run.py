@@ -51,14 +51,15 @@ def endpoint_of_deployment(model: str | None = None) -> Endpoint:
     return endpoint
 
 
-def running_runs(context: Mapping[str, Any]) -> Callable[[str], bool]:
+def running_runs(context: Mapping[str, Any], *others: str) -> Callable[[str], bool]:
     """Tells whether a run of the task's DAG is under way, by its id.
 
     Args:
         context: of the running task.
+        others: states of a run that count too.
     """
     task, dag_id = context["ti"], context["dag_run"].dag_id
-    return lambda run_id: task.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["running"]) > 0
+    return lambda run_id: task.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=["running", *others]) > 0
 
 
 def running_shards(context: Mapping[str, Any]) -> Callable[[], int]:

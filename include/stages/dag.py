@@ -149,7 +149,7 @@ def publish(run: dict[str, Any]) -> dict[str, Any]:
     context, task_context = RunContext.from_dict(run), get_current_context()
     pipeline = load_pipeline(context.pipeline)
     with failing_fast():
-        published = publish_run(_lake(), pipeline, context)
+        published = publish_run(_lake(), pipeline, context, running_runs(task_context, "queued"))
     for asset in task_context["task"].outlets:
         task_context["outlet_events"][asset].extra = published["run"]
     return published

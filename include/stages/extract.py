@@ -42,7 +42,7 @@ from include.settings import live_source, share_setting, source_location, source
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
 from include.stages.concurrent_runs import outcomes_for
-from include.stages.manifests import Extracted
+from include.stages.manifests import Begun, Extracted
 from include.stages.pull import pull_records
 from include.stages.pull_spool import PullSpool
 from include.stages.run_context import RunContext
@@ -71,6 +71,7 @@ def extract_records(
         SourceUnreadable: most of its rows cannot become records.
         RetryLater: the lake cannot be read or written.
     """
+    WorkFiles(lake, run).write(Begun(run_id=run.run_id))
     if run.read_from == "raw":
         counts = _replay(lake, pipeline, run)
     else:

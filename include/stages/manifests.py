@@ -23,6 +23,14 @@ _Effort = Annotated[Effort, PlainValidator(Effort.of_row), PlainSerializer(Effor
 
 
 @dataclass(frozen=True, kw_only=True)
+class Begun:
+    """Of a run that begins: several may use the files of one window, one after the other."""
+
+    file: ClassVar = "begun"
+    run_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Extracted:
     """Of `extract`.
 

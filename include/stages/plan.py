@@ -156,8 +156,12 @@ def _before(lake: Lake, run: RunContext) -> Before:
     """Of the run whose file this one replaces: its answers and cost are carried over too."""
     path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     row = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
-    if row.get("state") != "success":
+    work = WorkFiles(lake, run)
+    is_kept = work.earlier_plan() is not None or lake.fs.exists(work.ledger)
+    if row.get("state") != "success" and is_kept:
         return Before()
+    # Of a failed run whose files are gone the row alone knows what it has cost.
+    row = {name: value for name, value in row.items() if row["state"] == "success" or value is not None}
     # A row of the version before does not have all of them.
     return Before(**{field.name: row[field.name] for field in fields(Before) if field.name in row})
 

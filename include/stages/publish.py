@@ -26,6 +26,8 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
 from include.quality.measures import measures_table, run_measures
 from include.stages.audit import commit_audit
+from include.stages.concurrent_runs import IsRunning, nothing_else_runs
+from include.stages.dead_work import remove_dead_work
 from include.stages.manifests import Extracted, Planned, Replaced, Validated
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
@@ -33,12 +35,17 @@ from include.stages.work_files import WorkFiles
 log = logging.getLogger(__name__)
 
 
-def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, Any]:
+def publish_run(
+    lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsRunning = nothing_else_runs
+) -> dict[str, Any]:
     """Commit a run: quarantine, then `results/` in one step, then `current/`, `measures/`, then its row in `runs/`.
 
     Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake. The row in
     `runs/` comes last: a run that has it is whole. Whoever reads in between, or while a storage that is away is waited
     for, finds rows in `results/` whose run has no row yet, until this try ends or the next one does.
+
+    Args:
+        is_running: whether another run of the pipeline is under way or about to be, by its id.
 
     Returns:
         The run's row, its skipped records by reason, its expectations, and where its Data Docs are.
@@ -77,9 +84,10 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext) -> dict[str, An
     update_index(lake, run.pipeline)
     try:
         work.remove()
+        remove_dead_work(lake, run, is_running)
     except RetryLater as error:
         # The run is published; a retry would look for files that are partly gone.
-        log.warning("What the run kept in %s is left there: %s", lake.uri(work.path()), error)
+        log.warning("What is left in %s or of dead runs beside it stays there: %s", lake.uri(work.path()), error)
     _log_estimate_and_actual(plan.estimated, row)
     log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract.extracted)
     return {

@@ -291,6 +291,20 @@ def test_a_new_run_after_a_dead_one_pays_for_nothing_twice(deployment: Deploymen
     row = deployment.run("manual__2")
     assert (row["published"], row["reused"]) == (10, 10)
     assert fault_server.counters().requests == asked
+    assert not deployment.lake.fs.exists(WorkFiles(deployment.lake, dead).path())
+
+
+def test_a_dead_run_that_is_begun_again_after_its_files_went_keeps_its_costs(deployment: Deployment) -> None:
+    dead = deployment.settle()
+    extract_records(deployment.lake, deployment.pipeline, dead, deployment.environ)
+    (shard,) = asyncio.run(plan_run(deployment.lake, deployment.pipeline, dead, deployment.endpoint))
+    asyncio.run(infer_shard(deployment.lake, deployment.pipeline, dead, deployment.endpoint, shard))
+    failed = record_failure(deployment.lake, dead)
+    assert failed["cost_usd"] > 0
+    deployment.run("manual__2")
+    row = deployment.go(dead)
+    assert (row["state"], row["published"], row["requests"]) == ("success", 0, failed["requests"])
+    assert row["cost_usd"] == row["unusable_cost_usd"] == failed["cost_usd"]
 
 
 def test_a_batch_whose_answers_collapsed_is_not_published(deployment: Deployment, fault_server: FaultServer) -> None:
