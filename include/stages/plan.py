@@ -68,6 +68,8 @@ async def plan_run(
     """
     work = WorkFiles(lake, run)
     work.read(Extracted)
+    # Looks whether the run has a ledger, so before it gets one.
+    before = _before(lake, run)
     spent_usd = keep_tries(work)
     update_index(lake, run.pipeline)
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
@@ -108,7 +110,7 @@ async def plan_run(
             skipped=skipped,
             asked=len(asked),
             shards=shards,
-            before=_before(lake, run),
+            before=before,
             planned=write_down(chain, endpoint),
             has_other_answers=has_earlier,
             spent_usd=spent_usd,
@@ -156,12 +158,11 @@ def _before(lake: Lake, run: RunContext) -> Before:
     """Of the run whose file this one replaces: its answers and cost are carried over too."""
     path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     row = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
-    work = WorkFiles(lake, run)
-    is_kept = work.earlier_plan() is not None or lake.fs.exists(work.ledger)
-    if row.get("state") != "success" and is_kept:
-        return Before()
-    # Of a failed run whose files are gone the row alone knows what it has cost.
-    row = {name: value for name, value in row.items() if row["state"] == "success" or value is not None}
+    if row.get("state") == "failed":
+        if lake.fs.exists(WorkFiles(lake, run).ledger):
+            return Before()
+        # Its files are gone: what it has cost stands in its row alone.
+        row = {name: value for name, value in row.items() if value is not None}
     # A row of the version before does not have all of them.
     return Before(**{field.name: row[field.name] for field in fields(Before) if field.name in row})
 

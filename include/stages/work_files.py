@@ -103,7 +103,7 @@ class WorkFiles:
         """
         path = self.path(f"{kind.file.format(shard)}.json")
         try:
-            document = json.loads(self.lake.fs.cat_file(path))
+            document = json.loads(self.lake.fs.cat_file(path, start=0))
         except FileNotFoundError as error:
             if default is not None:
                 return default

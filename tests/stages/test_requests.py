@@ -139,7 +139,7 @@ def test_after_a_year_a_stage_makes_at_most_60_requests_and_a_page_20(
     for month, listed in list_months(lake, NAME).items():
         ids = read_month(lake, NAME, month, listed)
         write_month(lake, NAME, month, listed, ids, ids.schemas[0])
-    year.write_source(tickets(6, start=100))
+    year.write_source([{**ticket, "created_at": "2026-11-22T12:00:00Z"} for ticket in tickets(6, start=100)])
     run = year.settle("scheduled__now", "scheduled")
     taken: dict[str, int] = {}
 
