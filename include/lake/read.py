@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from include.errors import RetryLater
 from include.lake.paths import Lake
+from include.lake.row_groups import open_file
 from include.lake.schema_evolution import common_schema, conform
 from include.lake.storage import FileReplaced, storage_error
 
@@ -27,7 +28,7 @@ def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> p
 def _read(lake: Lake, path: str, columns: Sequence[str] | None) -> pa.Table:
     try:
         # Partition columns are in the path; the files hold all that a row needs.
-        with lake.fs.open(path, "rb") as file:
+        with open_file(lake, path) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
             known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
             return parquet.read(columns=known)

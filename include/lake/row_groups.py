@@ -13,8 +13,8 @@ from include.lake.paths import Lake
 from include.lake.row_hashes import Positions
 from include.lake.storage import storage_error
 
-# What is read at once may be held at once.
-_SMALL_BYTES = 8 * 1024 * 1024
+# What is read at once may be held at once. Of a file whose size is not known so much is asked for, which often is all.
+_SMALL_BYTES, _LIKELY_BYTES = 8 * 1024 * 1024, 1024 * 1024
 
 
 def file_schema(lake: Lake, path: str) -> pa.Schema:
@@ -24,7 +24,7 @@ def file_schema(lake: Lake, path: str) -> pa.Schema:
         RetryLater: it cannot be read.
     """
     try:
-        with lake.fs.open(path, "rb") as file:
+        with open_file(lake, path) as file:
             return pq.ParquetFile(file).schema_arrow
     except (OSError, pa.ArrowInvalid) as error:
         raise _unreadable(lake, path, error) from error
@@ -34,13 +34,15 @@ def open_file(lake: Lake, path: str, size: int | None = None) -> IO[bytes] | io.
     """A file to read; a small one on object storage takes one request, not three.
 
     Args:
-        size: in bytes, where it is known.
+        size: in bytes; None: not known.
     """
-    if lake.is_local or size is None or size > _SMALL_BYTES:
-        opened: io.BufferedIOBase = lake.fs.open(path, "rb")
-        return opened
-    # From 0 on: else s3fs asks for the size first.
-    return io.BytesIO(lake.fs.cat_file(path, start=0))
+    if not lake.is_local and (size is None or size <= _SMALL_BYTES):
+        # With a range, else s3fs asks for the size first.
+        begin = lake.fs.cat_file(path, start=0, end=size or _LIKELY_BYTES)
+        if size is not None or len(begin) < _LIKELY_BYTES:
+            return io.BytesIO(begin)
+    opened: io.BufferedIOBase = lake.fs.open(path, "rb")
+    return opened
 
 
 def read_groups(
@@ -75,7 +77,7 @@ def read_rows(lake: Lake, path: str, rows: Positions, columns: Sequence[str] | N
         RetryLater: as `read_groups`.
     """
     try:
-        with lake.fs.open(path, "rb") as file:
+        with open_file(lake, path) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
             known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
             start = 0
