@@ -76,7 +76,9 @@ def by_month(files: Files) -> dict[str, dict[str, dict[str, Any]]]:
     return months
 
 
-def indexed_rows(lake: Lake, pipeline: str, part: IndexPart, files: Files, columns: Sequence[str]) -> Iterator[Rows]:
+def indexed_rows(
+    lake: Lake, pipeline: str, part: IndexPart, files: Files, columns: Sequence[str], months: Files | None = None
+) -> Iterator[Rows]:
     """Index rows of some files, in their order within each file, the oldest month first.
 
     Should a month's file turn out to be damaged, its files come again, each from its first row.
@@ -84,11 +86,13 @@ def indexed_rows(lake: Lake, pipeline: str, part: IndexPart, files: Files, colum
     Args:
         files: as they are listed now.
         columns: names of the part's columns.
+        months: files of the index, where they are listed already.
 
     Raises:
         RetryLater: a file cannot be read.
     """
-    months = lake.find(lake.index(pipeline), f"{part.name}-*.parquet") if files else {}
+    if months is None:
+        months = lake.find(lake.index(pipeline), f"{part.name}-*.parquet") if files else {}
     unknown = 0
     for month, of_month in sorted(by_month(files).items()):
         left, path = dict(of_month), part.path(lake, pipeline, month)
@@ -162,7 +166,7 @@ def _opened(lake: Lake, path: str, info: Mapping[str, Any]) -> IO[bytes] | io.Bu
     return io.BytesIO(_held[key])
 
 
-def write_month(lake: Lake, pipeline: str, part: IndexPart, month: str, files: Files) -> None:
+def write_month(lake: Lake, pipeline: str, part: IndexPart, month: str, files: Files, months: Files) -> None:
     """Write a month anew, from what is known of it and the files that are new in it.
 
     Raises:
@@ -173,7 +177,7 @@ def write_month(lake: Lake, pipeline: str, part: IndexPart, month: str, files: F
     schema = part.schema.append(pa.field(_FILE, pa.int32())).with_metadata({_FILES: listed.encode()})
     begun: set[str] = set()
     with open_table_writer(lake, path, schema) as writer:
-        for name, start, rows in indexed_rows(lake, pipeline, part, files, part.schema.names):
+        for name, start, rows in indexed_rows(lake, pipeline, part, files, part.schema.names, months):
             if not start and name in begun:
                 raise RetryLater(f"{lake.uri(path)} was damaged; the next try makes it anew.")
             begun.add(name)

@@ -99,7 +99,7 @@ def update_index(lake: Lake, pipeline: str) -> None:
     for part in _PARTS:
         files = by_month({path: info for table in part.tables for path, info in listed[table].items()})
         for month in sorted(months):
-            write_month(lake, pipeline, part, month, files.get(month, {}))
+            write_month(lake, pipeline, part, month, files.get(month, {}), held)
     rows = [_with_files(lake, path, row, listed) for path, row in runs.rows.items()]
     write_table(lake, _runs_path(lake, pipeline), pa.Table.from_pylist(rows, schema=_SCHEMA))
     # An index of each night's file, as older versions had it.

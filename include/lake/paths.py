@@ -155,10 +155,9 @@ class Lake:
 
     def remove_folder(self, folder: str) -> None:
         """Remove a folder with all that is in it, if it is there."""
-        if self.fs.exists(folder):
-            # Another try may have removed it since.
-            with suppress(FileNotFoundError):
-                self.fs.rm(folder if self.is_local else glob.escape(folder), recursive=True)
+        # Another try may have removed it since.
+        with suppress(FileNotFoundError):
+            self.fs.rm(folder if self.is_local else glob.escape(folder), recursive=True)
 
 
 def open_lake(uri: str) -> Lake:

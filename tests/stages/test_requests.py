@@ -149,7 +149,6 @@ def test_after_a_year_a_stage_makes_at_most_60_requests_and_a_page_20(
         with counted(lake) as requests:
             result = call()
         taken[name] = requests.total()
-        print(name, requests.total(), requests)
         return result
 
     count("extract", lambda: extract_records(lake, pipeline, run, year.environ))
@@ -159,7 +158,7 @@ def test_after_a_year_a_stage_makes_at_most_60_requests_and_a_page_20(
     published = count("publish", lambda: publish_run(lake, pipeline, run))
     count("report", lambda: report_run(lake, pipeline, run, published, endpoint))
     assert published["run"]["published"] == 6
-    assert {name: number for name, number in taken.items() if number > 60} == {}
+    assert max(taken.values()) <= 60, taken
 
     shown = count("runs", lambda: runs_page(lake.hurried))
     assert "night-" not in shown and "is older than" not in shown
