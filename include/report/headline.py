@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.llm.prices import NIGHTS_A_MONTH, usd
-from include.report.figures import grouped, quarantine_reasons, requests, sentiment_counts, topic_rows
+from include.report.figures import by_size, quarantine_reasons, sentiment_counts, topic_rows
 from include.report.purpose import RECORDED_SHORT, mark_of
 from include.report.report_input import ReportInput
 
@@ -56,7 +56,7 @@ def _one_line(subject: str) -> str:
 
 
 def _headline(outcome: ReportInput) -> Headline:
-    title, count = outcome.pipeline.title, len(outcome.published)
+    title, count = outcome.pipeline.title, outcome.digest.records
     if outcome.dry_run:
         cost = outcome.run.get("estimated_cost_usd")
         estimate = "unknown cost" if cost is None else f"about {usd(cost)}"
@@ -84,14 +84,14 @@ def _headline(outcome: ReportInput) -> Headline:
         lines.append(f"{row.topic}: {100 * row.share:.0f} % of the feedback, up from {earlier:.0f} % in earlier runs")
     if topics:
         lines.append("Most said about: " + ", ".join(f"{row.topic} ({row.count})" for row in topics[:3]))
-    defects = grouped(outcome, outcome.pipeline.report_fields.defect_kinds)
+    defects = by_size(outcome.digest.defects)
     if defects:
-        topic, items = defects[0]
-        lines.append(f"{sum(len(group) for _, group in defects)} defects, most about {topic} ({len(items)})")
-    asked = requests(outcome)
+        topic, group = defects[0]
+        lines.append(f"{sum(each.count for _, each in defects)} defects, most about {topic} ({group.count})")
+    asked = by_size(outcome.digest.requests)
     if asked:
-        topic, items = asked[0]
-        lines.append(f"{sum(len(group) for _, group in asked)} requests, most about {topic} ({len(items)})")
+        topic, group = asked[0]
+        lines.append(f"{sum(each.count for _, each in asked)} requests, most about {topic} ({group.count})")
     if risers:
         top = max(risers, key=lambda row: row.change_points or 0)
         news = f"{top.topic} up to {100 * top.share:.0f} %"

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from include.pages.render import render
+from include.report.digest import MOST_ACTIONS
 from include.report.figures import (
-    EXAMPLES_PER_TOPIC,
-    actions,
     best_quotes,
-    grouped,
+    by_size,
     quarantine_reasons,
-    requests,
     sentiment_counts,
     topic_rows,
 )
@@ -41,10 +39,9 @@ def render_page(outcome: ReportInput) -> str:
         mood_colours=SENTIMENT_COLOURS,
         trends=[row for row in topics if row.earlier_share is not None],
         quotes=best_quotes(outcome),
-        requests=requests(outcome),
-        defects=grouped(outcome, outcome.pipeline.report_fields.defect_kinds),
-        examples=EXAMPLES_PER_TOPIC,
-        actions=actions(outcome),
+        requests=by_size(outcome.digest.requests),
+        defects=by_size(outcome.digest.defects),
+        actions=outcome.digest.actions[:MOST_ACTIONS],
         reasons=held,
         asked_again=any(stage != "extract" and reason != "too_long" for stage, reason, _, _ in held),
         too_long=any(reason == "too_long" for _, reason, _, _ in held),

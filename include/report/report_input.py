@@ -9,6 +9,7 @@ import pandas as pd
 
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
+from include.report.digest import Digest
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class ReportInput:
 
     Args:
         run: its row of `runs/`, times as datetimes.
-        published, quarantined: its rows of those tables.
+        digest: what it says of its published rows.
+        quarantined: its rows of that table.
         skipped: records left for later or already known, by reason.
         expectations: what Great Expectations said.
         earlier: up to a week or two of runs before it, oldest first; None: there are some, but none has measures.
@@ -37,7 +39,7 @@ class ReportInput:
 
     pipeline: Pipeline
     run: Mapping[str, Any]
-    published: pd.DataFrame
+    digest: Digest
     quarantined: pd.DataFrame
     skipped: Mapping[str, int]
     expectations: Sequence[ExpectationResult]

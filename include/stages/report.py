@@ -11,12 +11,14 @@ import pyarrow as pa
 from include.lake.lake_index import run_rows
 from include.lake.paths import Lake
 from include.lake.read import read_table
+from include.lake.row_groups import read_groups
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import shares_of
+from include.report.digest import Digest
 from include.report.headline import headline
 from include.report.notify import send
 from include.report.page import render_page
@@ -26,6 +28,8 @@ from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
 
+# A row as a dict takes more than its columns.
+ROWS_AT_ONCE = 1_000
 # A week of nights and the one before it: enough to see a trend, few enough to read.
 EARLIER_RUNS = 8
 
@@ -47,8 +51,8 @@ def report_run(
     outcome = ReportInput(
         pipeline=pipeline,
         run=_with_times(published["run"]),
-        published=_frame(lake, "results", run),
-        quarantined=_frame(lake, "quarantine", run),
+        digest=_digest(lake, pipeline, run),
+        quarantined=_quarantined(lake, run),
         skipped=published["skipped"],
         expectations=[ExpectationResult(**fields) for fields in published["expectations"]],
         earlier=_earlier_runs(lake, run),
@@ -84,8 +88,17 @@ def _take_back_reason(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> No
         write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
 
 
-def _frame(lake: Lake, table: str, run: RunContext) -> pd.DataFrame:
-    return read_table(lake, lake.run_file(table, run.pipeline, run.run_date, run.run_key)).to_pandas()
+def _digest(lake: Lake, pipeline: Pipeline, run: RunContext) -> Digest:
+    digest = Digest(pipeline.report_fields)
+    for rows in read_groups(lake, lake.run_file("results", run.pipeline, run.run_date, run.run_key), digest.columns):
+        for part in rows.to_batches(max_chunksize=ROWS_AT_ONCE):
+            digest.take(part.to_pylist())
+    return digest
+
+
+def _quarantined(lake: Lake, run: RunContext) -> pd.DataFrame:
+    path = lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key)
+    return read_table(lake, path, ["record_id", "stage", "error_type"]).to_pandas()
 
 
 def _earlier_runs(lake: Lake, run: RunContext) -> Sequence[EarlierRun] | None:

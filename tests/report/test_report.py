@@ -10,6 +10,7 @@ import pytest
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
 from include.pipelines.registry import load_pipeline
 from include.quality.expectation_result import ExpectationResult
+from include.report.digest import Digest
 from include.report.headline import headline
 from include.report.notify import slack_text
 from include.report.page import render_page
@@ -63,7 +64,7 @@ def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) ->
     fields: dict[str, Any] = {
         "pipeline": pipeline,
         "run": run | changes.pop("run", {}),
-        "published": published,
+        "digest": Digest(pipeline.report_fields),
         "quarantined": pd.DataFrame(columns=QUARANTINE_SCHEMA.names),
         "skipped": {},
         "expectations": [],
@@ -71,6 +72,7 @@ def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) ->
         "demo_model": False,
         "data_docs": {},
     }
+    fields["digest"].take(published.to_dict("records"))
     return ReportInput(**(fields | changes))
 
 
@@ -164,6 +166,18 @@ def test_severe_quotes_come_first_and_at_most_two_a_topic() -> None:
     page = render_page(outcome(pd.DataFrame(rows)))
     assert page.index("This one is the worst.") < page.index("Quote number")
     assert page.count("<blockquote") == 3
+
+
+def test_a_quote_that_hundreds_repeat_hides_no_other() -> None:
+    rows = [
+        {"record_id": f"r{n:03d}", "sentiment": "negative", "feedback": [item("login", quote="The same words again.")]}
+        for n in range(400)
+    ]
+    rows.append(
+        {"record_id": "z", "sentiment": "negative", "feedback": [item("login", quote="Other words, but once.")]}
+    )
+    page = render_page(outcome(pd.DataFrame(rows)))
+    assert page.count("<blockquote") == 2 and "Other words, but once." in page
 
 
 def test_requests_and_defects_have_sections_with_record_ids() -> None:
