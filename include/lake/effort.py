@@ -62,6 +62,8 @@ class Effort:
     rate_limited: int = 0
 
     def __add__(self, other: "Effort") -> "Effort":
+        if self is NO_EFFORT:
+            return other
         return Effort(
             self.usage + other.usage,
             None if self.cost_usd is None or other.cost_usd is None else self.cost_usd + other.cost_usd,

@@ -14,7 +14,7 @@ from typing import Any
 
 from include.answer.structured_output import parse_answer
 from include.errors import Quarantine
-from include.lake.effort import NO_EFFORT, UNKNOWN_SERVICE, Effort, Service, Usage
+from include.lake.effort import NO_EFFORT, NOTHING_USED, UNKNOWN_SERVICE, Effort, Service, Usage
 from include.llm.call_meter import CallCounts
 from include.llm.chain import Chain, Text, text_of_notes
 from include.llm.client import Completion, content_of
@@ -79,8 +79,7 @@ class Conversation:
         self._chunks = iter(terms.chain.chunks(text.text))
         self._notes: list[dict[str, Any]] = []
         # Of the steps before this one.
-        self._effort = NO_EFFORT
-        self.rest_after = 0
+        self._effort, self.rest_after = NO_EFFORT, 0
         self.doubtful_since: float | None = None
         self.answer: dict[str, Any] | None = None
         self.problem: Quarantine | None = None
@@ -133,8 +132,9 @@ class Conversation:
 
     @property
     def _step_effort(self) -> Effort:
-        calls = self.calls
-        return self._spent + Effort(requests=calls.requests, retries=calls.retries, rate_limited=calls.rate_limited)
+        calls, cost_usd = self.calls, None if self._terms.price is None else 0.0
+        counts = calls.requests, calls.retries, calls.rate_limited
+        return self._spent + Effort(NOTHING_USED, cost_usd, self._attempts, 0, *counts)
 
     def _next_step(self) -> None:
         chain = self._terms.chain
@@ -154,10 +154,9 @@ class Conversation:
         self.question = self._terms.learned.spelt(question)
         self.prepared, self._notes_key = self.question.prepare(text, above), notes_key
         self.calls = CallCounts()
-        self._spent = Effort(cost_usd=None if self._terms.price is None else 0.0, attempts=1)
+        self._spent, self._attempts, self._is_longer = NO_EFFORT, 1, False
         self._tier: str | None = None
         self._corrections: list[dict[str, str]] = []
-        self._is_longer = False
         self._times: defaultdict[str, int] = defaultdict(int)
         self._unusable_since: float | None = None
 
@@ -214,7 +213,7 @@ class Conversation:
 
     def _ask_again(self, corrections: list[dict[str, str]], is_longer: bool = False) -> None:
         self._corrections, self._is_longer = corrections, is_longer
-        self._spent += Effort(attempts=1)
+        self._attempts += 1
 
     def _give_up(self, error_type: str, message: str, raw_output: str | None) -> None:
         # A new one, because the traceback of what was raised leads back here.
