@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from include.lake.index_rows import Files, by_month, month_of, stamp, write_month
 from include.lake.outcomes import OUTCOMES_INDEX
-from include.lake.paths import TABLES, Lake
+from include.lake.paths import Lake
 from include.lake.raw_records import PULLED_ALL, PULLED_FILES, RAW_INDEX, pull_notes
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
@@ -24,7 +24,7 @@ from include.lake.write import write_table
 log = logging.getLogger(__name__)
 
 _PARTS = (RAW_INDEX, OUTCOMES_INDEX)
-_TABLES = tuple(table for table in TABLES if table not in ("runs", "audit"))
+_TABLES = ("raw", "results", "quarantine")
 _PATH, _STAMP, _PULLED, _FILES = "path", "stamp", "pulled", "files"
 _SCHEMA = pa.schema(
     [
@@ -79,7 +79,7 @@ def has_noted(lake: Lake, runs_path: str, row: Mapping[str, Any], note: bytes) -
     if _PULLED in row:
         return note.decode() in row[_PULLED]
     path = lake.beside(runs_path, "raw")
-    return lake.fs.exists(path) and note in pull_notes(lake, path)
+    return lake.has(path) and note in pull_notes(lake, path)
 
 
 def update_index(lake: Lake, pipeline: str) -> None:

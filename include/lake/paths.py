@@ -118,7 +118,7 @@ class Lake:
         Object stores that list by prefix are asked once for a thousand files, not once for each night.
         """
         folder = self.table(table, pipeline)
-        if not {"s3", "gs"} & {*self.fs.protocol}:
+        if not self._lists_by_prefix:
             return self.find(folder, f"*/*{suffix}")
         found = self.fs.find(folder, detail=True, prefix="occurred_month=" if table == "current" else "run_date=")
         return {
@@ -126,6 +126,17 @@ class Lake:
             for path, info in found.items()
             if path.endswith(suffix) and path.removeprefix(f"{folder}/").count("/") == 1
         }
+
+    @property
+    def _lists_by_prefix(self) -> bool:
+        return bool({"s3", "gs"} & {*self.fs.protocol})
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file or folder; fsspec's `exists` takes two requests for what is not there."""
+        if not self._lists_by_prefix:
+            return bool(self.fs.exists(path))
+        folder, _, name = path.rpartition("/")
+        return any(found == path or found.startswith(f"{path}/") for found in self.fs.find(folder, prefix=name))
 
     def index(self, pipeline: str) -> str:
         """Folder of what saves requests: `_index/<pipeline>`."""
@@ -157,7 +168,13 @@ class Lake:
         """Remove a folder with all that is in it, if it is there."""
         # Another try may have removed it since.
         with suppress(FileNotFoundError):
-            self.fs.rm(folder if self.is_local else glob.escape(folder), recursive=True)
+            if not self._lists_by_prefix:
+                self.fs.rm(folder if self.is_local else glob.escape(folder), recursive=True)
+                return
+            # Given a folder, s3fs lists it twice.
+            above, _, name = folder.rpartition("/")
+            names = [glob.escape(path) for path in self.fs.find(above, prefix=f"{name}/")]
+            self.fs.patiently(lambda: self.fs.plain.rm(names), folder)
 
 
 def open_lake(uri: str) -> Lake:

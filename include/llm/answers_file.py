@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from include.answer.arrow_types import arrow_fields
 from include.lake.effort import EFFORT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS, Effort, Service
 from include.lake.paths import Lake
+from include.lake.row_groups import open_file
 from include.lake.schemas import fields_of
 from include.lake.write import open_table_writer
 from include.llm.ledger import LedgerEntry, ledger_files, scan_ledger
@@ -61,7 +62,7 @@ def _plain_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterator
     in_one_thread = pyarrow.json.ReadOptions(use_threads=False)
     options = pyarrow.json.ParseOptions(explicit_schema=lines, unexpected_field_behavior="ignore")
     for path in ledger_files(lake, ledger_folder):
-        with lake.fs.open(path, "rb") as file:
+        with open_file(lake, path) as file:
             # Whole lines only.
             while block := file.read(BLOCK_BYTES) + file.readline():
                 read = pyarrow.json.read_json(pa.BufferReader(block), in_one_thread, options)
@@ -90,7 +91,7 @@ def _merged_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterato
 
 def read_answers(lake: Lake, path: str) -> Iterator[LedgerEntry]:
     """The outcomes in one file."""
-    with lake.fs.open(path, "rb") as file:
+    with open_file(lake, path) as file:
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
         for group in range(parquet.num_row_groups):
             for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[group]):

@@ -26,6 +26,7 @@ import orjson
 from include.errors import NightshiftError, RetryLater
 from include.lake.effort import NO_EFFORT, UNKNOWN_SERVICE, Effort, Service, Usage
 from include.lake.paths import Lake
+from include.lake.row_groups import open_file
 from include.lake.storage import PATIENCE_SECONDS, storage_error
 
 log = logging.getLogger(__name__)
@@ -217,7 +218,7 @@ def ledger_files(lake: Lake, folder: str) -> list[str]:
 def scan_ledger(lake: Lake, folder: str) -> Iterator[LedgerEntry]:
     """Every line below a ledger folder, attempt by attempt; a key may come more than once."""
     for path in ledger_files(lake, folder):
-        with lake.fs.open(path, "rb") as file:
+        with open_file(lake, path) as file:
             for line in file:
                 try:
                     values = orjson.loads(line)

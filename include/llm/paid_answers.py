@@ -42,7 +42,7 @@ def paid_answers(
     columns = [*fields, *PROVENANCE_COLUMNS]
     wanted = set(keys)
     # Of several records with one text the one that paid comes first.
-    for is_reused in (False, True) if wanted and lake.fs.exists(own_results) else ():
+    for is_reused in (False, True) if wanted and lake.has(own_results) else ():
         for table in read_groups(lake, own_results, columns):
             for row in table.filter(pc.equal(table["reused"], is_reused)).to_pylist():
                 if row["answer_key"] in wanted:

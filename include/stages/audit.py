@@ -86,7 +86,7 @@ def settle_announced(lake: Lake, run: RunContext, ledger: Mapping[str, LedgerEnt
     Args:
         ledger: of the run, by answer key.
     """
-    if not lake.fs.exists(_path(lake, run)):
+    if not lake.has(_path(lake, run)):
         return
     rows = _rows_of(lake, run).to_pylist()
     for row in rows:
@@ -102,7 +102,7 @@ def _path(lake: Lake, run: RunContext) -> str:
 
 def _rows_of(lake: Lake, run: RunContext) -> pa.Table:
     path = _path(lake, run)
-    return read_table(lake, path) if lake.fs.exists(path) else AUDIT_SCHEMA.empty_table()
+    return read_table(lake, path) if lake.has(path) else AUDIT_SCHEMA.empty_table()
 
 
 def _row(record: Mapping[str, Any], text: Text, run: RunContext, endpoint: Endpoint) -> dict[str, Any]:

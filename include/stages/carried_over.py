@@ -81,7 +81,7 @@ def _own_failures(work: WorkFiles, questions: Questions) -> Iterator[LedgerEntry
     """What this very run could not answer when it was published before: the same run again does the same again."""
     run, lake = work.run, work.lake
     path = lake.run_file("quarantine", run.pipeline, run.run_date, run.run_key)
-    if run.reprocess != "none" or not lake.fs.exists(path):
+    if run.reprocess != "none" or not lake.has(path):
         return
     identities = zip(*(questions.rows[name].to_pylist() for name in questions.rows.column_names), strict=True)
     key_of = dict(zip(identities, questions.keys, strict=True))

@@ -99,7 +99,7 @@ async def plan_run(
     if checked is not None:
         with LedgerWriter(lake, work.carried) as ledger:
             ledger.append(_first_question(checked, price))
-    has_earlier = lake.fs.exists(work.path("plan.json"))
+    has_earlier = lake.has(work.path("plan.json"))
     shards = write_shards(work, keys, asked, shard_records(pipeline))
     skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
     work.write(
@@ -157,9 +157,9 @@ def _first_question(checked: Preflight, price: Price | None) -> LedgerEntry:
 def _before(lake: Lake, run: RunContext) -> Before:
     """Of the run whose file this one replaces: its answers and cost are carried over too."""
     path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
-    row = read_table(lake, path).to_pylist()[0] if lake.fs.exists(path) and run.reprocess == "none" else {}
+    row = read_table(lake, path).to_pylist()[0] if lake.has(path) and run.reprocess == "none" else {}
     if row.get("state") == "failed":
-        if lake.fs.exists(WorkFiles(lake, run).ledger):
+        if lake.has(WorkFiles(lake, run).ledger):
             return Before()
         # Its files are gone: what it has cost stands in its row alone.
         row = {name: value for name, value in row.items() if value is not None}

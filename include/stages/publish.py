@@ -128,9 +128,10 @@ def _commit_results(work: WorkFiles, pipeline: Pipeline, path: str) -> None:
 def _replaced_runs(lake: Lake, work: WorkFiles, results_path: str) -> set[str]:
     """Ids of the runs whose rows this one replaces, also of those that an earlier try has replaced already."""
     known = set(work.read(Replaced, default=Replaced()).run_ids)
-    if lake.fs.exists(results_path):
+    if lake.has(results_path):
         known |= set(read_table(lake, results_path, ["run_id"])["run_id"].to_pylist())
-    work.write(Replaced(run_ids=sorted(known)))
+    if known:
+        work.write(Replaced(run_ids=sorted(known)))
     return known
 
 

@@ -113,6 +113,6 @@ def _earlier_runs(lake: Lake, run: RunContext) -> Sequence[EarlierRun] | None:
     measured = [
         EarlierRun(run_id, window_end, shares_of(read_table(lake, path)))
         for window_end, run_id, path in sorted(earlier)[-EARLIER_RUNS:]
-        if lake.fs.exists(path)
+        if lake.has(path)
     ]
     return None if earlier and not measured else measured
