@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -33,6 +33,7 @@ from include.stages.concurrent_runs import IsRunning, claimed_by_others, nothing
 from include.stages.manifests import Before, Extracted, Planned
 from include.stages.planned_texts import ROWS_AT_ONCE, texts_of
 from include.stages.questions import (
+    Questions,
     places_to_ask,
     planned_texts,
     read_questions,
@@ -52,7 +53,7 @@ async def plan_run(
     """Settle what is asked, estimate it, check the endpoint and write the shards.
 
     Where the endpoint takes the question in another meaning only, such as with another effort, its answers have other
-    keys, and the plan is made once more. Texts are read part by part, each time that they are needed.
+    keys, and the plan is made once more. Texts are read part by part.
 
     Args:
         is_running: whether another run of the pipeline is under way, by its id.
@@ -76,49 +77,67 @@ async def plan_run(
     price = load_price(run.model, endpoint.base_url)
     checked: Preflight | None = None
     while True:
-        questions = read_questions(work, chain)
-        settled = carry_over(work, pipeline, questions)
-        left = claimed_by_others(lake, run, questions.rows, is_running)
-        reasons = skip_reasons(pipeline, run, questions, settled, left)
-        asked = places_to_ask(questions, reasons, settled)
-        history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
-        estimated, counted_by = _estimate(chain, planned_texts(work, chain, asked), history, price)
-        _log_estimate(run, estimated, counted_by, len(questions.keys), len(asked), price)
-        if run.dry_run:
-            reasons, asked = ["dry_run"] * len(reasons), asked[:0]
-        _check_budget(work, estimated, len(asked), price, spent_usd)
-        if not len(asked) or checked is not None:
+        settled = _settle(work, pipeline, chain, price, is_running)
+        _check_budget(work, settled, price, spent_usd)
+        if not len(settled.asked) or checked is not None:
             break
         checked = await check_endpoint(endpoint, chain.question)
         guessed, chain = chain.question.identity, chain.in_dialect(checked.dialect)
         if chain.question.identity == guessed:
             break
-    write_plan(work, questions, reasons)
-    keys = [questions.keys[place] for place in asked]
-    announce(lake, run, endpoint, pa.array(keys, pa.string()), _parts_to_ask(work, chain, asked))
+    write_plan(work, settled.questions, settled.reasons)
+    announce(lake, run, endpoint, pa.array(settled.keys, pa.string()), _parts_to_ask(work, chain, settled.asked))
     if checked is not None:
-        with LedgerWriter(lake, work.carried) as ledger:
-            ledger.append(_first_question(checked, price))
-    has_earlier = lake.has(work.path("plan.json"))
-    shards = write_shards(work, keys, asked, shard_records(pipeline))
-    skipped = Counter(reason for reason in reasons if reason and reason != "too_long")
+        _keep_first_question(work, checked, price)
+    shards = write_shards(work, settled.keys, settled.asked, shard_records(pipeline))
+    reasons = Counter(reason for reason in settled.reasons if reason and reason != "too_long")
     work.write(
         Planned(
-            estimated=estimated,
+            estimated=settled.estimated,
             price=price,
-            expected_output_tokens=history.p90 if history else None,
-            skipped=skipped,
-            asked=len(asked),
+            expected_output_tokens=settled.history.p90 if settled.history else None,
+            skipped=reasons,
+            asked=len(settled.asked),
             shards=shards,
             before=before,
             planned=write_down(chain, endpoint),
-            has_other_answers=has_earlier,
+            has_other_answers=lake.has(work.path("plan.json")),
             spent_usd=spent_usd,
-            # Of what is left of the budget now.
             budget_key=uuid.uuid4().hex,
         )
     )
     return list(range(shards))
+
+
+@dataclass(frozen=True)
+class _Settled:
+    questions: Questions
+    reasons: list[str | None]
+    # Places of the records whose texts are sent.
+    asked: Positions
+    estimated: Effort
+    history: OutputHistory | None
+
+    @property
+    def keys(self) -> list[str]:
+        """Answer keys of what is asked."""
+        return [self.questions.keys[place] for place in self.asked]
+
+
+def _settle(work: WorkFiles, pipeline: Pipeline, chain: Chain, price: Price | None, is_running: IsRunning) -> _Settled:
+    """What is asked with this chain, and its estimate."""
+    lake, run = work.lake, work.run
+    questions = read_questions(work, chain)
+    settled = carry_over(work, pipeline, questions)
+    left = claimed_by_others(lake, run, questions.rows, is_running)
+    reasons = skip_reasons(pipeline, run, questions, settled, left)
+    asked = places_to_ask(questions, reasons, settled)
+    history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
+    estimated, counted_by = _estimate(chain, planned_texts(work, chain, asked), history, price)
+    _log_estimate(run, estimated, counted_by, len(questions.keys), len(asked), price)
+    if run.dry_run:
+        reasons, asked = ["dry_run"] * len(reasons), asked[:0]
+    return _Settled(questions, reasons, asked, estimated, history)
 
 
 def _parts_to_ask(work: WorkFiles, chain: Chain, asked: Positions) -> Iterator[tuple[pa.Table, list[Text]]]:
@@ -128,7 +147,8 @@ def _parts_to_ask(work: WorkFiles, chain: Chain, asked: Positions) -> Iterator[t
             yield rows, list(texts_of(chain, rows))
 
 
-def _check_budget(work: WorkFiles, estimated: Effort, asked: int, price: Price | None, spent_usd: float) -> None:
+def _check_budget(work: WorkFiles, settled: _Settled, price: Price | None, spent_usd: float) -> None:
+    estimated, asked = settled.estimated, len(settled.asked)
     run = work.run
     if asked and run.has_own_budget:
         check_budget(price, run.model, run.budget_usd)
@@ -143,15 +163,14 @@ def _check_budget(work: WorkFiles, estimated: Effort, asked: int, price: Price |
         )
 
 
-def _first_question(checked: Preflight, price: Price | None) -> LedgerEntry:
+def _keep_first_question(work: WorkFiles, checked: Preflight, price: Price | None) -> None:
     """What the first question has cost: it is paid for, and no record's."""
-    return LedgerEntry(
-        key=FIRST_QUESTION,
-        answer=None,
-        effort=Effort(checked.usage, cost_usd(price, checked.usage), attempts=1, requests=checked.requests),
-        processed_at=datetime.now(UTC).isoformat(),
-        is_unusable=True,
-    )
+    effort = Effort(checked.usage, cost_usd(price, checked.usage), attempts=1, requests=checked.requests)
+    moment = datetime.now(UTC).isoformat()
+    with LedgerWriter(work.lake, work.carried) as ledger:
+        ledger.append(
+            LedgerEntry(key=FIRST_QUESTION, answer=None, effort=effort, processed_at=moment, is_unusable=True)
+        )
 
 
 def _before(lake: Lake, run: RunContext) -> Before:

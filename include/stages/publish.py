@@ -58,13 +58,7 @@ def publish_run(
     accepted = read_table(lake, work.accepted, ("reused", *USAGE_COLUMNS, "cost_usd"))
     quarantined = read_table(lake, work.path("quarantined.parquet"), (*USAGE_COLUMNS, "cost_usd"))
     skipped = Counter(extract.skipped) + Counter(validated.skipped)
-    published, held, left = accepted.num_rows, quarantined.num_rows, sum(skipped.values())
-    if extract.extracted != published + held + left:
-        raise CountsDoNotAddUp(
-            f"{extract.extracted} records were extracted, but {published} published + {held} quarantined + "
-            f"{left} skipped = {published + held + left}. Nothing was published; the run's files are in "
-            f"{lake.uri(work.path())}."
-        )
+    _check_counts(work, extract.extracted, accepted.num_rows, quarantined.num_rows, skipped.total())
     results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
     replaced = _replaced_runs(lake, work, results_path)
     _commit_quarantine(work)
@@ -89,7 +83,6 @@ def publish_run(
         # The run is published; a retry would look for files that are partly gone.
         log.warning("What is left in %s or of dead runs beside it stays there: %s", lake.uri(work.path()), error)
     _log_estimate_and_actual(plan.estimated, row)
-    log.info("published %d, quarantined %d, skipped %d of %d records", published, held, left, extract.extracted)
     return {
         "run": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()},
         "skipped": dict(skipped),
@@ -98,6 +91,16 @@ def publish_run(
         "results": lake.uri(results_path),
         "current": lake.uri(lake.table("current", run.pipeline)),
     }
+
+
+def _check_counts(work: WorkFiles, extracted: int, published: int, held: int, left: int) -> None:
+    if extracted != published + held + left:
+        raise CountsDoNotAddUp(
+            f"{extracted} records were extracted, but {published} published + {held} quarantined + "
+            f"{left} skipped = {published + held + left}. Nothing was published; the run's files are in "
+            f"{work.lake.uri(work.path())}."
+        )
+    log.info("publishing %d, quarantining %d, skipping %d of %d records", published, held, left, extracted)
 
 
 def _commit_quarantine(work: WorkFiles) -> None:

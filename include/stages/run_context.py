@@ -122,28 +122,15 @@ def settle_run(
     max_error_share(environ)
     model, prompt_version, differs = _model_and_prompt(pipeline, endpoint, form, environ)
     is_trial = differs and not form.get("promote")
-    if trigger == "manual" or data_interval is None:
-        start, end = _window(form, picked)
-        # What is not written yet is no part of any window: a watermark in the future would hide it.
-        end = end and min(end, run_after)
-        run_key = manual_run_key(run_id)
-    else:
-        start, end = _window(form, data_interval)
-        # A dry run publishes nothing, so it must not replace what the same window has published.
-        run_key = window_run_key(*data_interval, model, prompt_version) + (
-            DRY_RUN_SUFFIX if form.get("dry_run") else ""
-        )
-    window_end = end or run_after
-    if start is not None and start >= window_end:
-        raise ConfigurationError(
-            f"The window is empty: since {start.isoformat()} is not before {window_end.isoformat()}."
-        )
+    interval = None if trigger == "manual" else data_interval
+    start, end = _window(form, picked if interval is None else interval)
+    window_end = _window_end(start, end, run_after, may_be_late=interval is not None)
     own_budget = form.get("budget_usd") or number_setting("NIGHTSHIFT_BUDGET_USD", environ)
-    requests_per_minute, tokens_per_minute = rate_limits(pipeline, endpoint.comes_along, environ)
+    per_minute = rate_limits(pipeline, endpoint.comes_along, environ)
     return RunContext(
         pipeline=pipeline.name,
         run_id=run_id,
-        run_key=run_key + TRIAL_SUFFIX if is_trial else run_key,
+        run_key=_run_key(run_id, interval, model, prompt_version, bool(form.get("dry_run")), is_trial),
         trigger=trigger,
         window_start=start,
         window_end=window_end,
@@ -155,8 +142,8 @@ def settle_run(
         limit=form.get("limit"),
         budget_usd=own_budget or pipeline.budget_usd,
         has_own_budget=own_budget is not None,
-        requests_per_minute=requests_per_minute,
-        tokens_per_minute=tokens_per_minute,
+        requests_per_minute=per_minute[0],
+        tokens_per_minute=per_minute[1],
         read_from=_one_of(form, "read_from", READ_FROM),
         reprocess=_one_of(form, "reprocess", REPROCESS),
         dry_run=bool(form.get("dry_run")),
@@ -165,6 +152,30 @@ def settle_run(
         mode=_one_of(form, "mode", MODES),
         endpoint=endpoint.address,
     )
+
+
+def _run_key(
+    run_id: str,
+    interval: tuple[datetime, datetime] | None,
+    model: str,
+    prompt_version: str,
+    is_dry_run: bool,
+    is_trial: bool,
+) -> str:
+    if interval is None:
+        run_key = manual_run_key(run_id)
+    else:
+        # A dry run publishes nothing, so it must not replace what the same window has published.
+        run_key = window_run_key(*interval, model, prompt_version) + DRY_RUN_SUFFIX * is_dry_run
+    return run_key + TRIAL_SUFFIX * is_trial
+
+
+def _window_end(start: datetime | None, end: datetime | None, run_after: datetime, *, may_be_late: bool) -> datetime:
+    """The end of a window; what is not written yet is no part of any, for a watermark in the future would hide it."""
+    end = end if end is not None and (may_be_late or end < run_after) else run_after
+    if start is not None and start >= end:
+        raise ConfigurationError(f"The window is empty: since {start.isoformat()} is not before {end.isoformat()}.")
+    return end
 
 
 def _model_and_prompt(
