@@ -22,7 +22,7 @@ class AnswerField:
     Args:
         name: with the name of its list before it, `feedback.topic`, where it stands in one.
         kind: its type, or its closed set of values.
-        says: first sentence of its description; may be empty.
+        says: first sentence of its description, or all of one that goes through its values; may be empty.
     """
 
     name: str
@@ -33,10 +33,11 @@ class AnswerField:
 def answer_fields(answer: type[BaseModel], within: str = "") -> Iterator[AnswerField]:
     """All fields of an answer in their order, those of a list's elements after the list."""
     for name, info in answer.model_fields.items():
-        says = next(iter(split_sentences(info.description or "")), "")
-        # `bug: does not work.` says what one value means, not what the field is.
-        is_of_a_value = says.startswith(tuple(f"{value}:" for value in closed_values(info.annotation)))
-        yield AnswerField(within + name, _kind(info), "" if is_of_a_value else says)
+        description = info.description or ""
+        # `bug: does not work.` says what one value means, so the sentences about the others belong to it.
+        is_of_values = description.startswith(tuple(f"{value}:" for value in closed_values(info.annotation)))
+        says = description if is_of_values else next(iter(split_sentences(description)), "")
+        yield AnswerField(within + name, _kind(info), says)
         element = item_model(info)
         if element is not None:
             yield from answer_fields(element, f"{within}{name}.")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 
+from include.llm.chain import Chain, Text
 from include.llm.endpoint import OPENAI_BASE_URL, REMOTE_IN_FLIGHT, Endpoint, resolve_endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price, load_price
@@ -44,6 +45,7 @@ MOST_ROWS, MOST_SECONDS = 20_000, 10.0
 COUNT_SECONDS = 4.0
 LINE_SECONDS = 3.0
 SHOWN_REFUSALS = SHOWN_EXAMPLES = 3
+SHOWN_CHARACTERS = 160
 # Beside the default model: OpenAI's large and small one, and a small one of another vendor.
 OTHER_MODELS = ("gpt-6-sol", "claude-haiku-4-5", "gpt-6-luna")
 # Of a short structured answer: of hosted models, and of the bundled one on two cores.
@@ -113,6 +115,8 @@ class FileReport:
         answer_tokens: mean of the labelled samples; None: none are labelled.
         personal: by kind, values and the records that hold them.
         examples: pieces of redacted texts.
+        above: attributes that the model sees above a text.
+        message: how the model gets one text, redacted and only the head of it.
         languages: records by language, most first.
         characters: median, 95th percentile and longest of the records' texts.
         costs: of all rows; the default model first.
@@ -135,6 +139,8 @@ class FileReport:
     answer_tokens: float | None
     personal: Mapping[str, tuple[int, int]]
     examples: tuple[str, ...]
+    above: tuple[str, ...]
+    message: str
     languages: Mapping[str, int]
     characters: tuple[int, int, int]
     costs: tuple[ModelCost, ...]
@@ -224,6 +230,8 @@ def report_on(
         answer_tokens=answer_tokens,
         personal=personal_data(records),
         examples=tuple(islice(redacted_examples(records), SHOWN_EXAMPLES)),
+        above=chain.question.prompt.attributes,
+        message=_message(chain, next((text for text in texts if text.above), texts[0])) if texts else "",
         languages=languages(record.text for record in records),
         characters=(lengths[len(lengths) // 2], lengths[len(lengths) * 95 // 100], lengths[-1]),
         costs=tuple(
@@ -233,6 +241,12 @@ def report_on(
         limits=limits,
         seconds=seconds,
     )
+
+
+def _message(chain: Chain, text: Text) -> str:
+    head = text.text[: min(SHOWN_CHARACTERS, len(text.text) * 2 // 3)]
+    # Half a placeholder is none.
+    return chain.question.prepare(f"{head.rpartition(' ')[0] or head} ...", text.above).message
 
 
 def _endpoint(environ: Mapping[str, str]) -> tuple[Endpoint, bool]:

@@ -9,13 +9,15 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from include.answer.structured_output import quote_paths
+from include.answer.closed_sets import closed_values
+from include.answer.structured_output import item_model, quote_paths
 from include.errors import ConfigurationError
 from include.lake.columns import NAME, RESULT_SYSTEM_COLUMNS
 from include.privacy.policy import RedactionPolicy
 from include.sources.source import Source
 
 PIPELINES_FOLDER = Path(__file__).parent
+SENTIMENTS = ("positive", "neutral", "mixed", "negative")
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,8 @@ class ReportFields:
     Args:
         topic: closed set that the report counts by; `topic_other` holds the free label of `other`.
         summary: one sentence for people.
-        sentiment: closed set `positive`, `neutral`, `negative`, `mixed`.
-        items: list field whose elements hold the fields below; None: they are the answer's own.
+        sentiment: closed set of `SENTIMENTS` or some of them; None: the report says nothing of how customers feel.
+        items: list field whose elements hold all fields but `sentiment` and `actions`; None: they are the answer's own.
         kind: closed set such as bug or praise, or the outcome of a call.
         severity: closed set in `severity_order`, mildest first.
         quote: verbatim sentence of the customer.
@@ -52,7 +54,7 @@ class ReportFields:
 
     topic: str
     summary: str
-    sentiment: str
+    sentiment: str | None = None
     items: str | None = None
     topic_other: str | None = None
     kind: str | None = None
@@ -63,6 +65,30 @@ class ReportFields:
     request_kinds: Sequence[str] = ()
     defect_kinds: Sequence[str] = ()
     actions: str | None = None
+
+    def problems(self, answer: type[BaseModel]) -> list[str]:
+        """What does not fit an answer model, in words; empty when all does."""
+        own, inner = answer.model_fields, answer.model_fields
+        if self.items:
+            element = item_model(own[self.items]) if self.items in own else None
+            if element is None:
+                return [f"items={self.items!r} is no list of models in the answer"]
+            inner = element.model_fields
+        places = dict.fromkeys(("topic", "topic_other", "summary", "kind", "severity", "quote", "request"), inner)
+        places |= {"sentiment": own, "actions": own}
+        named = {argument: name for argument in places if (name := getattr(self, argument)) is not None}
+        allowed = {"sentiment": SENTIMENTS, "severity": tuple(self.severity_order)}
+        found = []
+        for argument, name in named.items():
+            if name not in places[argument]:
+                where = "the answer" if places[argument] is own else self.items
+                found.append(f"{argument}={name!r} is no field of {where}")
+            elif argument in allowed:
+                values = closed_values(places[argument][name].annotation)
+                if not values or not set(values) <= set(allowed[argument]):
+                    said = ", ".join(values) or "any value"
+                    found.append(f"{argument}={name!r} takes {said}, and may take {', '.join(allowed[argument])} only")
+        return found
 
 
 @dataclass(frozen=True)
@@ -133,6 +159,12 @@ class Pipeline:
             raise ConfigurationError(
                 f"Pipeline {self.name}: the answer's fields {taken + attributes} are names of system columns. "
                 f"Rename them in {self.folder / 'output.py'}."
+            )
+        if problems := self.report_fields.problems(self.answer):
+            raise ConfigurationError(
+                f"Pipeline {self.name}: in report_fields {'; '.join(problems)}. Correct it in "
+                f"{self.folder / 'pipeline.py'}, name the values in `severity_order`, or leave out what the answer in "
+                f"{self.folder / 'output.py'} does not have: all but topic and summary may be."
             )
         if self.chunking and quote_paths(self.answer):
             raise ConfigurationError(

@@ -84,7 +84,8 @@ class Digest:
         names = self.report_fields
         for record in rows:
             self.records += 1
-            self.sentiments[record.get(names.sentiment) or UNKNOWN] += 1
+            if names.sentiment:
+                self.sentiments[record.get(names.sentiment) or UNKNOWN] += 1
             record_id = str(record["record_id"])
             for source in _rows(record.get(names.items)) if names.items else [record]:
                 self._add(self._item(record_id, source))

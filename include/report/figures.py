@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from include.pipelines.definition import SENTIMENTS
 from include.report.digest import Digest, Group, Item, in_words
 from include.report.report_input import ReportInput
 
@@ -59,9 +60,9 @@ def _topic_row(digest: Digest, name: str, topics: Collection[str], history: Sequ
 
 
 def sentiment_counts(outcome: ReportInput) -> dict[str, int]:
-    """Records by sentiment, in the order positive, neutral, mixed, negative."""
+    """Records by sentiment, in the order positive, neutral, mixed, negative; empty where the answer has none."""
     counts = outcome.digest.sentiments
-    return {name: counts[name] for name in ("positive", "neutral", "mixed", "negative") if counts[name]}
+    return {name: counts[name] for name in SENTIMENTS if counts[name]}
 
 
 def best_quotes(outcome: ReportInput) -> list[Item]:

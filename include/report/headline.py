@@ -100,18 +100,18 @@ def _headline(outcome: ReportInput) -> Headline:
     else:
         news = f"{count} answers"
     demo = "[demo model] " if outcome.demo_model else ""
-    return Headline(f"{demo}{title}: {news}; {_negative(outcome)}", [*lines, *_problems(outcome)])
+    return Headline(f"{demo}{title}: {news}{_negative(outcome)}", [*lines, *_problems(outcome)])
 
 
 def _mood(outcome: ReportInput, count: int) -> str:
     parts = [f"{100 * n / count:.0f} % {sentiment}" for sentiment, n in sentiment_counts(outcome).items()]
-    return f"{count} customers: {', '.join(parts)}"
+    return f"{count} customers: {', '.join(parts)}" if parts else f"{count} customers"
 
 
 def _negative(outcome: ReportInput) -> str:
     counts = sentiment_counts(outcome)
-    total = max(sum(counts.values()), 1)
-    return f"{100 * counts.get('negative', 0) / total:.0f} % negative of {total}"
+    total = sum(counts.values())
+    return f"; {100 * counts.get('negative', 0) / total:.0f} % negative of {total}" if total else ""
 
 
 def _cost_unknown(outcome: ReportInput, cost: float | None) -> list[str]:

@@ -34,6 +34,6 @@ def test_each_field_has_a_line_with_its_type_or_values_and_what_it_is() -> None:
         AnswerField("is_spam", "true or false", ""),
         AnswerField("words", "list of text, at most 3", ""),
         AnswerField("points", "list", "Every point."),
-        AnswerField("points.kind", "one of bug, praise", ""),
+        AnswerField("points.kind", "one of bug, praise", "bug: does not work. praise: likes it."),
         AnswerField("points.quote", "a sentence of the text, verbatim, or nothing", ""),
     ]

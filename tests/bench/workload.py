@@ -11,7 +11,7 @@ from include.lake.write import open_table_writer, write_table
 from include.llm.endpoint import Endpoint
 from include.llm.prices import Price
 from include.pipelines.chain import build_chain
-from include.pipelines.definition import Pipeline
+from include.pipelines.definition import Pipeline, ReportFields
 from include.pipelines.planned_chain import write_down
 from include.pipelines.registry import load_pipeline
 from include.stages.manifests import Planned
@@ -24,7 +24,10 @@ PRICE = Price(1.0, 0.5, 2.0, "2026-11-24")
 
 def pipeline() -> Pipeline:
     """A pipeline around the form."""
-    made = dataclasses.replace(load_pipeline("app_store_reviews"), answer=Form, prompt_version="v1", chunking=None)
+    fields = ReportFields(topic="topic", summary="summary", sentiment="sentiment")
+    made = dataclasses.replace(
+        load_pipeline("app_store_reviews"), answer=Form, report_fields=fields, prompt_version="v1", chunking=None
+    )
     object.__setattr__(made, "folder", FOLDER)
     return made
 

@@ -46,7 +46,7 @@ def pipeline_in(folder: Path, **prompts: str) -> Pipeline:
         title="Tried",
         description="Tried.",
         answer=Answer,
-        report_fields=ReportFields(topic="mood", summary="quote", sentiment="mood"),
+        report_fields=ReportFields(topic="mood", summary="quote"),
         owner="us",
         tags=(),
         schedule="0 2 * * *",

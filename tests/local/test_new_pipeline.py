@@ -129,6 +129,8 @@ def test_it_says_what_it_wrote_and_what_to_edit_next(copy: Copy) -> None:
         assert f"wrote {path}" in said
     assert "PROBE_CONNECTION" in said
     assert "make run PIPELINES=probe" in said
+    assert "Nightly:   PROBE_CONNECTION=<connection> in .env" in said
+    assert "Nightly:   NIGHTSHIFT_SOURCE_OTHER=<path> in .env" in copy.make("other").stdout
 
 
 @pytest.mark.parametrize("name", ["", "Probe", "7up", "my-texts", "my texts", "../outside", "class", "x" * 41, "é"])

@@ -139,6 +139,24 @@ def test_personal_data_is_counted_by_kind_and_shown_in_redacted_pieces_only(tmp_
     assert "EMAIL 4 in 3 records" in shown
 
 
+def test_what_the_model_sees_of_a_text_is_shown_redacted_and_its_head_only(tmp_path: Path) -> None:
+    first = {"id": "1", "text": f"Write to ada@example.org. {KETTLE}", "created_at": "2026-11-01", "channel": ""}
+    report = look(write_csv(tmp_path / "t.csv", [first, {**first, "id": "2", "channel": "mail"}]))
+    assert report.above == ("subject", "channel")
+    shown = text_of(report)
+    assert "The model sees above the text: subject, channel." in shown
+    message = shown.partition("its head only:")[2].partition("Tokens")[0]
+    assert "channel: mail\n" in message and "[1] Write to <EMAIL_1>." in message
+    assert "repaired" not in message and "ada@" not in shown
+    assert re.search(r"<record (\w+)>.*</record \1>", message, re.DOTALL)
+
+
+def test_a_description_that_goes_through_the_values_is_shown_whole(tmp_path: Path) -> None:
+    shown = " ".join(text_of(look(write_csv(tmp_path / "t.csv", tickets(KETTLE)))).split())
+    for said in ("high: names a lawyer", "medium: threatens to leave", "low: none of these."):
+        assert said in shown
+
+
 def test_languages_are_named_and_what_is_not_clear_is_said(tmp_path: Path) -> None:
     report = look(write_csv(tmp_path / "t.csv", tickets(KETTLE, KETTLE + " Soon.", SPANISH, GERMAN, "ok", "12345")))
     assert dict(report.languages) == {"English": 2, "Spanish": 1, "German": 1, "not clear": 1, "no words": 1}

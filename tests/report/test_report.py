@@ -1,5 +1,6 @@
 """What the report says, and that it is safe to forward."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -80,6 +81,23 @@ def test_the_subject_carries_the_news() -> None:
     subject = headline(outcome(reviews("login", "login", "ads"))).subject
     assert "login leads with 2 of 3" in subject
     assert "success" not in subject
+
+
+def test_a_source_without_a_sentiment_has_no_share_no_line_and_no_bar_of_it() -> None:
+    without = replace(REVIEWS, report_fields=replace(REVIEWS.report_fields, sentiment=None))
+    found = outcome(reviews("login", "login", "ads").drop(columns="sentiment"), without)
+    assert "sentiment" not in found.digest.columns
+    assert headline(found).subject == f"{REVIEWS.title}: login leads with 2 of 3"
+    assert headline(found).lines[0] == "3 customers"
+    page = render_page(found)
+    assert "Sentiment" not in page and "login" in page
+    assert "Sentiment" in render_page(outcome(reviews("login", "login", "ads")))
+
+
+def test_no_share_is_made_of_records_whose_sentiment_is_unknown() -> None:
+    published = reviews("login")
+    published["sentiment"] = None
+    assert "negative" not in headline(outcome(published)).subject
 
 
 def test_a_topic_that_grew_is_the_news() -> None:

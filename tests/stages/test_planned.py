@@ -70,7 +70,9 @@ def with_answer(**fields: Any) -> Deploy:
     kept |= {name: (TICKETS.answer.__annotations__[name], info) for name, (_, info) in kept.items()}
     added = {name: field for name, field in fields.items() if field is not None}
     model = create_model("Answer", __base__=StrictAnswer, **(kept | added))
-    return lambda pipeline, _: replace(pipeline, answer=model)
+    # Who takes a field away takes it out of the report too.
+    gone = {name: None for name in ("request",) if name not in model.model_fields}
+    return lambda pipeline, _: replace(pipeline, answer=model, report_fields=replace(pipeline.report_fields, **gone))
 
 
 def start(deployment: Deployment, pipeline: Pipeline, run: RunContext) -> list[int]:
@@ -105,7 +107,7 @@ def questions_sent(server: FaultServer) -> list[dict[str, Any]]:
         ),
         pytest.param(with_answer(problem=(str, Field(min_length=1, max_length=240))), id="description"),
         pytest.param(with_answer(request=(str, Field(max_length=500))), id="longer text"),
-        pytest.param(with_answer(priority=(Literal["low", "normal", "high", "urgent", "x"], ...)), id="one label more"),
+        pytest.param(with_answer(escalation_risk=(Literal["low", "medium", "high", "x"], ...)), id="one label more"),
     ],
 )
 def test_a_deploy_in_mid_run_changes_neither_what_is_sent_nor_what_is_said_of_it(
