@@ -88,6 +88,9 @@ class ReportFields:
                 if not values or not set(values) <= set(allowed[argument]):
                     said = ", ".join(values) or "any value"
                     found.append(f"{argument}={name!r} takes {said}, and may take {', '.join(allowed[argument])} only")
+        kinds = closed_values(inner[self.kind].annotation) if self.kind in inner else ()
+        if unknown := sorted({*self.request_kinds, *self.defect_kinds} - {*kinds}):
+            found.append(f"request_kinds and defect_kinds name {', '.join(unknown)}, which kind={self.kind!r} is never")
         return found
 
 
