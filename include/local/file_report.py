@@ -74,6 +74,11 @@ class Rows:
     first_refused: list[str] = field(default_factory=list)
     records: dict[str, tuple[datetime, Record]] = field(default_factory=dict)
 
+    @property
+    def factor(self) -> float:
+        """By how much all rows are more than those that were read."""
+        return self.counted / max(self.read, 1)
+
     def add(self, record: Record | UnreadableRecord, item: SourceRow) -> None:
         """Take in one row."""
         self.read += 1
@@ -149,8 +154,8 @@ class FileReport:
 
     @property
     def factor(self) -> float:
-        """By how much all rows are more than those that were read; tokens, costs and times are multiplied by it."""
-        return self.rows.counted / max(self.rows.read, 1)
+        """By how much tokens, costs and times are multiplied."""
+        return self.rows.factor
 
     @property
     def bundled_seconds(self) -> float:
@@ -199,7 +204,6 @@ def report_on(
     pipeline = load_pipeline(own.pipeline)
     environ = {**environ, **own.settings}
     rows = _read(pipeline, environ, say, most_rows, clock)
-    factor = rows.counted / max(rows.read, 1)
     records = [record for _, record in rows.records.values()]
     endpoint, has_endpoint = _endpoint(environ)
     model = own.model or production_model(pipeline, comes_along=False, environ=environ)
@@ -210,7 +214,7 @@ def report_on(
     labels = load_golden(pipeline) if pipeline.golden_path.exists() else {}
     answer_tokens = usual_answer_tokens(chain.question, labels.values())
     tokens = estimate(chain, texts, answer_tokens=answer_tokens)
-    limits, seconds = _time(tokens, factor, rate_limits(pipeline, comes_along=False, environ=environ))
+    limits, seconds = _time(tokens, rows.factor, rate_limits(pipeline, comes_along=False, environ=environ))
     others = [(name, OPENAI_BASE_URL) for name in OTHER_MODELS if name != model][:2]
     first = datetime.now(UTC) - pipeline.first_window
     lengths = sorted(len(record.text) for record in records) or [0]
@@ -235,7 +239,7 @@ def report_on(
         languages=languages(record.text for record in records),
         characters=(lengths[len(lengths) // 2], lengths[len(lengths) * 95 // 100], lengths[-1]),
         costs=tuple(
-            _cost(name, load_price(name, url, environ), tokens, factor)
+            _cost(name, load_price(name, url, environ), tokens, rows.factor)
             for name, url in [(model, endpoint.base_url), *others]
         ),
         limits=limits,
