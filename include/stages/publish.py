@@ -26,7 +26,7 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
 from include.quality.measures import measures_table, run_measures
 from include.stages.audit import commit_audit
-from include.stages.concurrent_runs import IsRunning, nothing_else_runs
+from include.stages.concurrent_runs import IsRunning, all_may_run
 from include.stages.dead_work import remove_dead_work
 from include.stages.manifests import Extracted, Planned, Replaced, Validated
 from include.stages.run_context import RunContext
@@ -35,9 +35,7 @@ from include.stages.work_files import WorkFiles
 log = logging.getLogger(__name__)
 
 
-def publish_run(
-    lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsRunning = nothing_else_runs
-) -> dict[str, Any]:
+def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsRunning = all_may_run) -> dict[str, Any]:
     """Commit a run: quarantine, then `results/` in one step, then `current/`, `measures/`, then its row in `runs/`.
 
     Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake. The row in
@@ -45,7 +43,8 @@ def publish_run(
     for, finds rows in `results/` whose run has no row yet, until this try ends or the next one does.
 
     Args:
-        is_running: whether another run of the pipeline is under way or about to be, by its id.
+        is_running: whether another run of the pipeline is under way or about to be, by its id. What dead runs have left
+            goes; where nobody says which are dead, it stays.
 
     Returns:
         The run's row, its skipped records by reason, its expectations, and where its Data Docs are.

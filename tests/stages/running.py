@@ -16,6 +16,7 @@ from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.settings import source_setting
+from include.stages.concurrent_runs import nothing_else_runs
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
 from include.stages.plan import plan_run
@@ -96,7 +97,7 @@ class Deployment:
     def finish(self, run: RunContext) -> dict[str, Any]:
         """The stages after `infer`."""
         validate_run(self.lake, self.pipeline, run, self.endpoint)
-        published = publish_run(self.lake, self.pipeline, run)
+        published = publish_run(self.lake, self.pipeline, run, nothing_else_runs)
         report_run(self.lake, self.pipeline, run, published, self.endpoint)
         return self.row(run)
 
