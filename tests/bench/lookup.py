@@ -28,7 +28,8 @@ def main() -> None:
         # As `plan` does.
         update_index(lake, "app_store_reviews")
         moment = datetime(2026, 11, 24, tzinfo=UTC)
-        paid = paid_answers(lake, "app_store_reviews", Form, wanted, own_results="", own_work="", reused_at=moment)
+        own = lake.run_file("results", "app_store_reviews", moment.date(), "this-run")
+        paid = paid_answers(lake, "app_store_reviews", Form, wanted, own_results=own, own_work="", reused_at=moment)
         found = sum(1 for _ in paid)
         seconds.append(time.monotonic() - started)
     print(
