@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _PARTS = (RAW_INDEX, OUTCOMES_INDEX)
 _TABLES = ("raw", "results", "quarantine")
-_PATH, _STAMP, _PULLED, _FILES = "path", "stamp", "pulled", "files"
+_PATH, _STAMP, _PULLED = "path", "stamp", "pulled"
 _SCHEMA = pa.schema(
     [
         *RUNS_SCHEMA,
@@ -33,8 +33,6 @@ _SCHEMA = pa.schema(
         pa.field(_STAMP, pa.string()),
         # Names of what its pull noted.
         pa.field(_PULLED, pa.list_(pa.string())),
-        # Which of its files there are, with their stamps.
-        pa.field(_FILES, pa.map_(pa.string(), pa.string())),
     ]
 )
 
@@ -100,7 +98,7 @@ def update_index(lake: Lake, pipeline: str) -> None:
         files = by_month({path: info for table in part.tables for path, info in listed[table].items()})
         for month in sorted(months):
             write_month(lake, pipeline, part, month, files.get(month, {}), held)
-    rows = [_with_files(lake, path, row, listed) for path, row in runs.rows.items()]
+    rows = [_with_notes(lake, path, row, listed["raw"]) for path, row in runs.rows.items()]
     write_table(lake, _runs_path(lake, pipeline), pa.Table.from_pylist(rows, schema=_SCHEMA))
     # An index of each night's file, as older versions had it.
     for path in held:
@@ -108,12 +106,11 @@ def update_index(lake: Lake, pipeline: str) -> None:
             lake.remove_folder(path)
 
 
-def _with_files(lake: Lake, path: str, row: Mapping[str, Any], listed: Mapping[str, Files]) -> dict[str, Any]:
-    files = {table: lake.beside(path, table) for table in _TABLES}
-    stamps = [(table, stamp(listed[table][file])) for table, file in files.items() if file in listed[table]]
-    notes = pull_notes(lake, files["raw"]) if _PULLED not in row and files["raw"] in listed["raw"] else {}
+def _with_notes(lake: Lake, path: str, row: Mapping[str, Any], raw: Files) -> dict[str, Any]:
+    pull = lake.beside(path, "raw")
+    notes = pull_notes(lake, pull) if _PULLED not in row and pull in raw else {}
     pulled = [note.decode() for note in (PULLED_ALL, PULLED_FILES) if note in notes]
-    return {_PULLED: pulled, **row, _PATH: path.removeprefix(lake.root), _FILES: stamps}
+    return {_PULLED: pulled, **row, _PATH: path.removeprefix(lake.root)}
 
 
 def _indexed_runs(lake: Lake, pipeline: str) -> dict[str, dict[str, Any]]:

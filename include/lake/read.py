@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 from include.errors import RetryLater
 from include.lake.paths import Lake
 from include.lake.row_groups import open_file
-from include.lake.schema_evolution import common_schema, conform
 from include.lake.storage import FileReplaced, storage_error
 
 
@@ -35,12 +34,3 @@ def _read(lake: Lake, path: str, columns: Sequence[str] | None) -> pa.Table:
     except (OSError, pa.ArrowInvalid) as error:
         trouble = storage_error(error, lake.uri(path))
         raise trouble or RetryLater(f"{lake.uri(path)} cannot be read: {error}") from error
-
-
-def read_tables(lake: Lake, paths: Sequence[str], columns: Sequence[str] | None = None) -> pa.Table | None:
-    """Several files as one table in the types of the last; None when there is no file."""
-    tables = [read_table(lake, path, columns) for path in paths]
-    if not tables:
-        return None
-    schema = common_schema(tables[-1].schema, [table.schema for table in tables])
-    return pa.concat_tables([conform(table, schema) for table in tables])

@@ -5,11 +5,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
-import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from include.answer.arrow_types import arrow_fields
-from include.lake.effort import EFFORT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS, Effort, Service
+from include.lake.effort import EFFORT_COLUMNS, SERVICE_COLUMNS, USAGE_COLUMNS
 from include.lake.paths import Lake
 from include.lake.row_groups import open_file
 from include.lake.schemas import fields_of
@@ -87,17 +86,6 @@ def _merged_tables(lake: Lake, ledger_folder: str, schema: pa.Schema) -> Iterato
             yield pa.Table.from_pylist(rows, schema=schema)
             rows = []
     yield pa.Table.from_pylist(rows, schema=schema)
-
-
-def read_answers(lake: Lake, path: str) -> Iterator[LedgerEntry]:
-    """The outcomes in one file."""
-    with open_file(lake, path) as file:
-        parquet = pq.ParquetFile(file, page_checksum_verification=True)
-        for group in range(parquet.num_row_groups):
-            for batch in parquet.iter_batches(batch_size=ROWS_AT_ONCE, row_groups=[group]):
-                for row in batch.to_pylist():
-                    own = {name: row[name] for name in _OWN_COLUMNS}
-                    yield LedgerEntry(effort=Effort.of_row(row), service=Service.of_row(row), **own)
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:

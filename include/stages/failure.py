@@ -14,6 +14,7 @@ from include.lake.write import write_table
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
 from include.llm.provider_errors import COUNTED_BY_FUSE
 from include.stages.audit import settle_announced
+from include.stages.costs_before import costs_before
 from include.stages.manifests import Extracted
 from include.stages.publish import run_identity
 from include.stages.run_context import RunContext
@@ -41,10 +42,11 @@ def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) ->
     before = row_of_run(lake, run)
     if before is not None and before["state"] == "success":
         return _write(lake, run, {**before, **ended})
-    extract = work.read(Extracted, default=Extracted())
+    extract, carried = work.read(Extracted, default=Extracted()), costs_before(work)
     # The effort of a step stands in the entry of its answer too.
     entries = [entry for entry in ledger.values() if not (entry.reused or entry.step_of in ledger)]
     spent = total_spent([*entries, *(entry for entry in scan_ledger(lake, work.ledger) if entry.is_unusable)])
+    spent += carried.effort
     tiers = Counter(entry.service.service_tier for entry in entries if entry.service.service_tier)
     row = {
         **run_identity(run),

@@ -49,13 +49,19 @@ class Extracted:
 
 @dataclass(frozen=True, kw_only=True)
 class Before:
-    """Calls and costs of the run whose file this one replaces, as far as they stand in no row."""
+    """Of `plan` when it begins: calls and costs from before it, as far as they will stand in no row."""
 
+    file: ClassVar = "before"
     requests: int = 0
     retries: int = 0
     rate_limited: int = 0
     estimated_cost_usd: float | None = 0.0
     unusable_cost_usd: float | None = 0.0
+
+    @property
+    def effort(self) -> Effort:
+        """What the run's row adds."""
+        return Effort.of_row({**vars(self), "cost_usd": self.unusable_cost_usd or 0.0})
 
 
 @dataclass(frozen=True, kw_only=True)

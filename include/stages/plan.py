@@ -4,7 +4,7 @@ import logging
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -14,7 +14,6 @@ from include.lake.effort import Effort
 from include.lake.lake_index import update_index
 from include.lake.output_history import OutputHistory, output_history
 from include.lake.paths import Lake
-from include.lake.read import read_table
 from include.lake.row_groups import read_rows
 from include.lake.row_hashes import Positions
 from include.llm.chain import Chain, Text
@@ -30,7 +29,8 @@ from include.settings import shard_records
 from include.stages.audit import announce
 from include.stages.carried_over import FIRST_QUESTION, carry_over, keep_tries
 from include.stages.concurrent_runs import IsRunning, claimed_by_others, nothing_else_runs
-from include.stages.manifests import Before, Extracted, Planned
+from include.stages.costs_before import costs_before
+from include.stages.manifests import Extracted, Planned
 from include.stages.planned_texts import ROWS_AT_ONCE, texts_of
 from include.stages.questions import (
     Questions,
@@ -69,8 +69,9 @@ async def plan_run(
     """
     work = WorkFiles(lake, run)
     work.read(Extracted)
-    # Looks whether the run has a ledger, so before it gets one.
-    before = _before(lake, run)
+    # Looks whether the run has a ledger, so before it gets one; kept, for a plan that dies after that.
+    before = costs_before(work)
+    work.write(before)
     spent_usd = keep_tries(work)
     update_index(lake, run.pipeline)
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
@@ -171,19 +172,6 @@ def _keep_first_question(work: WorkFiles, checked: Preflight, price: Price | Non
         ledger.append(
             LedgerEntry(key=FIRST_QUESTION, answer=None, effort=effort, processed_at=moment, is_unusable=True)
         )
-
-
-def _before(lake: Lake, run: RunContext) -> Before:
-    """Of the run whose file this one replaces: its answers and cost are carried over too."""
-    path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
-    row = read_table(lake, path).to_pylist()[0] if lake.has(path) and run.reprocess == "none" else {}
-    if row.get("state") == "failed":
-        if lake.has(WorkFiles(lake, run).ledger):
-            return Before()
-        # Its files are gone: what it has cost stands in its row alone.
-        row = {name: value for name, value in row.items() if value is not None}
-    # A row of the version before does not have all of them.
-    return Before(**{field.name: row[field.name] for field in fields(Before) if field.name in row})
 
 
 def _estimate(

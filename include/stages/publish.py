@@ -165,8 +165,7 @@ def _run_row(
     unusable: Effort,
     skipped: Counter[str],
 ) -> dict[str, Any]:
-    before = plan.before
-    in_no_row = unusable + Effort.of_row({**vars(before), "cost_usd": before.unusable_cost_usd or 0.0})
+    in_no_row = unusable + plan.before.effort
     # Their tokens and their cost stand in the rows.
     calls = replace(validated.calls, usage=NOTHING_USED, cost_usd=0.0)
     spent = (_of_rows(accepted) + _of_rows(quarantined) + calls + in_no_row).columns()
@@ -182,7 +181,7 @@ def _run_row(
         "reused": pc.sum(accepted["reused"]).as_py() or 0,
         **{name: spent[name] for name in RUNS_SCHEMA.names if name in spent},
         "service_tier_counts": sorted(validated.service_tiers.items()),
-        "estimated_cost_usd": (plan.estimated + Effort(cost_usd=before.estimated_cost_usd)).cost_usd,
+        "estimated_cost_usd": (plan.estimated + Effort(cost_usd=plan.before.estimated_cost_usd)).cost_usd,
         "unusable_cost_usd": in_no_row.cost_usd,
         "dialect": validated.dialect,
         "redaction_version": extract.redaction_version,

@@ -9,11 +9,21 @@ from pydantic import TypeAdapter
 from include.errors import FuseBlown, NightshiftError, StopRun
 from include.lake.paths import Lake
 from include.lake.write import write_bytes
-from include.stages.manifests import PLAN_FORMAT, Begun, Extracted, Inferred, Planned, Replaced, Stopped, Validated
+from include.stages.manifests import (
+    PLAN_FORMAT,
+    Before,
+    Begun,
+    Extracted,
+    Inferred,
+    Planned,
+    Replaced,
+    Stopped,
+    Validated,
+)
 from include.stages.run_context import RunContext
 
 E = TypeVar("E", bound=NightshiftError)
-Manifest = Begun | Extracted | Planned | Inferred | Validated | Replaced | Stopped
+Manifest = Begun | Extracted | Before | Planned | Inferred | Validated | Replaced | Stopped
 M = TypeVar("M", bound=Manifest)
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from include.lake.paths import open_lake
-from include.lake.read import read_tables
 from tests.bench import measuring
 from tests.bench.measuring import ROOT, Line, Options, tell
 from tests.bench.sources import write_parquet
 from tests.bench.stage import PIPELINE, STAGES
 from tests.fault_server import Plan
+from tests.lake.tables import read_tables
 
 SIZES = (10_000, 100_000)
 

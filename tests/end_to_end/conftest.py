@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from include.lake.paths import Lake, manual_run_key, open_lake
-from include.lake.read import read_tables
 from include.llm.ledger import scan_ledger
 from include.local.airflow_api import AirflowApi
 from include.local.children import Children
@@ -21,6 +20,7 @@ from include.local.ports import DIRECT, free_port
 from include.local.standalone import standalone_environ, start_airflow
 from include.report.run_page import UNFINISHED
 from tests.fault_server.running import FaultServer
+from tests.lake.tables import read_tables
 from tests.report.mailbox import Mailbox, mail_server
 
 SECRET = "canary-key-5c1f"

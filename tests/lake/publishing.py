@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from include.lake.current import update_current
 from include.lake.paths import Lake
-from include.lake.read import read_tables
 from include.lake.schemas import results_schema
 from include.lake.write import write_table
+from tests.lake.tables import read_tables
 from tests.llm.asking import Answer
 
 SCHEMA = results_schema(Answer, [pa.field("attr_rating", pa.int64())])

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from include.lake.paths import open_lake
-from include.lake.read import read_tables
 from include.lake.schema_evolution import common_schema, conform
 from include.lake.write import write_table
+from tests.lake.tables import read_tables
 
 TEXT, WHOLE, REAL, TRUTH = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from include.answer.structured_output import QuotedSentence
 from include.lake.effort import Effort, Usage
 from include.lake.paths import Lake, open_lake
-from include.llm.answers_file import BLOCK_BYTES, read_answers, write_answers
+from include.llm.answers_file import BLOCK_BYTES, write_answers
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
+from tests.llm.answers import read_answers
 
 
 class Item(BaseModel):

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from include.lake.paths import Lake, open_lake
-from include.llm.answers_file import read_answers
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry, read_ledger
 from include.stages.infer import infer_shard
@@ -22,6 +21,7 @@ from include.stages.work_files import WorkFiles
 from tests.bench.workload import pipeline, run_context, write_shards
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
+from tests.llm.answers import read_answers
 from tests.servers.s3 import S3Server
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,6 @@ import pytest
 
 from include.errors import RetryLater
 from include.lake.paths import Lake
-from include.llm.answers_file import read_answers
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import MAX_AHEAD, read_ledger
 from include.stages.infer import infer_shard
@@ -23,6 +22,7 @@ from include.stages.work_files import WorkFiles
 from tests.bench.workload import pipeline, run_context, write_shards
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
+from tests.llm.answers import read_answers
 from tests.llm.asking import answer_texts, ledger_by_text
 from tests.servers.outage import OUTAGES, Outage, OutageProxy
 

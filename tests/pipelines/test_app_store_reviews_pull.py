@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives import serialization
 
 from include.errors import ConfigurationError, RetryLater
 from include.lake.paths import open_lake
-from include.lake.read import read_tables
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.sources.app_store_connect import AppStoreConnect, ConnectKey
@@ -26,6 +25,7 @@ from include.sources.source import Source
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
 from include.stages.manifests import Extracted
+from tests.lake.tables import read_tables
 from tests.servers.provider import Answer, Asked, Provider
 from tests.sources import test_app_store_connect as connect
 from tests.sources import test_apple_feed as feed

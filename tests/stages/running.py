@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from include.lake.paths import Lake, open_lake
-from include.lake.read import read_table, read_tables
+from include.lake.read import read_table
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
@@ -24,6 +24,7 @@ from include.stages.publish import publish_run
 from include.stages.report import report_run
 from include.stages.run_context import RunContext, settle_run
 from include.stages.validate import validate_run
+from tests.lake.tables import read_tables
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from include.errors import RetryLater
 from include.lake.paths import Lake
-from include.lake.read import read_table, read_tables
+from include.lake.read import read_table
 from include.lake.storage import Storage
 from include.lake.write import write_table
 from include.stages.extract import extract_records
@@ -25,6 +25,7 @@ from include.stages.run_context import RunContext
 from include.stages.validate import validate_run
 from include.stages.work_files import WorkFiles
 from tests.fault_server.running import FaultServer
+from tests.lake.tables import read_tables
 from tests.stages.running import Deployment, tickets
 
 READ = ("results", "current", "runs", "quarantine", "audit", "measures")

@@ -302,6 +302,13 @@ def test_a_dead_run_that_is_begun_again_after_its_files_went_keeps_its_costs(dep
     failed = record_failure(deployment.lake, dead)
     assert failed["cost_usd"] > 0
     deployment.run("manual__2")
+    # It fails again, before and after it has a plan.
+    for stages in (1, 2, 2):
+        extract_records(deployment.lake, deployment.pipeline, dead, deployment.environ)
+        for _ in range(1, stages):
+            asyncio.run(plan_run(deployment.lake, deployment.pipeline, dead, deployment.endpoint))
+        again = record_failure(deployment.lake, dead)
+        assert [again[name] for name in ("cost_usd", "requests")] == [failed["cost_usd"], failed["requests"]]
     row = deployment.go(dead)
     assert (row["state"], row["published"], row["requests"]) == ("success", 0, failed["requests"])
     assert row["cost_usd"] == row["unusable_cost_usd"] == failed["cost_usd"]

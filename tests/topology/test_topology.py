@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from include.lake.paths import open_lake
-from include.lake.read import read_tables
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
+from tests.lake.tables import read_tables
 from tests.servers.s3 import S3Server
 from tests.topology.image import build
 from tests.topology.services import SERVICES, Topology
