@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
 
 from include.errors import StopRun
@@ -36,7 +37,9 @@ def shard_texts(lake: Lake, work: WorkFiles, shard: int, chain: Chain) -> tuple[
         StopRun: while they are read: another text stands where one was planned.
     """
     planned = read_table(lake, work.shard(shard))
-    tables = read_rows(lake, work.records, planned["place"].to_numpy(), text_columns(chain))
+    # Not `to_numpy`, which imports pandas.
+    places = np.array(planned["place"].to_pylist(), dtype=np.int64)
+    tables = read_rows(lake, work.records, places, text_columns(chain))
     # A storage that goes away in mid-shard must not hold up the calls that are on their way.
     return planned.num_rows, _as_planned(chain, tables if lake.is_local else iter(list(tables)), planned["answer_key"])
 
