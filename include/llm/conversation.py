@@ -17,7 +17,7 @@ from include.errors import Quarantine
 from include.lake.effort import NO_EFFORT, NOTHING_USED, UNKNOWN_SERVICE, Effort, Service, Usage
 from include.llm.call_meter import CallCounts
 from include.llm.chain import Chain, Text, text_of_notes
-from include.llm.client import Completion, content_of
+from include.llm.completion import Completion, content_of
 from include.llm.learned import Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import Price, cost_usd

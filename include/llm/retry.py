@@ -11,7 +11,8 @@ from include.lake.effort import Usage
 from include.limits.limiter import Limiter, Permit
 from include.limits.shared_state import Sleep
 from include.llm.call_meter import CallCounts, CallMeter, LastMinute
-from include.llm.client import ChatClient, Completion
+from include.llm.client import ChatClient
+from include.llm.completion import Completion
 from include.llm.learned import Learned
 from include.llm.places import Places
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Unusable

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from include.errors import Quarantine, RetryLater, StopRun
 from include.lake.effort import Usage
-from include.llm.client import Completion, content_of
+from include.llm.completion import Completion, content_of
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import Refused, Unusable
 

@@ -9,7 +9,7 @@ import pytest
 from include.errors import Quarantine
 from include.lake.effort import Effort, Service, Usage
 from include.llm.chain import Chain, Text, text_of_notes
-from include.llm.client import Completion
+from include.llm.completion import Completion
 from include.llm.conversation import MAX_SHOWN_CHARACTERS, Conversation, Terms
 from include.llm.dialect import first_dialect
 from include.llm.learned import Learned
