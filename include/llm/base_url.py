@@ -84,6 +84,15 @@ def is_same_place(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
+def is_loopback(base_url: str) -> bool:
+    """Whether a base URL is of this machine, by its name or address."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _origin(base_url: str) -> tuple[str, str, int | None] | None:
     parts = _split(base_url)
     if parts is None:

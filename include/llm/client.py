@@ -5,8 +5,10 @@ times the call itself.
 """
 
 import time
+from typing import Any
 
 import aiohttp
+import orjson
 from yarl import URL
 
 from include.llm.completion import Completion, read_completion
@@ -15,6 +17,8 @@ from include.llm.provider_errors import MALFORMED, Failure, PassingTrouble, Unus
 
 # An answer of a few hundred tokens is a few KB; more than this is a broken or hostile server.
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+# Nothing waits longer for what is good to know and not needed.
+MOST_SECONDS_TO_GET = 10.0
 
 
 class ChatClient:
@@ -24,7 +28,7 @@ class ChatClient:
         self.endpoint = endpoint
         self._in_flight = in_flight
         # Parsed once: a URL in text is parsed at every call.
-        self._url = URL(f"{endpoint.base_url}/chat/completions")
+        self._url = self._url_of("chat/completions")
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> "ChatClient":
@@ -33,6 +37,7 @@ class ChatClient:
             # `total` is a deadline around the whole call: a server that drips bytes outlives any read timeout.
             timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_seconds),
             headers={
+                **self.endpoint.headers,
                 **self.endpoint.authorization,
                 "Content-Type": "application/json",
                 # A few hundred KB of gzip can become hundreds of MB.
@@ -41,6 +46,7 @@ class ChatClient:
             auto_decompress=False,
             # A stray HTTP_PROXY must not reroute the key.
             trust_env=False,
+            proxy=self.endpoint.proxy,
         )
         return self
 
@@ -56,11 +62,10 @@ class ChatClient:
             Refused: 400 and its kin; of this request or of all.
             EndpointUnusable: 401, 404, a redirect, or a used-up quota.
         """
-        if self._session is None:
-            raise RuntimeError("Use ChatClient as `async with`.")
+        session = self._open_session()
         started = time.monotonic()
         try:
-            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
+            async with session.post(self._url, data=body, allow_redirects=False) as response:
                 raw = await _read_capped(response)
                 status, headers = response.status, response.headers
         except aiohttp.ClientConnectorError as error:
@@ -75,6 +80,30 @@ class ChatClient:
             return _or_raise(failure_of(status, headers, raw, self.endpoint, body))
         latency_ms = round((time.monotonic() - started) * 1000)
         return _or_raise(read_completion(raw, headers, latency_ms, self.endpoint, body))
+
+    async def get_json(self, path: str) -> dict[str, Any] | None:
+        """What the endpoint says at another of its paths; None when it says nothing of use.
+
+        Args:
+            path: below the base URL, quoted, such as `models/gpt-6-luna`.
+        """
+        deadline = aiohttp.ClientTimeout(total=min(MOST_SECONDS_TO_GET, self.endpoint.timeout_seconds))
+        try:
+            async with self._open_session().get(
+                self._url_of(path), allow_redirects=False, timeout=deadline
+            ) as response:
+                found = orjson.loads(await _read_capped(response)) if response.status == 200 else None
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, Unusable):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def _url_of(self, path: str) -> URL:
+        return URL(f"{self.endpoint.base_url}/{path}").update_query(self.endpoint.query)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("Use ChatClient as `async with`.")
+        return self._session
 
 
 def _or_raise(outcome: Completion | Failure | Exception) -> Completion | Failure:

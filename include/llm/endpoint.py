@@ -3,10 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from include.errors import ConfigurationError
 from include.llm.base_url import check_base_url, check_key, cleaned, is_same_place
+from include.llm.extras import API_VERSION, PLAIN_HEADERS, check_headers, headers_of, proxy_of, query_of, timeout_of
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 LOCAL_MODEL = "smollm2-135m-instruct"
@@ -26,6 +29,10 @@ MOST_IN_FLIGHT = 900
 REMOTE_TIMEOUT_SECONDS = 120.0
 # Shorter ones are words that any sentence may hold.
 SHORTEST_SECRET = 8
+# A key is taken as `api-key` by all of them, a token of Entra as a bearer token:
+# https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
+_AZURE = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com", ".azure.us", ".azure.cn")
+_JWT = "eyJ"
 CONNECTION_KEY = "the password of the Airflow connection openai_default"
 CONNECTION_URL = "the host of the Airflow connection openai_default"
 
@@ -36,13 +43,16 @@ class Endpoint:
 
     Args:
         base_url: with the `/v1`, without a slash at the end.
-        api_key: sent as a bearer token; None: none is sent. Never shown.
+        api_key: sent as a bearer token, and as Azure wants it; None: none is sent. Never shown.
         is_demo: whether this is the bundled local model, whose answers prove the machinery only.
         in_flight: requests that one shard keeps in flight.
         is_recorded: whether answers are replayed that people wrote; no model is asked.
+        headers, query: sent with each request. Never shown.
+        proxy: URL of the http(s) proxy on the way, with user and password if it has any. Never shown.
+        timeout_seconds: deadline around one whole call, from connecting to the last byte; 0: the usual one.
 
     Raises:
-        ConfigurationError: URL or key is of a kind that is never asked, see `base_url.py`.
+        ConfigurationError: URL, key or header is of a kind that is never sent, see `base_url.py` and `extras.py`.
     """
 
     base_url: str
@@ -50,11 +60,19 @@ class Endpoint:
     is_demo: bool
     in_flight: int = REMOTE_IN_FLIGHT
     is_recorded: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    timeout_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         check_base_url(self.base_url, f"OPENAI_BASE_URL or {CONNECTION_URL}")
         if self.api_key is not None:
             check_key(self.api_key, f"OPENAI_API_KEY or {CONNECTION_KEY}")
+        check_headers(self.headers, self.authorization)
+        if not self.timeout_seconds:
+            usual = LOCAL_TIMEOUT_SECONDS if self.is_demo else REMOTE_TIMEOUT_SECONDS
+            object.__setattr__(self, "timeout_seconds", usual)
 
     @property
     def address(self) -> str:
@@ -87,18 +105,27 @@ class Endpoint:
     @property
     def authorization(self) -> dict[str, str]:
         """The header that holds the key; none where there is no key."""
-        return {} if self.api_key is None else {"Authorization": f"Bearer {self.api_key}"}
+        if self.api_key is None:
+            return {}
+        host = urlsplit(self.base_url).hostname or ""
+        if host.endswith(_AZURE) and not self.api_key.startswith(_JWT):
+            return {"api-key": self.api_key}
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown or stored, longest first."""
+        proxy = urlsplit(self.proxy or "")
+        headers = (value for name, value in self.headers.items() if name.lower() not in PLAIN_HEADERS)
+        query = (value for name, value in self.query.items() if name != API_VERSION)
+        found = {self.api_key, proxy.password, unquote(proxy.password or ""), *headers, *query}
+        return sorted((one for one in found if one and len(one) >= SHORTEST_SECRET), key=len, reverse=True)
 
     def without_key(self, words: str) -> str:
         """An endpoint's own words, which may repeat the key that they refuse, as they may be shown and stored."""
-        if self.api_key is None or len(self.api_key) < SHORTEST_SECRET:
-            return words
-        return words.replace(self.api_key, "***")
-
-    @property
-    def timeout_seconds(self) -> float:
-        """Deadline around one whole call, from connecting to the last byte."""
-        return LOCAL_TIMEOUT_SECONDS if self.is_demo else REMOTE_TIMEOUT_SECONDS
+        for secret in self.secrets:
+            words = words.replace(secret, "***")
+        return words
 
 
 def resolve_endpoint(
@@ -106,38 +133,49 @@ def resolve_endpoint(
     connection_base_url: str | None = None,
     environ: Mapping[str, str] = os.environ,
     model: str | None = None,
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> Endpoint:
     """The endpoint of a run: the Airflow connection's, else the environment's, else one of the two of `make run`.
 
     Of these the recorded answers are the default where they are served, and any model that is named is the bundled
     one. Where a connection, a key or a base URL is set nothing is replayed.
 
-    The environment's key goes to the environment's base URL (api.openai.com when unset) and nowhere else: a connection
-    that names another host and no key is asked without one.
+    The environment's key, organisation, project and headers go to the environment's base URL (api.openai.com when
+    unset) and nowhere else: a connection that names another host and no key is asked without one.
 
     Args:
         connection_key, connection_base_url: of the Airflow connection `openai_default`, where there is one.
-        environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_IN_FLIGHT`, `NIGHTSHIFT_MODEL`, and, set by
-            `make run`, `NIGHTSHIFT_LOCAL_MODEL_URL` and `NIGHTSHIFT_RECORDED_URL`.
+        environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_IN_FLIGHT`, `NIGHTSHIFT_MODEL`, `NIGHTSHIFT_PROXY`,
+            what `extras.py` names, and, set by `make run`, `NIGHTSHIFT_LOCAL_MODEL_URL` and `NIGHTSHIFT_RECORDED_URL`.
         model: of the run; None: the deployment's.
+        extra: of the connection, with what stands in `openai_client_kwargs` at its top.
 
     Raises:
-        ConfigurationError: base URL or key cannot be used, the number in flight is none, or recorded answers are asked
-            for and not served.
+        ConfigurationError: base URL, key, header or proxy cannot be used, the number in flight is none, or recorded
+            answers are asked for and not served.
     """
     own_url = cleaned(environ.get("OPENAI_BASE_URL"))
     connection_url = cleaned(connection_base_url)
     base_url = connection_url or own_url or OPENAI_BASE_URL
     check_base_url(base_url, CONNECTION_URL if connection_url else "OPENAI_BASE_URL")
     key, setting = cleaned(connection_key), CONNECTION_KEY
-    if key is None and is_same_place(base_url, own_url or OPENAI_BASE_URL):
+    is_environs = key is None and is_same_place(base_url, own_url or OPENAI_BASE_URL)
+    if is_environs:
         key, setting = cleaned(environ.get("OPENAI_API_KEY")), "OPENAI_API_KEY"
     if key is not None:
         check_key(key, setting)
     wanted = model or environ.get("NIGHTSHIFT_MODEL")
     if key is not None or connection_url or own_url:
-        in_flight = _in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT"))
-        endpoint = Endpoint(base_url.rstrip("/"), key, is_demo=False, in_flight=in_flight)
+        endpoint = Endpoint(
+            base_url.rstrip("/"),
+            key,
+            is_demo=False,
+            in_flight=_in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT")),
+            headers=headers_of(extra, environ if is_environs else {}),
+            query=query_of(extra),
+            proxy=proxy_of(extra, environ, base_url),
+            timeout_seconds=timeout_of(extra),
+        )
     elif connection_key is not None or connection_base_url is not None:
         raise ConfigurationError("The Airflow connection openai_default names neither host nor key. Correct it.")
     elif (url := environ.get("NIGHTSHIFT_RECORDED_URL")) and wanted in (None, "", RECORDED_MODEL):

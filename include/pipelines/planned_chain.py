@@ -47,7 +47,7 @@ class PlannedQuestion:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedChain:
-    """What a run asks, and whom; without the key."""
+    """What a run asks, and whom; without the key and all that is sent beside it."""
 
     question: PlannedQuestion
     notes: PlannedQuestion | None
@@ -67,7 +67,7 @@ def write_down(chain: Chain, endpoint: Endpoint) -> PlannedChain:
         base_url=endpoint.base_url,
         is_demo=endpoint.is_demo,
         is_recorded=endpoint.is_recorded,
-        has_key=endpoint.api_key is not None,
+        has_key=bool(endpoint.api_key or endpoint.headers or endpoint.query),
     )
 
 
@@ -89,7 +89,9 @@ def planned_endpoint(planned: PlannedChain, endpoint: Endpoint) -> Endpoint:
     if is_same_kind and is_same_place(base_url, endpoint.base_url):
         return replace(endpoint, base_url=base_url)
     if not any(kind) and not planned.has_key:
-        return replace(endpoint, base_url=base_url, api_key=None, is_demo=False, is_recorded=False)
+        return replace(
+            endpoint, base_url=base_url, api_key=None, is_demo=False, is_recorded=False, headers={}, query={}
+        )
     raise StopRun(
         f"This run was planned for {base_url}, and the deployment has gone over to {endpoint.base_url} since. "
         f"{_WAY_OUT}"

@@ -11,10 +11,10 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 from airflow.sdk.log import mask_secret
 
 from include.errors import ConfigurationError, NightshiftError, StopRun
-from include.llm.endpoint import OPENAI_BASE_URL, SHORTEST_SECRET, Endpoint, resolve_endpoint
+from include.llm.endpoint import OPENAI_BASE_URL, Endpoint, resolve_endpoint
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import pipeline_names
-from include.stages.endpoint_connection import connection_key_and_url
+from include.stages.endpoint_connection import connection_settings
 from include.stages.picked_interval import picked_interval
 from include.stages.run_context import TRIGGERS, RunContext, settle_run
 
@@ -41,13 +41,13 @@ def endpoint_of_deployment(model: str | None = None) -> Endpoint:
         model: of the run; None: the deployment's.
 
     Raises:
-        ConfigurationError, RetryLater: see `connection_key_and_url` and `resolve_endpoint`.
+        ConfigurationError, RetryLater: see `connection_settings` and `resolve_endpoint`.
     """
-    found = connection_key_and_url()
-    endpoint = resolve_endpoint(model=model) if found is None else resolve_endpoint(*found, model=model)
-    if endpoint.api_key and len(endpoint.api_key) >= SHORTEST_SECRET:
-        # Airflow hides what its connections hold, and knows nothing of the environment's key.
-        mask_secret(endpoint.api_key)
+    key, base_url, extra = connection_settings() or (None, None, {})
+    endpoint = resolve_endpoint(key, base_url, model=model, extra=extra)
+    for secret in endpoint.secrets:
+        # Airflow hides what its connections hold by name, and knows nothing of the environment.
+        mask_secret(secret)
     return endpoint
 
 

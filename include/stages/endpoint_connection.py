@@ -20,11 +20,11 @@ CONNECTION_ID = "openai_default"
 _WHERE = "Look at it with `airflow connections get openai_default`, or at AIRFLOW_CONN_OPENAI_DEFAULT, and correct it."
 
 
-def connection_key_and_url() -> tuple[str | None, str | None] | None:
-    """Key and base URL of the connection, None for what it does not name; None when there is no such connection.
+def connection_settings() -> tuple[str | None, str | None, dict[str, Any]] | None:
+    """Key, base URL and extra of the connection, None for what it does not name; None when there is none.
 
     Host, port and schema together make the base URL; `api_key` and `base_url` may also stand in the extra, at its top
-    or in `openai_client_kwargs`.
+    or in `openai_client_kwargs`, whose names are at the top of the extra that is returned.
 
     Raises:
         ConfigurationError: the connection cannot be read, or makes no sense. No message shows what is in it.
@@ -43,7 +43,7 @@ def connection_key_and_url() -> tuple[str | None, str | None] | None:
         )
     if not key and not base_url:
         raise ConfigurationError(f"The connection {CONNECTION_ID} names neither a host nor a key. {_WHERE}")
-    return key, base_url
+    return key, base_url, extra
 
 
 def _connection() -> Connection | None:

@@ -68,11 +68,8 @@ def answer_texts(
     async def hurried(seconds: float) -> None:
         await asyncio.sleep(seconds / 100)
 
-    class Hasty(Endpoint):
-        timeout_seconds = property(lambda _: timeout_seconds)  # type: ignore[assignment]
-
     async def run() -> None:
-        endpoint = Hasty(server.base_url, "key", is_demo=False, in_flight=in_flight)
+        endpoint = Endpoint(server.base_url, "key", is_demo=False, in_flight=in_flight, timeout_seconds=timeout_seconds)
         limits = RunLimits(None, None, budget_usd)
         job = Job("test", len(texts), f"{lake.root}/progress.json", PRICE, RedactionPolicy())
         ledger = LedgerWriter(lake, f"{lake.root}/ledger", clock=ledger_clock)

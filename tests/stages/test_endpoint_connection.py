@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ErrorResponse, ErrorType
 from airflow.sdk.execution_time.secrets import ExecutionAPISecretsBackend
+from airflow.sdk.log import redact
 
 from include.errors import ConfigurationError, RetryLater
 from include.llm.endpoint import RECORDED_MODEL
@@ -58,6 +59,30 @@ def test_a_connection_names_the_endpoint(
     monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", value)
     endpoint = endpoint_of_deployment()
     assert (endpoint.base_url, endpoint.api_key, endpoint.is_demo) == (base_url, key, False)
+
+
+OWN = {
+    "default_headers": {"X-Token": "token-S3cret"},
+    "default_query": {"api-version": "2024-10-21"},
+    "organization": "org-1",
+    "project": "proj-1",
+    "timeout": 30,
+    "proxy": "http://night:proxy-S3cret@proxy.company.test:3128",
+}
+
+
+@pytest.mark.parametrize("extra", [OWN, {"openai_client_kwargs": OWN}])
+def test_a_connection_says_what_is_sent_along_and_none_of_it_is_logged(
+    extra: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-the-shell")
+    monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", connection(host=IN_HOUSE, password="k-1", extra=extra))
+    endpoint = endpoint_of_deployment()
+    assert endpoint.headers == {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1", "X-Token": "token-S3cret"}
+    assert (endpoint.query, endpoint.timeout_seconds) == ({"api-version": "2024-10-21"}, 30.0)
+    assert endpoint.proxy == OWN["proxy"]
+    said = str(redact("token-S3cret and proxy-S3cret, not org-1 of 2024-10-21"))
+    assert said == "*** and ***, not org-1 of 2024-10-21"
 
 
 def test_a_connection_is_never_asked_for_recorded_answers(monkeypatch: pytest.MonkeyPatch) -> None:

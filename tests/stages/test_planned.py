@@ -232,10 +232,20 @@ def test_the_key_goes_to_no_other_place_than_the_run_was_planned_for(
 def test_a_run_that_was_planned_without_a_key_goes_on_where_it_was_planned(today: str | None) -> None:
     keyless = Endpoint("https://models.intranet/v1", None, is_demo=False)
     planned = write_down(build_chain(TICKETS, keyless, TICKETS.model, TICKETS.prompt_version), keyless)
-    elsewhere = Endpoint("https://api.openai.com/v1", today, is_demo=False)
+    own = {"X-Token": "only-for-openai"}
+    elsewhere = Endpoint("https://api.openai.com/v1", today, is_demo=False, headers=own, query=own)
     assert planned_endpoint(planned, elsewhere) == keyless
     # A key that was added for the same place is used.
     assert planned_endpoint(planned, replace(keyless, api_key=today)).api_key == today
+
+
+@pytest.mark.parametrize("sent", [{"headers": {"X-Token": "s"}}, {"query": {"token": "s"}}])
+def test_a_header_or_a_query_is_as_good_as_a_key(sent: dict[str, Any]) -> None:
+    keyed = Endpoint("https://models.intranet/v1", None, is_demo=False, **sent)
+    planned = write_down(build_chain(TICKETS, keyed, TICKETS.model, TICKETS.prompt_version), keyed)
+    assert planned_endpoint(planned, replace(keyed, base_url="https://models.intranet/v2")) == keyed
+    with pytest.raises(StopRun, match="planned for https://models"):
+        planned_endpoint(planned, Endpoint("https://api.openai.com/v1", "key", is_demo=False))
 
 
 def test_a_run_that_was_planned_on_recorded_answers_is_replayed_nowhere_else() -> None:
