@@ -7,7 +7,7 @@ from pathlib import Path
 from include.privacy.policy import RedactionPolicy
 
 _INCLUDE = Path(__file__).parent
-_SUFFIXES = {".py", ".md", ".csv", ".j2", ".txt", ".sql"}
+HASHED_SUFFIXES = {".py", ".md", ".csv", ".j2", ".txt", ".sql", ".toml"}
 
 
 @cache
@@ -29,6 +29,6 @@ def redaction_version(policy: RedactionPolicy) -> str:
 def _hash_of(folder: Path, more: str = "") -> str:
     digest = hashlib.sha256(more.encode())
     for path in sorted(folder.rglob("*")):
-        if path.suffix in _SUFFIXES and "samples" not in path.parts:
+        if path.suffix in HASHED_SUFFIXES and "samples" not in path.parts:
             digest.update(path.relative_to(_INCLUDE).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]

@@ -9,28 +9,21 @@ from collections.abc import Iterator
 
 from include.privacy.engine import Finding
 from include.privacy.rules.announced_addresses import find_announced_addresses
-from include.privacy.rules.searched import Anchor, Searched, word_set
+from include.privacy.rules.searched import Anchor, Searched, found_at
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("addresses")
 
 # English street names end in one of these.
-_ENGLISH = word_set(
-    "street st avenue ave road rd lane ln drive dr boulevard blvd way court ct place parkway pkwy square terrace close"
-    " crescent highway grove gardens row mews circle cir trail trl walk hill rise quay"
-)
+_ENGLISH = word_set(_WORDS["english"])
 # Turkish ones too, but the number follows.
 _TURKISH = word_set("sokak sokağı sok sk caddesi cadde cad cd bulvarı blv bulvar mahallesi mah")
 # Romance ones begin with one of these.
-_ROMANCE = word_set(
-    "rue avenue av boulevard bd place chemin impasse allée quai route cours calle avenida avda plaza paseo carrera"
-    " camino via viale corso piazza vicolo rua praça travessa alameda estrada largo ul ulica c r al aleja aleje plac os"
-    " osiedle passage square rambla pza ctra urb ronda strada salita rodovia beco pl contrada lungomare"
-)
+_ROMANCE = word_set(_WORDS["romance"])
 # So short that they may be anything, unless the address has its postcode.
 _SHORT_ROMANCE = ("c", "r", "al", "os", "pl")
 _LONG_NUMBER = re.compile(r"\d{5}|\d{4}-\d{3}|\d\d-\d{3}")
-_GERMANIC_ENDINGS = word_set(
-    "straße strasse str weg platz allee gasse damm ufer ring straat gracht laan plein kade singel dijk gatan vägen gade"
-    " veien katu"
-)
+_GERMANIC_ENDINGS = word_set(_WORDS["germanic_endings"])
 # Alone they are words: a rank, a path, a piece of jewellery. English has words that end in `ring`.
 _NO_STREET_ALONE = ("platz", "weg", "ring", "damm", "ufer", "plein", "dijk", "kade")
 _ENGLISH_RING = re.compile(r"(?:sp|st|b|[a-z]{2,}e|[a-z]{2,}o|[a-z]{2,}u|[a-z]+[aeiour])ring", re.IGNORECASE)
@@ -52,12 +45,8 @@ _UNIT_BEFORE = re.compile(
 _UNIT = r"(?:[, ]{1,2}(?i:apt|apartment|flat|unit|suite|ste|floor)\.? ?#?\w{1,6})"
 # The flat, in all languages: `3.º B`, `ap. 31`, `Daire: 5`, `m. 14`, `2e étage`, `lgh 1102`.
 _FLAT = (
-    r"(?:,? ?(?:,|\n| |-)(?:(?i:apt|apartment|apto|apartamento|ap|flat|unit|suite|ste|piso|puerta|pta|esc"
-    r"|escalera|bloque"
-    r"|bloco|bl|interno|int|scala|sc|bât|bâtiment|appt|appartement|etg|whg|wohnung|m|mieszkanie|lok|lokal|lgh|lägenhet"
-    r"|daire|d|kat|bus|toestel|og|haus)\b[.:°º]{0,2} ?#?\w{1,5}|\d{1,2}[.]?[ºª°](?: ?(?:[A-Z\d]{1,4}"
-    r"|izda|dcha|izq|der|[Dd]to|[Ee]sq|[Dd]ir)\b\.?)?"
-    r"|(?:bajo|ático|\d tr)\b"
+    rf"(?:,? ?(?:,|\n| |-)(?:(?i:{one_of(_WORDS['flats'])})\b[.:°º]{{0,2}} ?#?\w{{1,5}}"
+    r"|\d{1,2}[.]?[ºª°](?: ?(?:[A-Z\d]{1,4}|izda|dcha|izq|der|[Dd]to|[Ee]sq|[Dd]ir)\b\.?)?|(?:bajo|ático|\d tr)\b"
     r"|\d{1,2}(?:e|er|ème|\.) (?:étage|verdieping|OG|Stock|piso)|(?:zi\.|\#)\w{1,5})){0,3}"
 )
 _ENGLISH_TAIL = re.compile(
@@ -70,12 +59,7 @@ _ENGLISH_HEAD = re.compile(
     rf"(?P<name>(?:(?:[NSEW]\.? )?(?:{_CAP} ){{1,4}}|(?:(?:[NSEW]{{1,2}}|North|South|East"
     rf"|West)\.? )?\d{{1,3}}(?:st|nd|rd|th) ))$"
 )
-_NO_STREET = word_set(
-    """
-    hour minute day mile step star year level point week month second person player man way by the a an to in on of
-    and or any that thi all time block kilometer km metre meter yard
-    """
-)
+_NO_STREET = word_set(_WORDS["no_street"])
 _TOWN_WORD = r"[^\W\d_a-zß-öø-ÿ][\w'’-]*"
 _TOWN = rf"{_TOWN_WORD}(?: (?:de |la |am |an der )?{_TOWN_WORD}){{0,2}}"
 _POSTCODE_AND_TOWN = (
@@ -123,33 +107,18 @@ _NAME_AND_NUMBER = re.compile(
 )
 _CODE_HINT = re.compile(r"\d ?\d{2}|\d[A-Z]{2}\b|\d[A-Z]\d")
 _TOWN_AFTER = re.compile(rf"{_TOWN}")
-_NUMBERED = word_set(
-    """
-    order bestellung commande pedido ordine bestelling zamówienie sipariş ticket invoice rechnung facture factura
-    fattura
-    factuur case ref reference iphone galaxy version windows android pixel nr no number nummer tel telefon phone
-    terminal
-    kundennummer vertrag auftrag sendung paket seite page chapter level model modell serie januar februar märz april mai
-    juni juli august september oktober november dezember january february march may june july october december
-    """
-)
+_NUMBERED = word_set(_WORDS["numbered"])
 # In small letters, as speech is written down, it counts only where somebody says that it is an address.
+_NUMBER_SAID = one_of(_WORDS["numbers_said"])
 _SPOKEN_HEAD = re.compile(
-    r"(?<![\w.,#/-])(?:\d{1,5}[a-z]?|(?:(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w{3,5}teen"
-    r"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty|hundred|oh)[ -]){0,4}(?:one|two|three|four|five"
-    r"|six|seven|eight|nine|ten"
-    r"|eleven|twelve|\w{3,5}teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
-    r"|hundred)),? (?P<name>(?:[^\W\d_][\w'’-]+ ){1,3})$",
+    rf"(?<![\w.,#/-])(?:\d{{1,5}}[a-z]?|(?:(?:{_NUMBER_SAID}|oh)[ -]){{0,4}}{_NUMBER_SAID}),? "
+    r"(?P<name>(?:[^\W\d_][\w'’-]+ ){1,3})$",
     re.IGNORECASE,
 )
 _SPOKEN_TOWN = re.compile(
     r",? (?:in )?[^\W\d_]{3,20}(?: [^\W\d_]{3,20})?(?:,? [A-Z]{2}(?: \d{5})?)?(?=[.,]?(?:\n|$))", re.IGNORECASE
 )
-_ADDRESS_BEFORE = re.compile(
-    r"\b(?:address|addresses|live|lives|living|reside|house is|deliver(?:ed|y)?|ship(?:ped)?|moved to|moving to|based"
-    r"|located|she's at|he's at|i'm at|send it to|postcode)\b[^\x00]{0,60}$",
-    re.IGNORECASE,
-)
+_ADDRESS_BEFORE = re.compile(rf"\b{one_of(_WORDS['announced'])}\b[^\x00]{{0,60}}$", re.IGNORECASE)
 _POST_BOX = re.compile(rf"(?i:box):? \d{{1,6}}(?:,[ \n][^\W\d_][\w .'-]{{1,30}}?,?[ \n]{_COUNTRY_POSTCODE})?(?!\w)")
 _POST_OFFICE_BEFORE = re.compile(r"\bP\.? ?O\.? $", re.IGNORECASE)
 LONGEST_NAME = 60
@@ -173,16 +142,12 @@ def find_addresses(searched: Searched) -> Iterator[Finding]:
         if span is None and anchor.word.endswith(STREET_ENDINGS) and text[anchor.start].isupper():
             span = _germanic(text, anchor, before)
         if span is not None:
-            yield _finding(text, span)
+            yield found_at(text, span, "ADDRESS")
     for match in _CODE.finditer(text) if _CODE_HINT.search(text) else ():
         span = _by_postcode(text, match)
         if span is not None:
-            yield _finding(text, span)
+            yield found_at(text, span, "ADDRESS")
     yield from find_announced_addresses(searched)
-
-
-def _finding(text: str, span: tuple[int, int]) -> Finding:
-    return Finding(*span, "ADDRESS", "".join(filter(str.isalnum, text[slice(*span)])).casefold())
 
 
 def _by_postcode(text: str, code: re.Match[str]) -> tuple[int, int] | None:

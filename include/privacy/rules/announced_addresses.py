@@ -10,85 +10,31 @@ from typing import NamedTuple
 
 from include.privacy.engine import Finding
 from include.privacy.rules.number_words import ANDS, NUMBER_WORDS
-from include.privacy.rules.searched import Searched, word_set
+from include.privacy.rules.searched import Searched, found_at
+from include.privacy.rules.word_lists import word_set, words_of
+
+_WORDS = words_of("announced_addresses")
 
 # A noun announces an address before and after the next turn; a verb only what follows right away.
-_NOUNS = word_set(
-    """
-    address addresses adresse anschrift wohnanschrift lieferadresse adres adresi adresim adresimiz adresiniz adress
-    adressen dirección direccion domicilio indirizzo endereço endereco morada adresem domicile
-    """
-)
-_VERBS = word_set(
-    """
-    live lives living reside house send deliver delivered ship shipped moved moving wohne wohnen wohnt wohnhaft
-    umgezogen habite j'habite habitons vivo vivimos abito abitiamo moro mora mieszkam bor woon wonen oturuyorum
-    flyttat ikamet
-    resido verhuisd przeprowadziłam przeprowadziłem déménagé
-    """
-)
+_NOUNS = word_set(_WORDS["nouns"])
+_VERBS = word_set(_WORDS["verbs"])
 ADDRESS_WORDS = _NOUNS | _VERBS
 # Of a mail, a machine or a page.
 _OTHER_BEFORE = re.compile(
     r"(?:e-?mail|mail|ip|mac|web|url|email|correo|elektroniczn\w*|eposta|e-posta|email-|of)[ -]?$", re.IGNORECASE
 )
-_BEFORE_STREETS = word_set(
-    """
-    rue avenue av boulevard bd place chemin impasse allée allee quai route cours square calle avenida avda plaza paseo
-    carrera camino via viale corso piazza vicolo largo rua praça praca travessa alameda estrada ul ulica ulicy ulicę
-    aleja alei aleje al plac placu osiedle osiedlu os
-    """
-)
-_AFTER_STREETS = word_set(
-    """
-    street st avenue ave road rd lane ln drive dr boulevard blvd way court ct place parkway square terrace close
-    crescent
-    highway grove gardens row mews circle trail walk hill rise quay park
-    """
-)
+_BEFORE_STREETS = word_set(_WORDS["before_streets"])
+_AFTER_STREETS = word_set(_WORDS["after_streets"])
 _TURKISH_STREETS = word_set("sokak sokağı sokakta caddesi cadde caddesinde bulvarı mahallesi mah")
-_STREET_ENDINGS = tuple(
-    word_set(
-        "straße strasse weg platz allee gasse damm ufer ring stieg steig chaussee straat gracht laan plein kade singel"
-        " dijk gatan vägen gränd gata väg torget"
-    )
-)
+_STREET_ENDINGS = tuple(word_set(_WORDS["street_endings"]))
 _ENDINGS_OF_WORDS = word_set("weg ring platz damm ufer always spring during bring string fjordring")
-_UNITS = word_set(
-    """
-    apartment apt flat unit suite floor room apto apartamento piso puerta bloco bloque bl primero segundo tercero
-    cuarto quinto ático piano interno int scala étage etage
-    appartement appt bâtiment wohnung stock mieszkanie mieszkania lokal lok lägenhet lgh daire kat bus
-    """
-)
+_UNITS = word_set(_WORDS["units"])
 _NUMBER_WORDS_BEFORE = word_set("number no numero número num nº nummer numara numer nr n")
-_FILLERS = word_set(
-    """
-    is it's its it are the at in on to um uh yes yeah sure so okay ok well im am auf der dem den au à a chez en el la
-    w na przy på de i de op aan euh ähm äh eh ja oui sí sim tak evet ee jest to é è ist är my our new your mein
-    neue meine
-    mon ma notre nouvelle mi nuestra nueva il mio o meu now jetzt customer that's still here alors also bueno jo
-    es est lautet właśnie right
-    """
-)
-_STOPS = word_set(
-    """
-    please and but not because since thanks thank or if for und aber nicht bitte danke et mais merci s'il y pero gracias
-    e ma grazie mas obrigado obrigada en maar dank i ale no och men tack ve ama teşekkürler lütfen por per favor
-    svp with
-    then yes okay phone telefon tel is was has have ist ich i'm we you it which that when where
-    """
-)
+_FILLERS = word_set(_WORDS["fillers"])
+_STOPS = word_set(_WORDS["stops"])
 _LATER_ARTICLES = word_set("de la las los le les des du del della dei da do das dos di e y san santa saint")
 # What a number counts.
-_COUNTED = word_set(
-    """
-    hours hour minutes minute days day weeks week months month years year times miles mile km euros dollars pounds
-    people
-    kids wochen tage jahre monate stunden jours ans mois semaines días años meses semanas giorni anni mesi dagen jaar
-    dias anos dni lat dagar år gün yıl
-    """
-)
+_COUNTED = word_set(_WORDS["counted"])
 _TOKEN = re.compile(r"[^\W_]+(?:['’][^\W_]+)*\.?")
 _END = re.compile(r"[?!;:\x00\n]|\.(?= [^\W\d]|\n|$)")
 _FIGURE = re.compile(r"\d{1,4}[a-z]?|\d{1,4}")
@@ -130,7 +76,7 @@ def find_announced_addresses(searched: Searched) -> Iterator[Finding]:
             span = _in_line(text, _after_speaker(text, line_end + 1)) if line_end >= 0 else None
         if span is not None:
             position = span[1]
-            yield Finding(*span, "ADDRESS", "".join(filter(str.isalnum, text[slice(*span)])).casefold())
+            yield found_at(text, span, "ADDRESS")
 
 
 def _after_speaker(text: str, start: int) -> int:

@@ -8,31 +8,17 @@ from babel.dates import get_month_names
 from include.privacy.engine import Finding
 from include.privacy.rules.labelled_values import GAP
 from include.privacy.rules.number_words import NUMBER_WORDS, digits_said
-from include.privacy.rules.searched import Searched, word_set
+from include.privacy.rules.searched import Searched, found_at
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("birthdates")
 
 LANGUAGES = ("en", "de", "fr", "es", "it", "nl", "pt", "pl", "sv", "tr")
 # They announce a date whatever words stand between.
-_NOUNS = word_set(
-    """
-    birth birthdate dob d geburtsdatum geburtsdatums naissance nacimiento nac nascita nascimento nasc geboortedatum
-    urodzenia födelsedatum födelsedata doğum
-    """
-)
-BIRTH_WORDS = _NOUNS | word_set(
-    """
-    birthday born geboren geb geburtstag né née nací nacido nacida nato nata nasci nascido nascida urodzony urodzona
-    urodziłem urodziłam ur född födelsedag doğumlu doğumluyum doğumluyum doğdum verjaardag cumpleaños anniversaire
-    compleanno
-    """
-)
+_NOUNS = word_set(_WORDS["nouns"])
+BIRTH_WORDS = _NOUNS | word_set(_WORDS["birth_words"])
 # Short forms are other words too, unless a point says that they are short, or `date` stands before them.
-_SHORT = {
-    "d": re.compile(r"d\.? ?o\.? ?b\b\.?", re.IGNORECASE),
-    "geb": re.compile(r"geb(?:\.|(?= ?\d))", re.IGNORECASE),
-    "ur": re.compile(r"ur\.", re.IGNORECASE),
-    "nac": re.compile(r"nac\.", re.IGNORECASE),
-    "nasc": re.compile(r"nasc\.", re.IGNORECASE),
-}
+_SHORT = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _WORDS["short"].items()}
 _BIRTHDAYS = word_set("birthday geburtstag födelsedag verjaardag cumpleaños anniversaire compleanno")
 _ALWAYS_AFTER_THE_DATE = word_set("doğumlu doğumluyum doğdum")
 # `am 3. April 1978 geboren`
@@ -59,10 +45,7 @@ _BIRTHDATE = re.compile(
 # The answer of the next turn, however it is said, if it is days, months and numbers: `the 27th of the 9th 1979`.
 _ASKED_BIRTHDATE = re.compile(
     r"[^\n]{0,60}\n[^\W\d][\w ]{0,20}: ?(?:(?:it'?s|yes|yeah|sure|okay|uh|um|the|so|on)[ ,]+){0,4}(?P<value>"
-    r"(?=[^\n]*\d)(?:(?:\d{1,8}(?:st|nd|rd|th)?|the|of|on|in|and|to|year|day|month|sorry|jan\w*|feb\w*|mar(?:ch)?|apr\w*|may|june?"
-    r"|july?|aug\w*|sept?\w*|oct\w*|nov\w*|dec\w*|five|first|second|third|januar|februar|märz|mai|juni|juli|oktober|dezember"
-    r"|de|del|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
-    r"|diciembre)\b[ ,./-]{0,3}){1,10})[.!]?(?:\n|$)",
+    rf"(?=[^\n]*\d)(?:{one_of(_WORDS['answers'])}\b[ ,./-]{{0,3}}){{1,10}})[.!]?(?:\n|$)",
     re.IGNORECASE,
 )
 _MONTH_WORD = re.compile(r"(?<!\d)[^\W\d_]{3}")
@@ -87,25 +70,8 @@ _DATE_BEFORE = re.compile(
 _TOKEN = re.compile(r"[^\W_]+")
 _JOINTS = re.compile(r"[ ,.'’/\-–…]{1,3}")
 _FIGURE = re.compile(r"\d{1,4}(?:st|nd|rd|th|er|e|ste|de|º|ª|a)?", re.IGNORECASE)
-_CONNECTORS = word_set(
-    """
-    the of de del di d l le el il den o a on in und y e et en i and em op am der do dem ve uh um dell dia día year
-    anno año roku r zo av à
-    """
-)
-_ORDINAL = re.compile(
-    r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|\w{3,5}teenth|twentieth"
-    r"|thirtieth"
-    r"|(?:\w{3,8}und|)(?:erst|zweit|dritt|viert|fünft|sechst|sieb(?:en)?t|acht|neunt|zehnt|elft|zwölft|\w{3,6}zehnt"
-    r"|(?:zwan|drei)(?:z|ß)igst)e[nrs]?"
-    r"|premier|primero|primo|primeiro"
-    r"|eerste|tweede|derde|vierde|vijfde|zesde|zevende|achtste|negende|tiende|elfde|twaalfde|\w{3,6}tiende"
-    r"|\w{0,9}(?:twin|der)tigste"
-    r"|pierwsz\w{1,3}|drugi\w{0,3}|trzeci\w{0,3}|czwart\w{1,3}|piąt\w{1,3}|szóst\w{1,3}|siódm\w{1,3}|ósm\w{1,3}"
-    r"|dziewiąt\w{1,3}|dziesiąt\w{1,3}|\w{3,12}nast\w{1,3}|\w{3,12}dziest\w{1,3}|\w{3,12}dziesiąt\w{1,3}"
-    r"|(?:tjugo|trettio)?(?:första|andra|tredje|fjärde|femte|sjätte|sjunde|åttonde|nionde)|tionde|elfte|tolfte"
-    r"|\w{3,5}tonde|tjugonde|trettionde)"
-)
+_CONNECTORS = word_set(_WORDS["connectors"])
+_ORDINAL = re.compile(one_of(_WORDS["ordinals"]))
 _THOUSANDS = word_set(
     "hundred thousand mil mille mila duemila tausend duizend tusen bin tysiąc tysiące dwa dwutysięczn"
 )
@@ -144,7 +110,7 @@ def find_birthdates(searched: Searched) -> Iterator[Finding]:
             start = end - 1
         in_words = _in_words(text, end, anchor.word in _NOUNS)
         for span in (*_in_figures(text, start, anchor.word), *([in_words] if in_words else [])):
-            yield Finding(*span, "BIRTHDATE", "".join(filter(str.isalnum, text[slice(*span)])).casefold())
+            yield found_at(text, span, "BIRTHDATE")
 
 
 def _in_figures(text: str, start: int, word: str) -> Iterator[tuple[int, int]]:

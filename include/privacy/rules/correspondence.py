@@ -5,28 +5,15 @@ import re
 from include.privacy.rules.name_forms import Name, given_in_small_letters, name_at, plausible, word_at
 from include.privacy.rules.name_lists import ambiguous_given_names, is_in_a_list, may_be_a_name
 from include.privacy.rules.name_places import LINE_END
-from include.privacy.rules.searched import Anchor, word_set
+from include.privacy.rules.searched import Anchor
+from include.privacy.rules.word_lists import word_set, words_of
+
+_WORDS = words_of("correspondence")
 
 _AND = re.compile(r" (?:&|and|und|et|y|e|en|och|ve)\b| & ")
 _LINE_BEFORE = re.compile(r"(?:^|\n)[> ]*(?:[^\n:]{1,24}: ?)?$")
-GREETINGS = word_set(
-    """
-    hi hello dear hey hallo liebe lieber hola bonjour ciao cher chère estimado estimada olá hiya howdy morning
-    afternoon evening beste geachte dag hoi hej hejsan hallå bästa cześć witam witaj drogi droga szanowny szanowna
-    merhaba selam sevgili sayın gentile egregio caro cara spett salve buongiorno bonsoir salut querido querida
-    prezado prezada oi servus moin
-    """
-)
-CLOSINGS = word_set(
-    """
-    regards wishes cheers thanks thank thx sincerely faithfully yours best grüße grüßen gruß grüssen gruss cordialement
-    signed salutations saludo saludos saluti groet groeten atenciosamente abraços pozdrawiam hälsning hälsningar
-    merci danke gracias grazie obrigado obrigada dziękuję bedankt tack mvh mfg dhanyavaad dhanyavad shukriya
-    rgds brgds br kr lg vg vlg hg cdlt bisous cumprimentos att atte atentamente attentamente cordialmente
-    saygılarımla saygılar sevgiler teşekkürler teşekkür selamlar çalışmalar günler vriendelijke hoogachtend
-    poważaniem pozdrowienia pozdrówka dzięki hälsar vänligen xoxo yrs
-    """
-)
+GREETINGS = word_set(_WORDS["greetings"])
+CLOSINGS = word_set(_WORDS["closings"])
 # Behind these and a comma anybody may stand: `Thanks, Support`.
 _THANKS = word_set("thanks thank thx merci danke gracias grazie obrigado obrigada dziękuję bedankt tack cheers best")
 THANKS_WORDS = word_set("thanks thank thx merci danke gracias grazie obrigado obrigada cheers")

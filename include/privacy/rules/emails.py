@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterator
 
 from include.privacy.engine import Finding
-from include.privacy.rules.searched import Searched, word_set
+from include.privacy.rules.searched import Searched
+from include.privacy.rules.word_lists import one_of, phrases, word_set, words_of
+
+_WORDS = words_of("emails")
 
 LONGEST_LOCAL_PART = 64
-_AT = re.compile(r"@|%40|&#64;|&commat;")
+AT = re.compile(r"@|%40|&#64;|&commat;")
 _DOMAIN = re.compile(r"(?:[\w-]{1,63}\.){1,8}(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})")
 
 
 def find_emails(searched: Searched) -> Iterator[Finding]:
     """E-mail addresses, also with `%40` as in a URL."""
     text, last_end = searched.text, 0
-    for at in _AT.finditer(text):
+    for at in AT.finditer(text):
         start = at.start()
         while start > max(last_end, at.start() - LONGEST_LOCAL_PART) and _is_local(text[start - 1]):
             start -= 1
@@ -29,10 +32,7 @@ def _is_local(character: str) -> bool:
 
 
 # How people of the bundled samples' languages say the signs of an address.
-AT_WORDS = (
-    *("at", "ät", "arroba", "arobase", "arobas", "chiocciola", "apenstaartje", "apestaartje", "małpa", "snabel"),
-    *("snabela", "kuyruklu", "klammeraffe", "et"),
-)
+AT_WORDS = word_set(_WORDS["at"])
 _WORDS_TOO = ("at", "ät")
 # Those of two words, of which the first is above.
 _REST_OF_AT = {
@@ -40,17 +40,9 @@ _REST_OF_AT = {
     "kuyruklu": re.compile(r" a(?!\w)", re.IGNORECASE),
     "et": re.compile(r" işareti", re.IGNORECASE),
 }
-_SIGNS = {
-    **dict.fromkeys(("dot", "punkt", "punto", "point", "ponto", "punt", "kropka", "nokta", "prick"), "."),
-    **dict.fromkeys(("underscore", "unterstrich", "guion bajo", "guión bajo", "underline", "tiret bas"), "_"),
-    **dict.fromkeys(("tiret du bas", "tiret du huit", "trattino basso", "liggend streepje", "podkreślenie"), "_"),
-    **dict.fromkeys(("podkreślnik", "understreck", "alt çizgi", "alt tire", "sublinhado", "barra baja"), "_"),
-    **dict.fromkeys(("streepje", "koppelteken", "myślnik", "streck", "tire", "traço"), "-"),
-    **dict.fromkeys(("dash", "hyphen", "minus", "bindestrich", "guion", "guión", "tiret", "trattino", "hífen"), "-"),
-    "plus": "+",
-}
+_SIGNS = {said: sign for sign, words in _WORDS["signs"].items() for said in phrases(words)}
 _SIGN = "|".join(sorted(_SIGNS, key=len, reverse=True))
-_DOT = "dot|punkt|punto|point|ponto|punt|kropka|nokta|prick"
+_DOT = one_of(_WORDS["signs"]["."])
 # A word, or one spelt out: `t o m`.
 _PART = r"(?:[^\W_](?: [^\W_]){1,20}(?!\w)|[\w-]{1,40})"
 # `b as in boy`, of which the last word was read as the beginning of the address.
@@ -65,18 +57,8 @@ _SPOKEN_DOMAIN = re.compile(
 _SPOKEN_DOT = re.compile(rf" ?[(\[{{]? ?(?:{_DOT}) ?[)\]}}]? ?", re.IGNORECASE)
 _SPOKEN_SIGN = re.compile(rf" ?\b({_SIGN})\b ?", re.IGNORECASE)
 # `it at amazon dot com` is where it was bought; `tom at gmail dot com` is an address.
-_MAIL_HOSTS = word_set(
-    """
-    gmail googlemail hotmail outlook live msn yahoo ymail icloud aol proton protonmail gmx web mail fastmail zoho
-    comcast verizon btinternet orange wanadoo laposte sfr free libero uol bol terra qq naver interia wp seznam ziggo
-    kpn bluewin
-    """
-)
-_NO_LOCAL = word_set(
-    """
-    us me it him her you them look buy bought here there was is are
-    """
-)
+_MAIL_HOSTS = word_set(_WORDS["mail_hosts"])
+_NO_LOCAL = word_set("us me it him her you them look buy bought here there was is are")
 # `at that point that` is no address: whoever says `at` says one of these for the dot.
 _DOT_AFTER_AT = re.compile(r"\b(?:dot|punkt|punt)\b|\.", re.IGNORECASE)
 _MAIL_BEFORE = re.compile(r"mail|correo|address|adresse|dirección|posta|courriel", re.IGNORECASE)

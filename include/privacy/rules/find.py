@@ -8,7 +8,7 @@ from include.privacy.engine import Finding, take
 from include.privacy.rules.addresses import find_addresses
 from include.privacy.rules.anchors import find_anchors
 from include.privacy.rules.birthdates import find_birthdates
-from include.privacy.rules.emails import find_emails, find_spoken_emails
+from include.privacy.rules.emails import AT, find_emails, find_spoken_emails
 from include.privacy.rules.ip_addresses import find_ips
 from include.privacy.rules.labelled_values import find_accounts, find_secrets
 from include.privacy.rules.national_ids import find_national_ids
@@ -19,12 +19,11 @@ from include.privacy.rules.searched import Search, Searched
 from include.privacy.rules.spoken_numbers import find_spoken_numbers
 
 _DIGIT = re.compile(r"\d")
-_AT = re.compile(r"@|%40|&#64;|&commat;")
 
 # Kinds of a search, what its text must have for it to be worth while, and the search: the surest come first, for what
 # is found is hidden from those that follow.
 _SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
-    (frozenset({"EMAIL"}), _AT, find_emails),
+    (frozenset({"EMAIL"}), AT, find_emails),
     (frozenset({"EMAIL"}), None, find_spoken_emails),
     (frozenset({"IBAN"}), _DIGIT, find_ibans),
     (frozenset({"CARD"}), _DIGIT, find_cards),
@@ -44,7 +43,7 @@ def find_by_rules(text: str, kinds: frozenset[str], people: dict[str, str]) -> I
     """See `engine.Engine`; takes time that grows with the length of the text alone."""
     findings: list[Finding] = []
     anchors = find_anchors(text)
-    has = {None: True, _DIGIT: bool(_DIGIT.search(text)), _AT: bool(_AT.search(text))}
+    has = {None: True, _DIGIT: bool(_DIGIT.search(text)), AT: bool(AT.search(text))}
     for wanted, needs, search in _searches(kinds):
         if has[needs]:
             found, text = take(text, search(Searched(text, anchors, people)), wanted)

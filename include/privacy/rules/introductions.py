@@ -10,60 +10,24 @@ from include.privacy.rules.name_lists import (
     is_in_a_list,
     may_be_a_name,
 )
-from include.privacy.rules.searched import Anchor, word_set
+from include.privacy.rules.searched import Anchor
 from include.privacy.rules.small_letter_names import is_family_name
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("introductions")
 
 # What is followed by the speaker's name, in any case of letters; the word before that these need, if any.
 INTRODUCTIONS = {
-    **{
-        word: rf"{word}(?: is|:| ist| es| est| è| é| to| är) "
-        for word in word_set(
-            "surname forename nachname vorname familienname apellido apellidos prénom cognome apelido sobrenome"
-            " achternaam voornaam imię nazwisko efternamn förnamn"
-        )
-    },
-    **{
-        word: f"{word} "
-        for word in word_set(
-            "name's name’s adım ismim llamo m'appelle m’appelle chiamo chamo heiße heisse heet heter зовут spricht"
-            " habla parla l'appareil strony mówi"
-        )
-    },
+    **{word: rf"{word}(?: is|:| ist| es| est| è| é| to| är) " for word in word_set(_WORDS["parts_of_names"])},
+    **{word: f"{word} " for word in word_set(_WORDS["said_before_names"])},
     # These only ask.
     **dict.fromkeys(word_set("chiama heißen nazywa adınız isminiz appelez llama quién"), r"(?!)"),
-    "name": r"name(?: is| was| ist|:| of) ",
-    "under": r"under (?:the |my |his |her )?name (?:of )?",
-    "namen": r"namen von ",
-    "attn": r"attn[.:]{0,2} ",
-    "fao": r"fao:? ",
-    "имя": r"имя:? ",
-    "nombre": r"nombre (?:es |de )",
-    "nom": r"nom (?:est |c'est |de )",
-    "nome": r"nome (?:é |è |e' |de |di )",
-    "naam": r"naam (?:is |van )?",
-    "namn": r"namn är ",
-    "nama": r"nama saya (?:adalah )?",
-    "nazywam": r"nazywam się ",
-    "spreekt": r"spreekt (?:u )?met ",
-    "pratar": r"pratar med ",
-    "holder": r"holder(?: is|:)? ",
-    "behalf": r"behalf of ",
+    **_WORDS["up_to_the_name"],
 }
 # The question for a name, and what comes before it in the next speaker's answer.
-_ANSWER = (
-    r"[^\n?.]{0,30}[?.]?[ ]?\n[^\n:]{1,24}: ?"
-    r"(?:(?:yes|yeah|yep|sure|hi|hello|okay|ok|um|uh|it's|it’s|it is|this is|that's|my name is|the name is|i'm|i am|ja"
-    r"|sí|oui|sì|sim|c'est|es|soy|sono|ist|ich bin|hier ist|is)[,.]? ){0,4}"
-)
-_THING = (
-    r"(?! (?:of|for) (?:the|your|this|that|our) (?:venue|company|app|stores?|shop|business|product"
-    r"|hotel|restaurant|bank|school"
-    r"|street|place|party|game|city|town|movie|show|song|item|file|device|organi[sz]ation|event|airline|plan|package))"
-)
-_ASKED = (
-    r"(?:chiama|heißen sie|heet u|heter du|nazywa|adınız|isminiz|appelez-vous|llama|quién tengo el gusto"
-    r"|\w*name|nombre|apellidos?|nom|prénom|\w*nome|\w*naam|\w*namn|nazwisko)"
-)
+_ANSWER = rf"[^\n?.]{{0,30}}[?.]?[ ]?\n[^\n:]{{1,24}}: ?(?:{one_of(_WORDS['before_answers'])}[,.]? ){{0,4}}"
+_THING = rf"(?! (?:of|for) (?:the|your|this|that|our) {one_of(_WORDS['things'])})"
+_ASKED = one_of(_WORDS["asked"])
 _NAME_ASKED = re.compile(_ASKED + _THING + _ANSWER, re.IGNORECASE)
 _SPEAKER_ASKED = re.compile(r"(?:speaking|talking)(?: with| to)?" + _ANSWER, re.IGNORECASE)
 # The answer may be spelt: `o c a m p o`.
@@ -91,10 +55,8 @@ _TURN_START = re.compile(r"(?:^|\n)[^\n:]{1,24}: $")
 _ANSWERED_BY = re.compile(r"[^\W\d_]+(?= am $)")
 _NEED_OWNER = word_set("name name's name’s nombre nom nome naam namn adım chamo heet")
 _OWNER = re.compile(
-    r"(?:first|last|given|family|middle|maiden|second"
-    r"|my|his|her|their|full|in the|em|au|op|mein|ihr|sein|dein|mi|su|mon|son|meu|seu|il mio|mio"
-    r"|mijn|zijn|haar|mera|mitt|benim|me"
-    r"|ik)(?: \w+['’]s)?(?: full| last| first| voller| maiden| middle| family| legal| married| real)? $",
+    rf"{one_of(_WORDS['owners'])}(?: \w+['’]s)?"
+    r"(?: full| last| first| voller| maiden| middle| family| legal| married| real)? $",
     re.IGNORECASE,
 )
 _INTRODUCED = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in INTRODUCTIONS.items()}

@@ -6,16 +6,13 @@ from collections.abc import Iterator
 
 from include.privacy.engine import Finding
 from include.privacy.rules.number_words import NUMBER_WORDS
-from include.privacy.rules.searched import Anchor, Searched, word_set
+from include.privacy.rules.searched import Anchor, Searched
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("labelled_values")
 
 # Between the label and the value: `account number: `, `is it`, `?\ncustomer: Yes, it's `.
-_FILLER = (
-    r"(?:is|it'?s|its|it|are|was|the|number|num|nr|no|yes|sure|ok|okay|yeah|um|uh|well|and|that'?s|that|my|here|please|bitte"
-    r"|ja|also|ist|lautet|die|der|das|es|el|la|sí|si|est|le|c'est|oui|è|il|lo|é|o|sim|het|de|to|jest|är|holder|they|you|gave|sent|me|now|jetzt|ahora|adesso"
-    r"|either|might|may|could|would|should|be|i|think|maybe|believe|actually|says?|reads?|said|moment|hang on|one sec"
-    r"|let me see|here it is|got it|ähm?|euh|eh|ee|öh|mhm|ehm|hmm?|claro|vale|un momento|bueno|d'accord|alors|voilà"
-    r"|allora|ecco|dus|então|więc|tak|okej|jo|ja|evet|tabii|tamam|hemen|bir dakika|lautete|var|este|ésta|esta)"
-)
+_FILLER = one_of(_WORDS["fillers"])
 GAP = (
     rf"[\s:#=.,?\-–\"'(]{{0,4}}(?:{_FILLER}\b[\s:#=,.\-–\"'(]{{1,3}}){{0,4}}"
     r"(?:(?:[^\n\d\x00]{0,40}\n[^\W\d][\w ]{0,20}: ?"
@@ -25,48 +22,8 @@ GAP = (
 
 # Numbers of persons, in the words of the languages of the bundled samples. Numbers of orders, tickets, parcels,
 # invoices and bookings are not among them: they are what an analyst looks a case up by.
-ACCOUNT_WORDS = word_set(
-    """
-    account acct a/c customer client policy member membership subscriber loyalty routing sort passport licence
-    license patient contract iban meter roll kundennummer kundennr kontonummer kontonr konto vertragsnummer
-    vertragsnr versicherungsnummer policennummer mitgliedsnummer reisepassnummer personalausweisnummer bankleitzahl
-    numéro número numero cuenta conta compte conto codice código cliente póliza klantnummer rekeningnummer
-    polisnummer klantnr kundnummer kontonummer numer contractnummer lidnummer lidmaatschapsnummer relatienummer
-    paspoortnummer rijbewijsnummer mitgliedsnr versicherungsnr versichertennummer kundenkonto depotnummer
-    führerscheinnummer zählernummer medlemsnummer avtalsnummer försäkringsnummer passnummer kundnumret kontonumret
-    kundnr
-    kd kdnr frequent bonus club abonentnummer abonentnr personalausweis führerschein
-    müşteri hesap üye üyelik n poliçe sözleşme abone pasaport ehliyet tesisat nr nº klienta konta umowy
-    polisy paszportu
-    passaporte apólice contrato pasaporte contratto polizza tessera passaporto cliente
-    """
-)
-_NUMBER = r"(?:number|num|nr|no|id|code|#)"
-_ACCOUNT_LABEL = (
-    rf"(?:kd\.?-? ?nr|(?:loyalty|frequent flyer|bonus|club)(?: card)? {_NUMBER}|abonent(?:nummer|nr)"
-    r"|personalausweis|führerschein"
-    rf"|(?:bank |checking |savings )?(?:account|acct|a/c)(?: (?:holder|{_NUMBER}))?"
-    rf"|(?:customer|client|member(?:ship)?|subscriber|loyalty|policy|patient|contract|routing|roll"
-    rf"|meter point)[ _]{_NUMBER}"
-    rf"|policy|sort code|passport(?: {_NUMBER})?"
-    rf"|(?:driv\w+ )?licen[cs]e(?: {_NUMBER})?"
-    r"|(?:kunden|konto|vertrags|versicherungs|policen|mitglieds|reisepass|personalausweis)(?:nummer|nr)|konto|bankleitzahl"
-    r"|num[ée]ro de (?:client|compte|contrat|police|passeport|carte d'identité)|compte n[°o]"
-    r"|n[uú]mero de (?:cliente|cuenta|p[oó]liza|contrato|socio|pasaporte|conta|apólice|ag[eê]ncia)"
-    r"|(?:cuenta|conta)(?: n[°º])?"
-    r"|codice cliente|numero (?:cliente|di conto|polizza|contratto|del passaporto)|c[oó]digo (?:de )?cliente"
-    r"|(?:n[uú]mero|n[º°.]) (?:de |do |da |del |della |di |de la )?(?:cliente|conta|contrato|ap[oó]lice"
-    r"|passaporte|s[oó]cio"
-    r"|cuenta|p[oó]liza|pasaporte|afiliado|abonado|conto|contratto|polizza|tessera|passaporto|utente)"
-    r"|num[ée]ro d(?:e |')(?:adh[ée]rent|abonn[ée]|assur[ée]|soci[ée]taire|permis)"
-    r"|n[º°.o]{1,2} ?(?:de |du )?(?:client|compte|contrat|adh[ée]rent|abonn[ée]|cliente|cuenta|conta|contrato"
-    r"|p[oó]liza)"
-    r"|(?:passaporte|pasaporte|passaporto|apólice|póliza|polizza)(?: n[º°.])?"
-    r"|(?:klant|rekening|polis|kund|contract|lid|lidmaatschaps|relatie|paspoort|rijbewijs|medlems|avtals|försäkrings|pass"
-    r"|versicherten|depot|führerschein|zähler)(?:nummer|nr|numret)"
-    r"|(?:numer|nr) (?:klienta|konta|umowy|polisy|paszportu|rachunku|abonenta)|paszportu"
-    r"|(?:müşteri|hesap|üye|üyelik|poliçe|sözleşme|abone|pasaport|ehliyet|tesisat) (?:no|numara\w{0,6}))"
-)
+ACCOUNT_WORDS = word_set(_WORDS["account_words"])
+_ACCOUNT_LABEL = one_of(_WORDS["account_labels"])
 _DATE = r"(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./](?!00)\d{1,2}[-./](?:19|20)?\d\d)(?!\d)"
 _ACCOUNT = re.compile(
     rf"{_ACCOUNT_LABEL}\b{GAP}"
@@ -76,88 +33,30 @@ _ACCOUNT = re.compile(
     re.IGNORECASE,
 )
 _ACCOUNT_NAME = re.compile(rf"{_ACCOUNT_LABEL}\b{GAP}", re.IGNORECASE)
-_NATIONAL_ID_BEFORE = re.compile(
-    r"\b(?:(?:social )?security number|social|ssn|nhs number|national insurance(?: number)?|bsn|pesel|cpf"
-    rf"|aadhaar|aadhar|steuer[ -]?(?:id|nummer)|codice fiscale|dni|nie|nif|personnummer|personnumret|t\.?c\.? ?kimlik"
-    rf"(?: no| numara\w{{0,6}})?|kimlik (?:no|numara\w{{0,6}})|num[ée]ro de s[ée]cu(?:rit[ée] sociale)?"
-    rf"|n[ºo°]? ?de s[ée]cu"
-    rf"|burgerservicenummer|sozialversicherungsnummer|(?:social )?insurance number)\b{GAP}$",
-    re.IGNORECASE,
-)
-_THING_BEFORE = re.compile(
-    r"\b(?:order|serial|ticket|tracking|booking|reference|invoice|case|model|confirmation|flight|parcel|imei)"
-    rf"(?: (?:number|code|id))?\b{GAP}$",
-    re.IGNORECASE,
-)
+_NATIONAL_ID_BEFORE = re.compile(rf"\b{one_of(_WORDS['national_ids'])}\b{GAP}$", re.IGNORECASE)
+_THING_BEFORE = re.compile(rf"\b{one_of(_WORDS['things'])}(?: (?:number|code|id))?\b{GAP}$", re.IGNORECASE)
 _IBAN_NAME = re.compile(r"iban(?: number|-?nummer|-?numer)?\b[^\n]{0,40}(?:\n[^\n]{0,30})?", re.IGNORECASE)
 FEWEST_DIGITS = 4
 CHARACTERS_BEFORE = 90
 _LETTERS_AND_DIGITS = re.compile(r"(?=[A-Z]*\d)[A-Z0-9]{6,18}")
 
-SECRET_WORDS = word_set(
-    """
-    password passwort passcode passphrase kennwort contraseña clave senha wachtwoord hasło hasła pin pins cvv cvc
-    cvv2 otp
-    code codes mot parola parolam şifre şifrem şifreniz pwd lösenord lösenordet salasana palavra pincode pinkod pinkoden
-    pinnummer geheimzahl security verification access login sms backup recovery gate door entry alarm unlock activation
-    reset authentication authenticator auth safe lockbox keypad lock garage entrance one passwd pw wifi
-    sicherheitscode bestätigungscode zugangscode einmalcode türcode tan prüfziffer prüfnummer freischaltcode
-    verifizierungscode
-    cryptogramme código codigo codice beveiligingscode verificatiecode toegangscode inlogcode kod kodzie engångskod
-    engångskoden säkerhetskod säkerhetskoden verifieringskod verifieringskoden portkod portkoden doğrulama güvenlik onay
-    tek giriş memorable secret digits api koden
-    """
-)
+SECRET_WORDS = word_set(_WORDS["secret_words"])
 # Words that name a secret only with another after them.
-_QUALIFIERS = word_set(
-    """
-    security verification access login sms backup recovery gate door entry alarm unlock activation reset authentication
-    authenticator auth safe lockbox keypad lock garage entrance one memorable secret digits api
-    """
-)
+_QUALIFIERS = word_set(_WORDS["qualifiers"])
 _QUALIFIED = re.compile(
     r"[ _-]{0,2}(?:code|pass|pin|time|door|gate|word|phrase|answer|key|token|on|ş|kod)", re.IGNORECASE
 )
-_ROMANCE_CODE = (
-    r"(?:de |di |da |do |d'|à |del )?(?:seguridad|segurança|sicurezza|sécurité|verificación|verificação|verifica"
-    r"|vérification|validation|validación|acceso|acesso|accesso|accès|confirmación|confirmação"
-    r"|confirmation par sms|secreto"
-    r"|secret|segreto|usage unique|confidentiel|un solo uso|portail|portal|sms|otp|recuperación|recupero|secours)"
-)
-_CODE_LABEL = (
-    r"(?:digits on the (?:back|strip|card)"
-    r"|(?:card |sim |my |your )?pins?(?: ?code| ?number)?|cvv2?|cvc|otp"
-    r"|(?:security|verification|access|one[ -]time|login|sms|backup|recovery|gate|door|entry|entrance|alarm|unlock"
-    r"|activation|reset|authentication|authenticator|auth|safe|lockbox|lock|keypad|garage)(?: door| pass| gate)?[ -]?"
-    r"(?:code|passcode|pin)s?"
-    r"|code (?:(?:you|they|that was|i) (?:sent|texted|gave|got|received)(?: me)?|reçu|que (?:vous avez|j'ai) reçu"
-    r"|(?:haben|den) sie (?:bekommen|erhalten)|ricevuto)|código (?:que (?:recib\w+|recebe\w+)|recibido|recebido)"
-    r"|codice (?:che (?:ha|hai|ho) )?ricevuto|koden(?: du fick)?"
-    rf"|(?:code|código|codigo|codice) {_ROMANCE_CODE}|cryptogramme"
-    r"|pin ?(?:code|kod(?:en)?|nummer)|geheimzahl|tan|prüf(?:ziffer|nummer)"
-    r"|(?:sicherheits|bestätigungs|zugangs|einmal|tür|freischalt|verifizierungs|beveiligings|verificatie|toegangs"
-    r"|inlog)code|(?:engångs|säkerhets|verifierings|port)kod(?:en)?"
-    r"|kod(?:zie)?(?: sms| pin| z sms| do bramy| do furtki| do drzwi| dostępu| weryfikacyjny| bezpieczeństwa"
-    r"| autoryzacyjny)"
-    r"|(?:doğrulama|güvenlik|onay|giriş|tek kullanımlık|sms) (?:kodu\w{0,4}|şifre\w{0,4}))"
-)
-_WORD_LABEL = (
-    r"(?:pass(?:word|wort|code|phrase|wd)|pwd|pw|kennwort|contraseña|clave|senha|wachtwoord|has[łl][oa]|parola(?:m|nız)?"
-    r"|şifre(?:m|niz)?|mot de passe|lösenord(?:et)?|palavra[ -]passe|backup code|recovery (?:code|key)|one[ -]time code"
-    r"|wi-?fi key|api[ _-]?key|(?:access|api|auth) token|secret key)"
-)
+_ROMANCE_CODE = rf"(?:de |di |da |do |d'|à |del )?{one_of(_WORDS['romance_codes'])}"
+_CODE_LABEL = rf"(?:{one_of(_WORDS['code_labels'])}|(?:code|código|codigo|codice) {_ROMANCE_CODE})"
+_WORD_LABEL = one_of(_WORDS["word_labels"])
 # `My PIN is 3100 or 5380`.
 _OR_CODE = re.compile(
     r",? (?:or|oder|o|ou|of)(?: (?:maybe|perhaps))? (?P<value>\d{3,8})(?![\w%])(?![.,]\d)", re.IGNORECASE
 )
 # `The password for the shared folder is`, `la contraseña temporal`.
 _WORDS_OF_LABEL = (
-    r"(?:(?: (?:temporary|temporal|temporária|temporanea|tijdelijke?|tymczasowe|tillfälliga?|geçici|provisoire"
-    r"|provvisoria"
-    r"|provisória|new|old|current|default|initial|actual|nueva|nova|nuova|nouveau|lautet|wifi|wi-fi|vorläufiges?"
-    r"|neues?)){1,2}"
-    r"|(?: (?:for|of|to|para|pour|per|für|vom|zum|voor|van|do|da|de|del|för|till|on|w|i)(?: [\w'’-]{1,20}){1,5}?"
-    r" (?:is|was|ist|es|est|è|é|jest|to|är)\b))?"
+    rf"(?:(?: {one_of(_WORDS['adjectives'])}){{1,2}}"
+    rf"|(?: {one_of(_WORDS['of_what'])}(?: [\w'’-]{{1,20}}){{1,5}}? (?:is|was|ist|es|est|è|é|jest|to|är)\b))?"
 )
 _SECRET_NAME = re.compile(rf"(?:{_CODE_LABEL}|{_WORD_LABEL})\b{_WORDS_OF_LABEL}{GAP}", re.IGNORECASE)
 _CODE = re.compile(
@@ -180,16 +79,8 @@ _MEMORABLE = re.compile(
 )
 # A password that is spelt: `capital q w seven seven plum`. A letter is alone and a number said, or a capital.
 _NUMBER_SAID = "|".join(sorted((word for word in NUMBER_WORDS if len(word) > 2 or word == "oh"), key=len, reverse=True))
-_SIGN_SAID = (
-    r"dash|hyphen|underscore|hash(?:tag)?|dollar(?: sign)?|exclamation(?: mark| point)?|ampersand|asterisk|star|dot|at"
-    r"|question mark|minus|unterstrich|bindestrich|ausrufezeichen|raute|punkt|punto|point|tiret|guion|guión|almohadilla"
-)
-_CASE_SAID = (
-    r"(?:all |in )?(?:capitals?|caps|upper ?case|lower ?case|small|big|groß(?:es)?|klein(?:es)?|majuscule|minuscule"
-    r"|mayúsculas?|minúsculas?|maiuscol[ao]|minuscol[ao]|hoofdletter|kleine letter|maiúscul[ao]|wielk[ia]e?|duże"
-    r"|mał[ea]"
-    r"|stor|stora|liten|büyük|küçük)(?: letter)?"
-)
+_SIGN_SAID = one_of(_WORDS["signs"])
+_CASE_SAID = rf"(?:all |in )?{one_of(_WORDS['cases'])}(?: letter)?"
 _SPELT_SIGN = rf"(?:{_CASE_SAID}|{_NUMBER_SAID}|{_SIGN_SAID}|[^\W_]|\d{{1,4}})"
 _SPELT_PASSWORD = re.compile(
     rf"(?:{_WORD_LABEL}|{_CODE_LABEL})\b{_WORDS_OF_LABEL}{GAP}"

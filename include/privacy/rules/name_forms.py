@@ -4,45 +4,15 @@ import re
 from typing import NamedTuple
 
 from include.privacy.rules.name_lists import brands_and_figures, given_names, is_a_company, is_in_a_list, may_be_a_name
-from include.privacy.rules.searched import word_set
+from include.privacy.rules.word_lists import word_set, words_of
+
+_WORDS = words_of("name_forms")
 
 # No names, however they are written.
-NO_NAME = word_set(
-    """
-    a an the i we you he she it they my our your his her their this that these those and or but not no yes in on at
-    of for from with to as is are was be been has have had do does did will would can could should all any some
-    every customer customers client service support team sir madam madame monsieur ladies gentlemen gents folks
-    friends guys everyone everybody anyone someone nobody there happy unhappy very sorry new old good great best
-    please thanks thank hi hello hey dear regards developer developers dev devs app company help desk care sales
-    billing manager management department office accounting hr ceo owner staff agent ltd inc gmbh llc bv sa monday
-    tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-    october november december misspelled spelled wrong correct incorrect same also only just still now then here
-    when what why how who where which one two three number email mail phone address account order ticket sent
-    subject re fw fwd date tel mobile und oder aber nicht der die das ein eine ich wir sie ihr mein kundin kunde
-    kunden damen herren team service el la los las un una yo y o le les des je nous vous et ou il lo gli io noi e
-    non os um uma eu não mas de het een ik wij niet en maar si se que hai hain hoon aur telefonum morning evening
-    afternoon night me mr mrs ms mister madam herr frau information data protection
-    officer commissioner privacy complaints accounts board falsch richtig oh yup yep nope wait actually well really
-    right proceed unfortunately its let lets okay ok sure maybe perhaps however also after before because since while
-    if though although later today tomorrow yesterday tonight soon asap fyi btw lol omg ps edit update updated note im
-    ive dob ssn ss such another other others self myself because could may might shall yeah yes no sorry again online
-    pm am christmas easter thanksgiving halloween ramadan diwali bol rahi raha rahe hu hun hoon ji whoever whom
-    nobody street road avenue customer-service chatbot bot
-    beste geachte gentile egregio egregia spett spettabile szanowny szanowna drogi droga witam witaj cześć dzień dobry
-    merhaba selam sevgili sayın hej hejsan bästa cher chère estimado estimada prezado prezada querido querida liebe
-    lieber sehr geehrte geehrter bonjour buongiorno salve hola olá hallo saludos grüße grüßen mvh mfg
-    panie panu panem bey hanım efendi
-    """
-)
-PARTICLES = word_set(
-    """
-    de da do dos das del della di la le van von der den ten ter zu zur al el bin ibn binti bint abu ould e y
-    """
-)
+NO_NAME = word_set(_WORDS["no_name"])
+PARTICLES = word_set(_WORDS["particles"])
 # Le Guennec, La Rocca; at the end of a name they are none.
-_CAPITAL_PARTICLES = word_set(
-    "Le La Lo Du Des Los Las Saint De Di Da Del Della Dello Dos Van Von Den Der Ter Mc Mac Ó Ní El Al Bin Ben Ibn Abu"
-)
+_CAPITAL_PARTICLES = word_set(_WORDS["capital_particles"])
 # No name has more parts; without an end to them a line of hyphens would be read again from each of them on.
 WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+){0,5}")
 _INITIAL = re.compile(r"[^\W\d_]\.")
@@ -118,11 +88,7 @@ def _is_mask(said: str) -> bool:
     return len(said) > 1 and len(set(said.casefold())) == 1
 
 
-_OF_A_COMPANY = word_set(
-    "bank mortgage loan loans llc inc ltd corp co services servicing collection"
-    " collections credit financial insurance group broadband telecom energy"
-    " airlines airways media networks systems recovery"
-)
+_OF_A_COMPANY = word_set(_WORDS["of_a_company"])
 
 
 def plausible(name: Name | None) -> Name | None:

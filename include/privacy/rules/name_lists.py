@@ -3,42 +3,18 @@
 from functools import cache
 from pathlib import Path
 
-from include.privacy.rules.searched import word_set
+from include.privacy.rules.word_lists import word_set, words_of
+
+_WORDS = words_of("name_lists")
+
 
 _FOLDER = Path(__file__).parent / "names"
 _FEWEST_SMALL_LETTERS = 4
 # People speak with them, are helped by them and thank them, but they are nobody.
-_COMPANIES = word_set(
-    """
-    adobe airbnb aldi alexa allianz allstate amazon amex android apple asos asus at&t audible audi aws axa azure bank
-    barclays bell best bing bmw boeing bosch bt canva capital capitalone chase chatgpt chrome cisco citi
-    citibank comcast
-    cortana costco coursera cox dell deliveroo delta deutsche dhl discord discover disney dpd dropbox duolingo
-    dyson ebay
-    ee equifax ericsson etsy evernote evri experian facebook fedex fidelity firefox ford fox garmin geico github gmail
-    google gopro grubhub hermes honda hotpoint hp hsbc huawei hulu hyundai ibm ikea instagram intel intuit ios iphone
-    jetblue jira john-lewis kia kindle king kiwix kodak lenovo lexus lg lidl linkedin linux lloyds logitech
-    lowes lufthansa
-    lyft macys mastercard mcafee mercedes microsoft monzo mozilla nationstar nationwide natwest navient netflix netgear
-    nike nintendo nissan nokia norton nvidia o2 ocwen openai openreach oracle orange outlook ovo panasonic paramount
-    paypal peloton peugeot philips pinterest playstation plusnet pnc progressive prime qantas quickbooks reddit renault
-    revolut ring roblox roku royal ryanair safari sainsbury salesforce samsung sap santander sephora shell
-    shopify siemens
-    siri sky skype slack snapchat sonos sony spectrum spotify sprint square starbucks steam stripe subaru suntrust
-    supercell synchrony t-mobile talktalk target telegram telekom tesco tesla tiktok toshiba toyota transunion trello
-    tripadvisor trustpilot tumblr twitch twitter uber ubisoft ups usps vanguard venmo verizon virgin visa vodafone
-    volkswagen volvo walgreens walmart wells wells-fargo western whatsapp wikipedia windows wise wix wordpress xbox xero
-    xfinity xiaomi yahoo yelp youtube zara zelle zendesk zoom
-    """
-)
+_COMPANIES = word_set(_WORDS["companies"])
 
 # With an apostrophe they are shops and what is bought there.
-SHOPS = word_set(
-    """
-    wendy's macy's mcdonald's lowe's kohl's levi's denny's arby's domino's carl's joe's dillard's sainsbury's moe's
-    chili's applebee's sotheby's christie's hershey's kellogg's lay's reese's papa's victoria's dick's
-    """
-)
+SHOPS = word_set(_WORDS["shops"])
 
 
 @cache

@@ -6,17 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from include.privacy.rules.name_forms import WORD, Name, name_at
 from include.privacy.rules.name_lists import is_a_company, is_in_a_list, may_be_a_name
-from include.privacy.rules.searched import Anchor, word_set
+from include.privacy.rules.searched import Anchor
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("name_places")
 
 LINE_END = re.compile(r"[.,! ]{0,2}(?:\n|$)")
 _ADDRESS_IN_BRACKETS = re.compile(r" ?[<(\[]\x00")
-_MAIL_HEAD = re.compile(
-    r"^[> ]{0,6}(?:From|To|Cc|Von|An|De|Da|Para|Van|Aan|Od|Name|Contact|Patient|Guest|Passenger|Recipient|Tenant"
-    r"|Employee|Assignee|Assigned to|Requester|Reporter|Driver|Technician|Handled by|Prepared by|Signed by|Sender"
-    r"|Avsändare|Från|Kimden|Kime|Gönderen|Remitente|Mittente|Expéditeur|Nadawca"
-    r"|Nom|Nombre|Nome|Naam|Attn|Absender|Empfänger): ",
-    re.MULTILINE,
-)
+_MAIL_HEAD = re.compile(rf"^[> ]{{0,6}}{one_of(_WORDS['mail_heads'])}: ", re.MULTILINE)
 _SPEAKER = re.compile(
     r"^(?:[*\[(>]{0,3}\d{0,2}[:\d]{0,6}[\])]? ?-? ?)(?P<name>[*\[]{0,2}[^\W\d_][^\n:\d<>]{1,40}?)[*\])]{0,3}: ?",
     re.MULTILINE,
@@ -100,23 +97,12 @@ def _is_signature(name: Name) -> bool:
 
 
 # `k o w a l s k i`, `K-O-W-A-L-S-K-I`, as it comes after a question for it or after `spelt`.
-SPELLING_WORDS = word_set(
-    """
-    spell spelled spelling spells spelt buchstabieren buchstabiere buchstabiert deletrear deletrea deletreo épeler
-    épelez épelle spellen spel gespeld
-    """
-)
+SPELLING_WORDS = word_set(_WORDS["spelling_words"])
 _LETTERS = re.compile(r"(?<!\w)[^\W\d_]{1,2}(?:[ .,-]{1,2}[^\W\d_]{1,2}(?!\w)){2,40}")
 _NEXT_TURN = re.compile(r"[^\n]{0,80}\n[^\n:]{1,24}: (?P<answer>[^\n]{1,120})")
 _SPELT_NAME = re.compile(r"name\b|\b(?:that|it|yourself)\b", re.IGNORECASE)
 _REACH = 40
-_RADIO_ALPHABET = word_set(
-    """
-    alpha alfa bravo charlie delta echo foxtrot golf hotel india indigo juliet juliett kilo lima mike november
-    oscar papa
-    quebec romeo sierra tango uniform victor whiskey x-ray xray yankee zulu space double
-    """
-)
+_RADIO_ALPHABET = word_set(_WORDS["radio_alphabet"])
 MOST_LETTERS = 2
 
 

@@ -4,29 +4,15 @@ import re
 
 from include.privacy.rules.name_forms import POSSESSIVE, WORD, Name
 from include.privacy.rules.name_lists import brands_and_figures
-from include.privacy.rules.searched import word_set
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("name_things")
 
 # A town is called so, or a king in a game, or a storm; `the Victoria sofa`, `chez Jules`, `I play as Mario`.
 _BEFORE = re.compile(
-    r"(?:\b(?:san|santa|santo|são|saint|st\.|sankt|port|fort|mount|lake|cape|king|queen|prince|princess|hurricane|storm|big"
-    r"|the|bei|bij|chez|boutique|magasin|tienda|loja|negozio|sklep|winkel|butik|shop|store|brand"
-    r"|(?:play|plays|playing|played|dressed|known|starring)(?: as)?|worn by|ordered from|shopping at)"
-    r"|\b(?:via|rue|calle|rua|avenida|plaza|piazza|place|ulica|ul\.)) $",
-    re.IGNORECASE,
+    rf"(?:\b{one_of(_WORDS['before'])}|\b(?:via|rue|calle|rua|avenida|plaza|piazza|place|ulica|ul\.)) $", re.IGNORECASE
 )
-_AFTER = word_set(
-    """
-    street st road rd avenue ave drive boulevard blvd lane hills inn hotel restaurant hospital university airport
-    station square centre center mall beach island county city college stadium museum venue store shop cafe café
-    steakhouse grill bistro apartments towers theatre theater foundation award prize talks park school bridge
-    sofa couch armchair chair table bed mattress lamp rug tumbler mug jacket coat dress shirt jersey shoes boots
-    sneakers trainers jeans bag handbag perfume watch watches collection edition bundle blend
-    playlist lyrics album song songs film films movie movies novel books concert tour fan fans pasta recipe recipes
-    theme skin skins character characters class level levels pack event map kart bros games franchise app
-    tea rice oil cake sponge sauce chips cookies cookie beer whiskey whisky stone
-    conference ltd llc inc gmbh plc corp co partners & partner cup league trophy syndrome disease
-    """
-)
+_AFTER = word_set(_WORDS["after"])
 _REACH = 16
 _FIRM = re.compile(
     r" (?:&|and|und|et|y|e|en|och) [^\W\d_]+(?:['’]s\b| (?:Ltd|LLC|Inc|GmbH|Co|PLC|plc|LLP|AG|Partner)\b)"

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from include.privacy.rules.searched import word_set
+from include.privacy.rules.word_lists import words_of
+
+_WORDS = words_of("number_words")
 
 
 class _Words(NamedTuple):
@@ -22,85 +24,8 @@ class _Words(NamedTuple):
     joined: str = ""
 
 
-_LANGUAGES = (
-    _Words(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-        " seventeen eighteen nineteen",
-        "twenty thirty forty fifty sixty seventy eighty ninety",
-    ),
-    _Words(
-        "null eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn"
-        " siebzehn achtzehn neunzehn",
-        "zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig",
-        "hundert",
-        "{unit}und{ten}",
-    ),
-    _Words(
-        "zéro un deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize",
-        "vingt trente quarante cinquante soixante septante huitante nonante",
-        "cent",
-    ),
-    _Words(
-        "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis"
-        " diecisiete dieciocho diecinueve",
-        "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
-        "",
-        "veinti{unit}",
-    ),
-    _Words(
-        "zero uno due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici"
-        " diciassette diciotto diciannove",
-        "venti trenta quaranta cinquanta sessanta settanta ottanta novanta",
-        "cento",
-        "{ten}{unit}",
-    ),
-    _Words(
-        "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien vijftien zestien zeventien"
-        " achttien negentien",
-        "twintig dertig veertig vijftig zestig zeventig tachtig negentig",
-        "honderd",
-        "{unit}en{ten}",
-    ),
-    _Words(
-        "zero um dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezesseis dezessete"
-        " dezoito dezenove",
-        "vinte trinta quarenta cinquenta sessenta setenta oitenta noventa",
-    ),
-    _Words(
-        "zero jeden dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć jedenaście dwanaście trzynaście"
-        " czternaście piętnaście szesnaście siedemnaście osiemnaście dziewiętnaście",
-        "dwadzieścia trzydzieści czterdzieści pięćdziesiąt sześćdziesiąt siedemdziesiąt osiemdziesiąt dziewięćdziesiąt",
-    ),
-    _Words(
-        "noll ett två tre fyra fem sex sju åtta nio tio elva tolv tretton fjorton femton sexton sjutton arton nitton",
-        "tjugo trettio fyrtio femtio sextio sjuttio åttio nittio",
-        "hundra",
-        "{ten}{unit}",
-    ),
-    _Words(
-        "sıfır bir iki üç dört beş altı yedi sekiz dokuz on",
-        "yirmi otuz kırk elli altmış yetmiş seksen doksan",
-        "yüz",
-    ),
-)
+_LANGUAGES = tuple(_Words(**language) for language in _WORDS["languages"])
 _HINDI = "shunya ek do teen char paanch chhe saat aath nau"
-_OTHER_FORMS = {
-    word: int(value)
-    for word, _, value in (
-        form.partition("=")
-        for form in word_set(
-            """
-    oh=0 o=0 zwo=2 één=1 ein=1 meia=6 hum=1 una=1 uma=1 duas=2 dreissig=30 dezasseis=16 dezassete=17 dezanove=19
-    quatorze=14 vingts=20 dieciseis=16 veintiun=21 veintiún=21 veintidós=22 veintitrés=23 veintiséis=26 cem=100
-    cien=100 ciento=100 doscientos=200 trescientos=300 cuatrocientos=400 quinientos=500 seiscientos=600
-    setecientos=700 ochocientos=800 novecientos=900 duzentos=200 trezentos=300 quatrocentos=400 quinhentos=500
-    seiscentos=600 setecentos=700 oitocentos=800 novecentos=900 sto=100 dwieście=200 trzysta=300 czterysta=400
-    pięćset=500 sześćset=600 siedemset=700 osiemset=800 dziewięćset=900 tjugofyra=24 trettiofyra=34 tjugoett=21
-    tjugoen=21
-    """
-        )
-    )
-}
 
 
 def _joined(words: _Words) -> dict[str, int]:
@@ -128,7 +53,8 @@ for _words in _LANGUAGES:
         _VALUES[_words.hundred] = 100
     if _words.joined:
         _VALUES |= _joined(_words)
-_VALUES |= {word: value for value, word in enumerate(_HINDI.split())} | _OTHER_FORMS
+_VALUES |= {word: value for value, word in enumerate(_HINDI.split())}
+_VALUES |= {word: int(value) for value, words in _WORDS["other_forms"].items() for word in words.split()}
 NUMBER_WORDS = _VALUES
 HUNDREDS = frozenset(words.hundred for words in _LANGUAGES if words.hundred)
 # `nine hundred` said digit by digit.

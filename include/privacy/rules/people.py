@@ -23,24 +23,17 @@ from include.privacy.rules.name_forms import (
 from include.privacy.rules.name_lists import is_in_a_list, may_be_a_name
 from include.privacy.rules.name_places import correspondents, introduced_without_capitals, signatures, speakers, spelt
 from include.privacy.rules.name_things import is_a_thing
-from include.privacy.rules.searched import Anchor, Searched, word_set
+from include.privacy.rules.searched import Anchor, Searched
 from include.privacy.rules.small_letter_names import called_small, small_name, titled_small
 from include.privacy.rules.speakers import words_of_speaker
+from include.privacy.rules.word_lists import word_set, words_of
 from include.privacy.search_text import UNSPACED
 
-_TITLES = word_set(
-    """
-    mr mrs ms miss mx dr prof herr herrn frau señor señora señorita sr sra srta sig signor signora monsieur madame
-    mme mevrouw meneer dhr mevr pan panem panu panie pani panią bay bayan mister missus senhor senhora dottor
-    dottore dottoressa dott drs dra ing avv mgr hr fru fröken heer doña don dona doutor doutora docteur
-    maître doktor sayın
-    """
-)
+_WORDS = words_of("people")
+
+_TITLES = word_set(_WORDS["titles"])
 # These are titles in small letters too.
-_LOWER_TITLES = word_set(
-    "mr mrs mister missus sig heer dott drs dra mme sayın monsieur madame mevrouw meneer señor señora senhor senhora"
-    " signora"
-)
+_LOWER_TITLES = word_set(_WORDS["lower_titles"])
 # After these a name may begin with a small letter, as in speech that a machine wrote down.
 # These are words of other languages, so what follows must be in a list.
 _TITLES_THAT_ARE_WORDS = word_set("bay pan don hr ing dra fru")
@@ -49,16 +42,9 @@ _RELATIVES = word_set("son daughter wife husband mother father brother sister co
 _OWNER_BEFORE = re.compile(r"\b(?:my|his|her|our|your|mon|ma) $", re.IGNORECASE)
 # A capitalised word after one of these is a name if a list has it.
 _COMPANIONS = {
-    **dict.fromkeys(("speaking", "spoke", "spoken", "talked", "talking", "chatted"), r"[^\W\d_]+ (?:to|with) "),
+    **dict.fromkeys(word_set("speaking spoke spoken talked talking chatted"), r"[^\W\d_]+ (?:to|with) "),
     "ask": r"ask for ",
-    **dict.fromkeys(
-        (
-            *("son", "daughter", "wife", "husband", "mother", "father", "brother", "sister", "colleague", "partner"),
-            *("mann", "sohn", "tochter", "mutter", "vater", "kollege", "kollegin", "kollegen", "mari", "femme", "fils"),
-            *("fille", "marido", "esposa", "esposo", "hijo", "hija", "moglie", "marito", "figlio", "figlia", "filho"),
-        ),
-        r"[^\W\d_]+,? ",
-    ),
+    **dict.fromkeys(word_set(_WORDS["companions"]), r"[^\W\d_]+,? "),
 }
 NAME_WORDS = {
     **dict.fromkeys(SELF, "self"),

@@ -9,23 +9,12 @@ from collections.abc import Iterator
 
 from include.privacy.engine import Finding
 from include.privacy.rules.searched import Searched, is_named_otherwise, is_part_of_code
+from include.privacy.rules.word_lists import one_of, words_of
+
+_WORDS = words_of("phone_numbers")
 
 # Sizes of the groups of numbers that begin with neither `+` nor 0, and who writes them so. Longer ones first.
-_SHAPES = (
-    "1-3-3-2-2",  # Russia, Kazakhstan
-    "1-3-3-4",  # North America with its 1
-    "3-3-2-2",  # Turkey
-    "2-3-2-2",  # Switzerland, Ukraine
-    "3-2-2-2",  # Spain
-    "3-3-4",  # North America
-    "3-4-4",  # China
-    "3-3-3",  # Spain, Poland, Portugal
-    "4-3-3",  # Australia, Pakistan
-    "2-4-4",  # Mexico, Brazil
-    "2-5-4",  # Brazil
-    "5-5",  # India
-    "3-7",  # Italy
-)
+_SHAPES: list[str] = _WORDS["shapes"]
 _GAP = r"[ .\-]"
 _WIDE_GAP = r"[ .()/\-]{1,3}"
 
@@ -52,11 +41,8 @@ _CANDIDATE = re.compile(
 )
 # A number without its area code counts only where it is called a telephone's.
 _CALLED = re.compile(
-    r"\b(?:(?:phone|telephone|mobile|cell|callback|my|new|the|work|home|direct) (?:number|no|nr"
-    r"|line)|call(?: me| us)?|phone"
-    r"|tel(?:efono?|éfono|efone|efoon|éphone|efonnummer)?|mobile?|cell|móvil|handy|whatsapp"
-    r"|ring(?: me)?|text(?: me)?|dial"
-    r"|reach me|durchwahl)\b\.?(?: is| at| on| to| under| unter| al| au| ist| will be| would be)*[\s:#.]{1,3}"
+    rf"\b{one_of(_WORDS['called'])}\b\.?"
+    r"(?: is| at| on| to| under| unter| al| au| ist| will be| would be)*[\s:#.]{1,3}"
     r"(?P<number>\d{3}[ .\-]\d{2}[ .\-]?\d{2})(?![\w.,\-/]\d|\w)",
     re.IGNORECASE,
 )

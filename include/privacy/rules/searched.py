@@ -5,15 +5,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from include.privacy.engine import Finding
+from include.privacy.rules.word_lists import one_of, words_of
 
 WORDS_BEFORE = 40
 LETTERS_OF_CODE = 9
 # What stands right before a number that a business gave to a thing, not to a person.
 _NAMED_OTHERWISE = re.compile(
-    r"(?:\b|_)(?:orders?|bestell\w*|auftrag\w*|commande|pedidos?|ordine|ordern?|zam[oó]wieni\w*|sipariş|pesanan|заказ"
-    r"|注文番号|ticket|invoice|rechnung\w*|facture|factura|fattura|factuur|case|ref(?:erence)?|tracking|sendung\w*"
-    r"|colis|protocolo|serial|sku|model|transaction|confirmation|booking|reservation|isbn|imei|dhl|ups|fedex|hermes"
-    r"|v(?:er(?:sion)?)?|build|id)"
+    rf"(?:\b|_){one_of(words_of('searched')['things'])}"
     r"(?:[ _]*(?:number|num|nr|no|n[°º]|id|code))?(?:[ _]+(?:is|was|ist|est|es|è|é))?[\s.:=#\"']{0,4}$"
     r"|(?:[$€£¥₹]|\b(?:usd|eur|gbp|inr|idr|rp|rs|vnd)\.?) ?$",
     re.IGNORECASE,
@@ -49,9 +47,9 @@ class Searched(NamedTuple):
 Search = Callable[[Searched], Iterable[Finding]]
 
 
-def word_set(words: str) -> frozenset[str]:
-    """The words of a text with white space between them."""
-    return frozenset(words.split())
+def found_at(text: str, span: tuple[int, int], kind: str) -> Finding:
+    """What stands at a place, with letters and digits alone as its key: spaces, dots and capitals differ."""
+    return Finding(*span, kind, "".join(filter(str.isalnum, text[slice(*span)])).casefold())
 
 
 def words_before(text: str, start: int) -> str:

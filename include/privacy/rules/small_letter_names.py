@@ -8,50 +8,25 @@ import re
 
 from include.privacy.rules.name_forms import FEWEST_LETTERS, NO_NAME, WORD, Name, word_at
 from include.privacy.rules.name_lists import given_in_small_letters, is_in_a_list, may_be_a_name
-from include.privacy.rules.searched import Anchor, word_set
+from include.privacy.rules.searched import Anchor
+from include.privacy.rules.word_lists import word_set, words_of
 
-_ROLES = word_set(
-    """
-    guy lady woman man bloke girl agent driver technician engineer colleague rep advisor manager person someone
-    """
-)
+_WORDS = words_of("small_letter_names")
+
 _FILLER = r"(?:(?:uh|um|er|erm|eh|ähm|euh|like|a certain|some|some guy called|someone called) )?"
 _CALLER_END = r"(?= (?:from|here|again|calling|speaking|on the (?:line|phone))\b)"
 _END = r"(?= (?:from|here|again|calling|speaking|with|in|at|how|may|please|today|about|she|he)\b|[.,!?\n]|$)"
-_RELATIVES = frozenset(
-    ("husband", "wife", "son", "daughter", "brother", "sister", "partner", "fiancé", "fiancée", "nephew", "niece")
-)
+_RELATIVES = word_set(_WORDS["relatives"])
 # After the word, up to the name; whether something must stand behind the name; whether a list must have it.
 _CALLED = {
-    "ask": (r"ask (?:for|to speak (?:to|with)) ", True, False),
-    **dict.fromkeys(
-        ("transfer", "connect", "put"),
-        (r"\S+ (?:me|us|you|him|her)(?: through| back| over)? to ", True, False),
-    ),
-    **dict.fromkeys(
-        ("spoke", "speak", "speaking", "spoken", "talked", "talking", "chatted"), (r"\S+ (?:to|with) ", True, False)
-    ),
-    **dict.fromkeys(("told", "helped", "called"), (r"\S+ by ", True, False)),
-    **dict.fromkeys(("surname's", "surname’s", "name's", "name’s"), (r"\S+ ", False, False)),
-    **dict.fromkeys(_RELATIVES, (r"(?:(?<=my )|(?<=her )|(?<=his ))\S+ ", False, False)),
-    **dict.fromkeys(("auntie", "aunt", "uncle", "cousin", "mate"), (r"\S+ ", False, False)),
-    **dict.fromkeys(_ROLES, (r"\S+ (?:called|named) ", False, False)),
-    "this": (r"this is ", True, False),
-    **dict.fromkeys(("it's", "it’s"), (r"\S+ ", True, False)),
-    # Here and below what follows may be a word of a language of which no list is at hand.
-    **dict.fromkeys(
-        ("met", "ben", "sono", "soy", "sou", "bin", "ici", "c'est", "c’est", "hier"), (r"\S+ ", True, True)
-    ),
+    word: (called["before"], called["needs_end"], called["needs_list"])
+    for called in _WORDS["called"]
+    for word in word_set(called["words"])
 }
+_CALLED |= dict.fromkeys(_RELATIVES, (r"(?:(?<=my )|(?<=her )|(?<=his ))\S+ ", False, False))
 _TITLED = {
-    **dict.fromkeys(("ms", "miss", "mr", "mrs", "mister", "missus", "doctor", "dr", "auntie"), False),
-    **dict.fromkeys(
-        (
-            *("madame", "monsieur", "mme", "mevrouw", "meneer", "mevr", "dhr", "señor", "señora", "doña", "don"),
-            *("dona", "senhor", "senhora", "seu", "signor", "signora", "frau", "herr", "pani", "pan", "sayın"),
-        ),
-        True,
-    ),
+    **dict.fromkeys(word_set("ms miss mr mrs mister missus doctor dr auntie"), False),
+    **dict.fromkeys(word_set(_WORDS["titles_of_other_languages"]), True),
 }
 _PARTICLE = re.compile(r"(?:(?:ó|ní|el|al|van|der|den|ter|von|zu|de|da|do|dos|di|bin|ibn|abu|ould|mac|mc) ){1,3}")
 # Who says so before a title says a name behind it.
@@ -78,18 +53,7 @@ SMALL_WORDS = {
 _TURKISH = re.compile(r"[ğışİŞĞ]")
 _MOST_WORDS = 3
 # What callers in other languages say behind a name, without a letter beyond ASCII.
-_OTHER_WORDS = word_set(
-    """
-    waarmee waar kan kunt kunnen helpen hoe wat wie wil wilde graag heb hebben heeft bent bel over voor vanuit namens
-    spreek spreekt spreken goedemorgen goedemiddag goedenavond hallo und oder was wie kann darf will hab habe hat ich
-    mein meine ihr ihre wir sie rufe wegen guten tag morgen von vom aus der die das einen eine helfen je vous nous
-    pour que qui dans chez votre mon ma vais peux puis voudrais appelle bonjour service quiero quisiera puedo llamo
-    para por con desde mi buenos buenas tardes dias en que como le les posso vorrei voglio chiamo sono della dello
-    buongiorno buonasera come cosa aiutare quero queria gostaria posso ligo falo bom boa dia tarde noite como ajudar
-    chcialem chcialam mam dzwonie prosze dobry jestem moge pomoc jag vill kan har ringer fran hej vad hjalpa dig din
-    mitt jeg nasil yardimci olabilirim size istiyorum benim internetim aboneligim hattim telefonum siparisim
-    """
-)
+_OTHER_WORDS = word_set(_WORDS["other_words"])
 
 
 def small_name(text: str, anchor: Anchor) -> Name | None:

@@ -9,21 +9,13 @@ import re
 from include.privacy.rules.name_forms import FEWEST_LETTERS, PARTICLES, WORD
 from include.privacy.rules.name_lists import ambiguous_given_names, given_names, may_be_a_name
 from include.privacy.rules.name_places import ROLES
-from include.privacy.rules.searched import word_set
+from include.privacy.rules.word_lists import word_set, words_of
 from include.privacy.search_text import UNSPACED
 
+_WORDS = words_of("speakers")
+
 # What formats and offices call those who speak, beside the words that `common_words.txt` has.
-_OFFICES = word_set(
-    """
-    interviewer moderator participant candidate witness narrator translator interpreter presenter announcer announcement
-    commentator advisor adviser consultant counsellor receptionist attendant clerk salesperson trainer trainee coach
-    mentor tutor instructor examiner assessor reviewer researcher investigator inspector auditor accountant analyst
-    administrator director president chairman secretary detective sergeant physician surgeon pharmacist dentist
-    therapist lecturer professor librarian pilot steward conductor mechanic plumber electrician courier contractor
-    supplier retailer shopper purchaser subscriber tenant applicant visitor guardian reporter author writer initiator
-    organizer helper volunteer intern apprentice male female unidentified anonymous outbound stereo crowd robot
-    """
-)
+_OFFICES = word_set(_WORDS["offices"])
 # As machines number those whom they tell apart: `spk_0`, `Speaker 2`, `Teilnehmer 3`.
 _NUMBERED = re.compile(r"[^\W\d_]{1,14}[ _#-]?\d{1,4}")
 _IN_BRACKETS = re.compile(r" ?[(\[][^()\[\]]{0,40}[)\]]$")

@@ -14,26 +14,16 @@ from include.privacy.rules.labelled_values import (
 )
 from include.privacy.rules.number_words import ANDS, NUMBER_WORDS, TIMES, ZEROS, digits_said
 from include.privacy.rules.payment import has_luhn_digit, is_country_with_iban, is_iban
-from include.privacy.rules.searched import Anchor, Searched, is_named_otherwise, word_set
+from include.privacy.rules.searched import Anchor, Searched, is_named_otherwise
+from include.privacy.rules.word_lists import one_of, word_set, words_of
+
+_WORDS = words_of("spoken_numbers")
 
 # These begin no number, because they say something else more often.
-_BEGIN_NONE = word_set(
-    """
-    o oh un um uma una een ein sei meia do char teen ett sex on once cent ek to altı elf kırk yüz bir
-    """
-)
+_BEGIN_NONE = word_set(_WORDS["begin_none"])
 # Among English words they are no numbers.
-_NOT_ENGLISH = word_set(
-    """
-    on once cent do un um
-    """
-)
-_ENGLISH = word_set(
-    """
-    oh zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-    seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred double triple
-    """
-)
+_NOT_ENGLISH = word_set("on once cent do un um")
+_ENGLISH = word_set(_WORDS["english"])
 DIGIT_WORDS = (*(word for word in NUMBER_WORDS if word not in {"o", "do", "char", *_NOT_ENGLISH}), *TIMES)
 _TOKEN = re.compile(r"[^\W_]+")
 _BETWEEN = re.compile(r"[ ,.…\-\u2013]{1,3}")
@@ -52,12 +42,7 @@ LARGEST_BYTE = 255
 LARGEST_DIGIT = 9
 # A number with tens is a sum or a year as often as not.
 FEWEST_DIGITS_WITH_TENS = 8
-_COUNTED_AFTER = re.compile(
-    r"[ -](?:thousand|million|billion|tausend|mille|mil|duizend|tusen|bin|tysi\w*|euros?|dollars?|pounds?|bucks"
-    r"|cents?|lira"
-    r"|kron\w*|złot\w*|reais|pesos?|percent|prozent|minutes?|hours?|days?|miles?)\b",
-    re.IGNORECASE,
-)
+_COUNTED_AFTER = re.compile(rf"[ -]{one_of(_WORDS['counted'])}\b", re.IGNORECASE)
 _AREA_CODE_BEFORE = re.compile(r"\b(?:area|country|dialling|dialing) code,? $", re.IGNORECASE)
 # Letters that are spelt before a number or in the midst of it.
 _LETTERS_BEFORE = re.compile(r"(?<![\w'’])(?:[^\W\d_][ ,.\-]{1,2}){1,8}$")
