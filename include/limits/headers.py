@@ -1,40 +1,124 @@
-"""What a response says about what is left of the limit."""
+"""What a response says of the provider's limit: what is left of it, and how long to wait."""
 
 import email.utils
 import re
 import time
 from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from multidict import CIMultiDict
 
 # A server that asks for more than this is not obeyed to the letter: the run has a deadline of its own.
 MAX_RETRY_AFTER_SECONDS = 600.0
+# Nothing is left, and nobody says until when; Azure leaves the reset out.
+NO_RESET_SECONDS = 1.0
+# Numbers from here on are no spans but moments: of Unix time in seconds, or in milliseconds as OpenRouter has it.
+_A_MOMENT, _A_MOMENT_IN_MILLISECONDS = 1e9, 1e12
 
-# As OpenAI writes it: 120ms, 1.5s, 6m0s, 1h2m3s.
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+_Counted = Literal["requests", "tokens"]
 
 
-def headroom(headers: Mapping[str, str]) -> tuple[int | None, float | None]:
-    """Requests that `x-ratelimit-*` leaves, and the seconds until there are more if that is none.
+class _Form(NamedTuple):
+    """The headers of one limit: what is left of how much, and when there is more."""
+
+    counted: _Counted
+    left: str
+    limit: str
+    reset: str = ""
+
+
+def _anthropic(counted: _Counted, name: str) -> _Form:
+    prefix = f"anthropic-ratelimit-{name}"
+    return _Form(counted, f"{prefix}-remaining", f"{prefix}-limit", f"{prefix}-reset")
+
+
+# Each as its vendor's documentation or a recorded answer has it. Where the limit is of a day, as Groq's requests are,
+# it is the one that is used up first which asks for a wait.
+_FORMS = (
+    # OpenAI, Azure, Groq, xAI, Fireworks, DeepInfra, LiteLLM.
+    _Form("requests", "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests", "x-ratelimit-reset-requests"),
+    _Form("tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"),
+    # Anthropic: a moment as RFC 3339 has it.
+    _anthropic("requests", "requests"),
+    _anthropic("tokens", "tokens"),
+    _anthropic("tokens", "input-tokens"),
+    _anthropic("tokens", "output-tokens"),
+    # Mistral, Cerebras.
+    _Form("requests", "x-ratelimit-remaining-req-minute", "x-ratelimit-limit-req-minute"),
+    _Form(
+        "requests",
+        "x-ratelimit-remaining-requests-day",
+        "x-ratelimit-limit-requests-day",
+        "x-ratelimit-reset-requests-day",
+    ),
+    _Form(
+        "tokens",
+        "x-ratelimit-remaining-tokens-minute",
+        "x-ratelimit-limit-tokens-minute",
+        "x-ratelimit-reset-tokens-minute",
+    ),
+    _Form("tokens", "x-ratelimitbysize-remaining-minute", "x-ratelimitbysize-limit-minute", "ratelimitbysize-reset"),
+    _Form("tokens", "ratelimitbysize-remaining", "ratelimitbysize-limit", "ratelimitbysize-reset"),
+    # Fireworks. Its `x-ratelimit-over-limit: yes` comes with an answer, so it asks for nothing.
+    _Form("tokens", "x-ratelimit-remaining-tokens-prompt", "x-ratelimit-limit-tokens-prompt"),
+    _Form("tokens", "x-ratelimit-remaining-tokens-generated", "x-ratelimit-limit-tokens-generated"),
+    # Together.
+    _Form("tokens", "x-tokenlimit-remaining", "x-tokenlimit-limit", "x-tokenlimit-reset"),
+    # OpenRouter, Together, and gateways of all kinds.
+    _Form("requests", "x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset"),
+    # draft-ietf-httpapi-ratelimit-headers up to 06; the limit may have its windows behind it.
+    _Form("requests", "ratelimit-remaining", "ratelimit-limit", "ratelimit-reset"),
+)
+# The same draft since: `limit=100, remaining=0, reset=30`, then `"default";r=0;t=30` of some policies.
+_FIELD = "ratelimit"
+_FIELD_LEFT, _FIELD_RESET = re.compile(r"\b(?:r|remaining)=(\d+)"), re.compile(r"\b(?:t|reset)=(\d+)")
+# As OpenAI writes it, 120ms, 1.5s, 6m0s, 1h2m3s, and in words.
+_UNIT = r"(?:ms|milliseconds?|d|days?|h|hours?|m|min|mins|minutes?|s|sec|secs|seconds?)"
+_PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})(?![a-z])", re.IGNORECASE)
+_SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
+_IN_WORDS = re.compile(
+    rf"\b(?:try again|retry|wait)\b[^.\d]{{0,30}}((?:\d+(?:\.\d+)?\s*{_UNIT}(?![a-z])[\s,]*(?:and\s+)?)+)",
+    re.IGNORECASE,
+)
+
+
+def headroom(headers: Mapping[str, str], now: float | None = None) -> tuple[int | None, float | None]:
+    """Requests that the provider leaves, and the seconds until there are more if that is none.
 
     Args:
-        headers: of the response, looked up without regard to case.
+        headers: of the response.
+        now: Unix time that moments are compared with.
 
     Returns:
         (requests that may still go, or None when nothing sensible is said; seconds to wait, when requests or tokens
         are used up).
     """
-    remaining: int | None = None
-    wait: float | None = None
-    for kind in ("requests", "tokens"):
-        left = headers.get(f"x-ratelimit-remaining-{kind}")
+    # Most headers are about something else, and most servers say nothing.
+    told = {name.lower(): value for name, value in headers.items() if "limit" in name.lower()}
+    if not told:
+        return None, None
+    lefts: list[int] = []
+    waits: list[float] = []
+
+    def take(counted: str, left: int, reset: str | None) -> None:
+        if counted == "requests":
+            lefts.append(left)
+        if not left:
+            wait = wait_seconds(reset, now)
+            waits.append(NO_RESET_SECONDS if wait is None else wait)
+
+    for form in _FORMS:
+        left = told.get(form.left, "")
         # Some servers send -1 or 0 for everything; a true 0 comes with the limit that it is a part of.
-        if left is None or not left.isdigit() or not _is_positive(headers.get(f"x-ratelimit-limit-{kind}")):
-            continue
-        if kind == "requests":
-            remaining = int(left)
-        if int(left) == 0:
-            wait = max(wait or 0.0, duration_seconds(headers.get(f"x-ratelimit-reset-{kind}")) or 0.0)
-    return remaining, wait
+        if left.isdigit() and re.match(r"0*[1-9]", told.get(form.limit, "")):
+            take(form.counted, int(left), told.get(form.reset))
+    for policy in re.split(r",(?=\s*\")", told.get(_FIELD, "")):
+        if found := _FIELD_LEFT.search(policy):
+            reset = _FIELD_RESET.search(policy)
+            take("requests", int(found[1]), reset[1] if reset else None)
+    return min(lefts, default=None), max(waits, default=None)
 
 
 def duration_seconds(text: str | None) -> float | None:
@@ -42,13 +126,29 @@ def duration_seconds(text: str | None) -> float | None:
     if not text:
         return None
     parts = _PART.findall(text)
-    if parts and "".join(number + unit for number, unit in parts) == text:
-        return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    if parts and not _PART.sub("", text).strip(" ,"):
+        return _sum(parts)
     return float(text) if re.fullmatch(r"\d{1,6}(\.\d+)?", text) else None
 
 
+def wait_seconds(text: str | None, now: float | None = None) -> float | None:
+    """Seconds until what a header names: a span, a moment of Unix time, an RFC 3339 or an HTTP date.
+
+    Args:
+        now: Unix time that moments are compared with.
+
+    Returns:
+        0 or more; None when it is nothing of these.
+    """
+    span = duration_seconds(text)
+    if span is not None or not text:
+        return span
+    moment = _moment(text.strip())
+    return None if moment is None else max(moment - (time.time() if now is None else now), 0.0)
+
+
 def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """What `retry-after-ms` or `Retry-After` (seconds or an HTTP date, RFC 9110 section 10.2.3) asks for.
+    """What a refusal's headers ask for: `retry-after-ms`, `Retry-After` (RFC 9110 section 10.2.3), or what is left.
 
     Args:
         headers: of the response, looked up without regard to case.
@@ -57,22 +157,68 @@ def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) ->
     Returns:
         Seconds between 0 and `MAX_RETRY_AFTER_SECONDS`, or None when the headers say nothing sensible.
     """
-    for name, scale in (("retry-after-ms", 0.001), ("Retry-After", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
+    milliseconds = headers.get("retry-after-ms", "")
+    if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
+        seconds: float | None = float(milliseconds) / 1000
+    else:
+        value = headers.get("Retry-After")
+        # However long: it is cut below.
+        seconds = float(value) if value and re.fullmatch(r"\d+(\.\d+)?", value) else wait_seconds(value, now)
+        if seconds is None:
+            seconds = headroom(headers, now)[1]
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
+
+
+def wait_in_words(message: str) -> float | None:
+    """What a provider's sentence asks for: "Please try again in 7m12s", "retry after 26 seconds".
+
+    Returns:
+        Seconds, however many: a limit of a day asks for hours. None: it names no span.
+    """
+    found = _IN_WORDS.search(message)
+    return _sum(_PART.findall(found[1])) if found else None
+
+
+def wait_in_error(error: Mapping[str, Any]) -> float | None:
+    """What an error's object asks for: Gemini's `RetryInfo`, the headers that OpenRouter hands on, or the sentence.
+
+    Args:
+        error: with its `message`, `details` and `metadata`.
+
+    Returns:
+        Seconds, however many; None: it says nothing.
+    """
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else []:
+        delay = detail.get("retryDelay") if isinstance(detail, dict) else None
+        if isinstance(delay, str) and (seconds := duration_seconds(delay)) is not None:
+            return seconds
+    metadata = error.get("metadata")
+    handed_on = metadata.get("headers") if isinstance(metadata, dict) else None
+    if isinstance(handed_on, dict):
+        seconds = retry_after_seconds(CIMultiDict((str(name), str(value)) for name, value in handed_on.items()))
+        if seconds is not None:
+            return seconds
+    return wait_in_words(str(error.get("message") or ""))
+
+
+def _sum(parts: list[tuple[str, str]]) -> float:
+    return float(sum(float(number) * _unit_seconds(unit.lower()) for number, unit in parts))
+
+
+def _unit_seconds(unit: str) -> float:
+    return 0.001 if unit.startswith(("ms", "milli")) else _SECONDS[unit[0]]
+
+
+def _moment(text: str) -> float | None:
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        number = float(text)
+        if number < _A_MOMENT:
+            return None
+        return number / 1000 if number >= _A_MOMENT_IN_MILLISECONDS else number
+    for read in (datetime.fromisoformat, email.utils.parsedate_to_datetime):
         try:
-            seconds = float(value) * scale
-        except ValueError:
-            try:
-                moment = email.utils.parsedate_to_datetime(value)
-            except ValueError:
-                continue
-            seconds = moment.timestamp() - (time.time() if now is None else now)
-        if seconds == seconds:  # a server may well send "nan"
-            return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+            return read(text).timestamp()
+        except (ValueError, OverflowError):
+            continue
     return None
-
-
-def _is_positive(text: str | None) -> bool:
-    return text is not None and text.isdigit() and int(text) > 0
