@@ -77,6 +77,7 @@ _FIELD_LEFT, _FIELD_RESET = re.compile(r"\b(?:r|remaining)=(\d+)"), re.compile(r
 # As OpenAI writes it, 120ms, 1.5s, 6m0s, 1h2m3s, and in words.
 _UNIT = r"(?:ms|milliseconds?|d|days?|h|hours?|m|min|mins|minutes?|s|sec|secs|seconds?)"
 _PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})(?![a-z])", re.IGNORECASE)
+_NUMBER = r"\d+(\.\d+)?"
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _IN_WORDS = re.compile(
     rf"\b(?:try again|retry|wait)\b[^.\d]{{0,30}}((?:\d+(?:\.\d+)?\s*{_UNIT}(?![a-z])[\s,]*(?:and\s+)?)+)",
@@ -148,25 +149,26 @@ def wait_seconds(text: str | None, now: float | None = None) -> float | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
-    """What a refusal's headers ask for: `retry-after-ms`, `Retry-After` (RFC 9110 section 10.2.3), or what is left.
+    """What a refusal's headers ask for, from 0 to `MAX_RETRY_AFTER_SECONDS`; None: they say nothing sensible."""
+    seconds = asked_wait_seconds(headers, now)
+    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
+
+
+def asked_wait_seconds(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """The same to the letter: `retry-after-ms`, `Retry-After` (RFC 9110 section 10.2.3), or what `headroom` says.
 
     Args:
         headers: of the response, looked up without regard to case.
-        now: Unix time that a date is compared with.
+        now: Unix time that moments are compared with.
 
     Returns:
-        Seconds between 0 and `MAX_RETRY_AFTER_SECONDS`, or None when the headers say nothing sensible.
+        Seconds, however many; None: the headers say nothing sensible.
     """
-    milliseconds = headers.get("retry-after-ms", "")
-    if re.fullmatch(r"\d+(\.\d+)?", milliseconds):
-        seconds: float | None = float(milliseconds) / 1000
-    else:
-        value = headers.get("Retry-After")
-        # However long: it is cut below.
-        seconds = float(value) if value and re.fullmatch(r"\d+(\.\d+)?", value) else wait_seconds(value, now)
-        if seconds is None:
-            seconds = headroom(headers, now)[1]
-    return None if seconds is None else min(seconds, MAX_RETRY_AFTER_SECONDS)
+    milliseconds, value = headers.get("retry-after-ms", ""), headers.get("Retry-After")
+    if re.fullmatch(_NUMBER, milliseconds):
+        return float(milliseconds) / 1000
+    seconds = float(value) if value and re.fullmatch(_NUMBER, value) else wait_seconds(value, now)
+    return headroom(headers, now)[1] if seconds is None else seconds
 
 
 def wait_in_words(message: str) -> float | None:
@@ -179,25 +181,30 @@ def wait_in_words(message: str) -> float | None:
     return _sum(_PART.findall(found[1])) if found else None
 
 
-def wait_in_error(error: Mapping[str, Any]) -> float | None:
-    """What an error's object asks for: Gemini's `RetryInfo`, the headers that OpenRouter hands on, or the sentence.
+def wait_in_error(error: Mapping[str, Any], now: float | None = None) -> float | None:
+    """What an error's object asks for, where no header of the response does.
+
+    Gemini's `RetryInfo`, Hugging Face's `estimated_time` of a model that is loading, the headers that OpenRouter hands
+    on, or the sentence.
 
     Args:
         error: with its `message`, `details` and `metadata`.
+        now: Unix time that moments are compared with.
 
     Returns:
         Seconds, however many; None: it says nothing.
     """
-    details = error.get("details")
+    details, metadata = error.get("details"), error.get("metadata")
     for detail in details if isinstance(details, list) else []:
         delay = detail.get("retryDelay") if isinstance(detail, dict) else None
         if isinstance(delay, str) and (seconds := duration_seconds(delay)) is not None:
             return seconds
-    metadata = error.get("metadata")
+    if isinstance(loading := error.get("estimated_time"), (int, float)):
+        return float(loading)
     handed_on = metadata.get("headers") if isinstance(metadata, dict) else None
     if isinstance(handed_on, dict):
-        seconds = retry_after_seconds(CIMultiDict((str(name), str(value)) for name, value in handed_on.items()))
-        if seconds is not None:
+        headers = CIMultiDict((str(name), str(value)) for name, value in handed_on.items())
+        if (seconds := asked_wait_seconds(headers, now)) is not None:
             return seconds
     return wait_in_words(str(error.get("message") or ""))
 
@@ -211,7 +218,7 @@ def _unit_seconds(unit: str) -> float:
 
 
 def _moment(text: str) -> float | None:
-    if re.fullmatch(r"\d+(\.\d+)?", text):
+    if re.fullmatch(_NUMBER, text):
         number = float(text)
         if number < _A_MOMENT:
             return None

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from include.limits.headers import (
     MAX_RETRY_AFTER_SECONDS,
     NO_RESET_SECONDS,
+    asked_wait_seconds,
     duration_seconds,
     headroom,
     retry_after_seconds,
@@ -231,15 +232,25 @@ def test_a_wait_is_found_in_a_sentence(message: str, seconds: float | None) -> N
             {
                 "message": "Rate limit exceeded: free-models-per-min.",
                 "metadata": {
-                    "headers": {"X-RateLimit-Limit": "20", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+                    "headers": {
+                        "X-RateLimit-Limit": "20",
+                        "X-RateLimit-Remaining": "0",
+                        "X-RateLimit-Reset": "1795392001500",
+                    }
                 },
             },
-            1.0,
+            1.5,
         ),
+        ({"error": "Model is currently loading", "estimated_time": 20.5}, 20.5),
         ({"message": "Please try again in 7m12s.", "details": "none", "metadata": None}, 432.0),
         ({"message": None, "details": [{"retryDelay": 17}]}, None),
         ({}, None),
     ],
 )
 def test_a_wait_is_found_in_an_error(error: dict[str, Any], seconds: float | None) -> None:
-    assert wait_in_error(error) == seconds
+    assert wait_in_error(error, now=MIDNIGHT) == seconds
+
+
+def test_what_is_asked_is_known_to_the_letter_too() -> None:
+    headers = CIMultiDict({"retry-after": "86400"})
+    assert (asked_wait_seconds(headers), retry_after_seconds(headers)) == (86_400.0, MAX_RETRY_AFTER_SECONDS)
