@@ -14,7 +14,7 @@ import functools
 import re
 import typing
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -27,7 +27,8 @@ MAX_SENTENCE_CHARACTERS = 300
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\s*\n+\s*")
 # Bidirectional overrides can make a stored answer read as something else on screen.
 _UNWANTED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_LENGTH_KEYWORDS = ("minLength", "maxLength")
+# Strict schemas need not have them: every answer is checked here too.
+LENGTHS = ("minLength", "maxLength")
 
 
 class _QuoteMark:
@@ -131,28 +132,32 @@ def json_schema(answer: type[BaseModel], *, length_keywords: bool) -> dict[str, 
     tool = pydantic_function_tool(answer, name="answer")
     schema = dict(tool["function"]["parameters"])
     schema.pop("description", None)
-    return schema if length_keywords else without_lengths(schema)
+    return schema if length_keywords else without_keywords(schema, LENGTHS)
 
 
-def without_lengths(schema: dict[str, Any]) -> dict[str, Any]:
-    """A schema without `minLength` and `maxLength`."""
-    stripped: dict[str, Any] = _without(schema, _LENGTH_KEYWORDS)
-    return stripped
+def without_keywords(schema: dict[str, Any], keywords: Collection[str]) -> dict[str, Any]:
+    """A schema that an endpoint takes which refuses some keywords.
 
+    Args:
+        keywords: left out wherever they stand; with `$ref` among them what is referred to is put in its place.
+    """
+    definitions = schema.get("$defs", {})
 
-def _without(node: Any, keywords: Sequence[str]) -> Any:
-    if isinstance(node, dict):
+    def reduced(node: Any) -> Any:
+        if isinstance(node, list):
+            return [reduced(child) for child in node]
+        if not isinstance(node, dict):
+            return node
+        if "$ref" in node and "$ref" in keywords:
+            node = {**definitions[node["$ref"].rpartition("/")[2]], **node}
         # Under "properties" the keys are field names, which may well be called maxLength.
         return {
-            key: {name: _without(value, keywords) for name, value in child.items()}
-            if key == "properties"
-            else _without(child, keywords)
+            key: {name: reduced(field) for name, field in child.items()} if key == "properties" else reduced(child)
             for key, child in node.items()
             if key not in keywords
         }
-    if isinstance(node, list):
-        return [_without(child, keywords) for child in node]
-    return node
+
+    return dict(reduced(schema))
 
 
 def parse_answer(answer: type[BaseModel], content: str, sentences: Sequence[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from include.llm.job import Answered, Job
 from include.llm.learned import Learned
 from include.llm.ledger import LedgerWriter
 from include.llm.online import FanOut
+from include.llm.providers.table import provider_at
 from include.llm.retry import OUTAGE_SECONDS, Caller
 
 
@@ -73,6 +74,7 @@ async def open_answerer(
         Limiter(store, key, *per_minute, workers=count_workers(), count_workers=count_workers) as limiter,
         ChatClient(endpoint, endpoint.in_flight) as client,
     ):
-        caller = Caller(client, limiter, learned, not endpoint.is_openai, outage_seconds, sleep=sleep)
+        settles = not provider_at(endpoint.base_url).charges_what_was_asked
+        caller = Caller(client, limiter, learned, settles, outage_seconds, sleep=sleep)
         terms = Terms(chain, learned, job.price, service, job.redaction)
         yield FanOut(terms, caller, job, run_budget, fuse, endpoint.in_flight)

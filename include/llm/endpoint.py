@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from include.errors import ConfigurationError
 from include.llm.base_url import check_base_url, check_key, cleaned, is_same_place
 from include.llm.extras import API_VERSION, PLAIN_HEADERS, check_headers, headers_of, proxy_of, query_of, timeout_of
+from include.llm.providers.table import provider_at
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 LOCAL_MODEL = "smollm2-135m-instruct"
@@ -29,9 +30,7 @@ MOST_IN_FLIGHT = 900
 REMOTE_TIMEOUT_SECONDS = 120.0
 # Shorter ones are words that any sentence may hold.
 SHORTEST_SECRET = 8
-# A key is taken as `api-key` by all of them, a token of Entra as a bearer token:
-# https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle
-_AZURE = (".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com", ".azure.us", ".azure.cn")
+# Of a token, such as one of Entra, which is a bearer token also where a key has a header of its own.
 _JWT = "eyJ"
 CONNECTION_KEY = "the password of the Airflow connection openai_default"
 CONNECTION_URL = "the host of the Airflow connection openai_default"
@@ -97,19 +96,13 @@ class Endpoint:
             )
 
     @property
-    def is_openai(self) -> bool:
-        """Whether the strict rules of OpenAI's own API hold (api.openai.com and Azure's v1 endpoint)."""
-        host = urlsplit(self.base_url).hostname or ""
-        return host == "api.openai.com" or host.endswith((".openai.com", ".openai.azure.com"))
-
-    @property
     def authorization(self) -> dict[str, str]:
         """The header that holds the key; none where there is no key."""
         if self.api_key is None:
             return {}
-        host = urlsplit(self.base_url).hostname or ""
-        if host.endswith(_AZURE) and not self.api_key.startswith(_JWT):
-            return {"api-key": self.api_key}
+        own_header = provider_at(self.base_url).key_header
+        if own_header and not self.api_key.startswith(_JWT):
+            return {own_header: self.api_key}
         return {"Authorization": f"Bearer {self.api_key}"}
 
     @property

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from include.llm.dialect import refusal_of
 from include.llm.output_length import OutputLength
 from include.llm.provider_errors import Refused
+from include.llm.refusals import refusal_of
 from include.llm.request import TINY_TEXT, Question
 
 

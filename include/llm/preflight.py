@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from include.errors import EndpointUnusable
 from include.lake.effort import Usage
 from include.limits.shared_state import Sleep
-from include.llm.client import ChatClient
-from include.llm.dialect import Dialect, has_no_chat, refusal_of
+from include.llm.client import ChatClient, Completion
+from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.provider_errors import Failure, PassingTrouble, Refused, Unusable
+from include.llm.refusals import has_no_chat, refusal_of, structure_refused
 from include.llm.request import TINY_TEXT, Question
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,8 @@ PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 2.0
 # Answers that are none are paid for too.
 MOST_DAMAGED = 3
+# Whoever refuses more forms of one question than these is asked no further.
+MOST_REFUSED = 8
 
 
 @dataclass(frozen=True)
@@ -56,47 +59,60 @@ async def check_endpoint(
         EndpointUnusable: with what to check.
     """
     give_up_at = clock() + PATIENCE_SECONDS
-    requests = damaged = 0
+    requests = refused = damaged = 0
     usage = Usage()
     async with ChatClient(endpoint, 1) as client:
         while True:
+            requests += 1
+            came: Completion | Failure | Exception
             try:
-                requests += 1
-                outcome = await client.complete(question.body(question.prepare(TINY_TEXT)))
-            except Refused as error:
-                question = _spelt_otherwise(endpoint, question, error)
-            except EndpointUnusable as error:
-                raise _without_chat(question, str(error)) or error from None
-            except Unusable as error:
+                came = await client.complete(question.body(question.prepare(TINY_TEXT)))
+            except (Refused, EndpointUnusable, Unusable) as error:
+                came = error
+            if refused < MOST_REFUSED and (dialect := _without_what_is_refused(question, came)):
+                refused += 1
+                question = replace(question, dialect=dialect)
+            elif isinstance(came, Refused | EndpointUnusable):
+                last = came.for_all(endpoint) if isinstance(came, Refused) else came
+                raise _without_chat(question, str(came)) or last from None
+            elif isinstance(came, Unusable):
                 damaged += 1
-                usage += error.usage or Usage()
-                if not error.is_damage:
+                usage += came.usage
+                if not came.is_damage:
                     return Preflight(question.dialect, requests, usage)
                 if damaged == MOST_DAMAGED:
                     raise EndpointUnusable(
-                        f"{endpoint.base_url} gives no usable answer: {error}. Check that OPENAI_BASE_URL ends in /v1."
+                        f"{endpoint.base_url} gives no usable answer: {came}. Check that OPENAI_BASE_URL ends in /v1."
                     ) from None
                 await sleep(PAUSE_SECONDS)
-            else:
-                if not isinstance(outcome, PassingTrouble):
-                    usage += Usage() if isinstance(outcome, RateLimited) else outcome.usage
-                    return Preflight(question.dialect, requests, usage)
-                requests -= not outcome.reached_provider
+            elif isinstance(came, PassingTrouble):
+                requests -= not came.reached_provider
                 if clock() >= give_up_at:
                     raise EndpointUnusable(
-                        f"The endpoint {endpoint.base_url} cannot be used: {outcome}. Check OPENAI_BASE_URL, that the "
+                        f"The endpoint {endpoint.base_url} cannot be used: {came}. Check OPENAI_BASE_URL, that the "
                         "server runs, its own log, and the network."
                     )
                 await sleep(PAUSE_SECONDS)
+            else:
+                usage += came.usage if isinstance(came, Completion) else Usage()
+                return Preflight(question.dialect, requests, usage)
 
 
-def _spelt_otherwise(endpoint: Endpoint, question: Question, error: Refused) -> Question:
-    refusal = refusal_of(error)
+def _without_what_is_refused(question: Question, came: Completion | Failure | Exception) -> Dialect | None:
+    if isinstance(came, Refused):
+        refusal = refusal_of(came)
+    else:
+        refusal = structure_refused(str(came)) if isinstance(came, PassingTrouble | EndpointUnusable) else None
     dialect = question.dialect.learn(refusal) if refusal else None
-    if refusal is None or dialect is None:
-        raise _without_chat(question, str(error)) or error.for_all(endpoint) from None
-    log.info("%s does not take %s as it was sent; asked with: %s", question.model, refusal.parameter, dialect)
-    return replace(question, dialect=dialect)
+    if refusal and dialect:
+        log.info(
+            "%s does not take %s as it was sent, says %r; asked with: %s",
+            question.model,
+            refusal.parameter,
+            refusal.words,
+            dialect,
+        )
+    return dialect
 
 
 def _without_chat(question: Question, said: str) -> EndpointUnusable | None:

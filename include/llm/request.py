@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from include.answer.structured_output import json_schema, split_sentences, without_lengths
+from include.answer.structured_output import json_schema, split_sentences, without_keywords
 from include.llm.dialect import Dialect, takes_temperature
 from include.llm.prompt import Prompt, with_above
 from include.llm.token_count import token_counter
@@ -18,6 +18,8 @@ from include.llm.usage import TOKENS_PER_MESSAGE
 
 # How much longer an answer may be when the first one was cut off.
 LONGER = 2
+# Below the instructions where the schema is no parameter. Providers want to read the word JSON first.
+ANSWER_IN_JSON = "Answer with one JSON object that fits this JSON schema, and with nothing else:"
 # What a question is about that only finds out whether it is answered.
 TINY_TEXT = "OK"
 
@@ -72,7 +74,7 @@ class Question:
         temperature = {"temperature": 0.0} if takes_temperature(self.model) else {}
         shaped_by = {
             "model": self.model,
-            "messages": self.prompt.constant_messages(),
+            "messages": self.constant_messages,
             "schema": self.schema,
             "parameters": {**temperature, **self.dialect.meaning, "max_output_tokens": self.cap},
         }
@@ -111,19 +113,30 @@ class Question:
         return self._head[longer] + orjson.dumps(last)[1:] + b"}"
 
     @cached_property
+    def constant_messages(self) -> list[dict[str, str]]:
+        """Instructions and examples, the same for all texts."""
+        messages = self.prompt.constant_messages()
+        if not self.dialect.sends_schema:
+            system = f"{self.prompt.system}\n\n{ANSWER_IN_JSON}\n{orjson.dumps(self.schema).decode()}"
+            messages[0] = {"role": "system", "content": system}
+        return messages
+
+    @cached_property
     def sent_schema(self) -> dict[str, Any]:
         """The schema as the endpoint gets it."""
-        return self.schema if self.dialect.length_keywords else without_lengths(self.schema)
+        return without_keywords(self.schema, self.dialect.without)
 
     @cached_property
     def schema_tokens(self) -> int:
-        """About how many prompt tokens providers count for the schema."""
+        """About how many prompt tokens providers count for the schema, where it stands in no message."""
+        if not self.dialect.sends_schema:
+            return 0
         return token_counter(self.model).count(orjson.dumps(self.sent_schema).decode())
 
     @cached_property
     def constant_tokens(self) -> int:
         """Tokens of instructions and examples, the same for all texts."""
-        messages = self.prompt.constant_messages()
+        messages = self.constant_messages
         return sum(token_counter(self.model).count(message["content"]) + TOKENS_PER_MESSAGE for message in messages)
 
     @cached_property
@@ -138,15 +151,23 @@ class Question:
             **({"temperature": 0.0} if dialect.temperature else {}),
             **({"reasoning_effort": dialect.effort} if dialect.effort else {}),
             dialect.cap_name: cap,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {
-                    "name": "answer",
-                    **({"strict": True} if dialect.strict else {}),
-                    "schema": self.sent_schema,
-                },
-            },
-            "messages": self.prompt.constant_messages(),
+            **self._structure(),
+            **dialect.body,
+            "messages": self.constant_messages,
         }
         # Open at the end of the messages: the last ones differ from record to record.
         return orjson.dumps(head)[: -len("]}")] + b","
+
+    def _structure(self) -> dict[str, Any]:
+        strict = {"strict": True} if self.dialect.strict else {}
+        match self.dialect.structure:
+            case "json_schema":
+                schema = {"name": "answer", **strict, "schema": self.sent_schema}
+                return {"response_format": {"type": "json_schema", "json_schema": schema}}
+            case "json_object":
+                return {"response_format": {"type": "json_object"}}
+            case "tool":
+                function = {"name": "answer", **strict, "parameters": self.sent_schema}
+                tool = {"type": "function", "function": {"name": "answer"}}
+                return {"tools": [{"type": "function", "function": function}], "tool_choice": tool}
+        return {}

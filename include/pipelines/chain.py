@@ -27,7 +27,7 @@ def build_chain(
     """
     endpoint.check_model(model)
     prompt = _prompt(pipeline, prompt_version, pipeline.answer, pipeline.attributes)
-    dialect = dialect or first_dialect(model, is_openai=endpoint.is_openai)
+    dialect = dialect or first_dialect(model, endpoint.base_url)
     question = Question(dialect, model, prompt, pipeline.answer, pipeline.max_output_tokens)
     if pipeline.chunking is None:
         return Chain(question)

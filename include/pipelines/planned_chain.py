@@ -6,11 +6,11 @@ that does not fit any more the run stops, because half of it would have been ask
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
-from include.answer.structured_output import json_schema, quote_paths
+from include.answer.structured_output import LENGTHS, json_schema, quote_paths
 from include.errors import StopRun
 from include.llm.base_url import is_same_place
 from include.llm.chain import Chain
@@ -27,6 +27,12 @@ _UPPER_BOUNDS = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems
 _WAY_OUT = "Clear the run from `plan` on. What was answered stays paid under its own key."
 
 
+def _of_today(written: Any) -> Any:
+    # An older Nightshift wrote this of endpoints that refuse the two.
+    is_older = isinstance(written, dict) and written.get("length_keywords") is False
+    return {**written, "without": LENGTHS} if is_older else written
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlannedQuestion:
     """A question, and what its answers may be.
@@ -37,7 +43,7 @@ class PlannedQuestion:
     """
 
     identity: str
-    dialect: Dialect
+    dialect: Annotated[Dialect, BeforeValidator(_of_today)]
     model: str
     prompt: Prompt
     schema: dict[str, Any]

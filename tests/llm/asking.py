@@ -48,7 +48,7 @@ NOTES_PROMPT = Prompt(version="v1", system="Take notes.", examples=(), numbered=
 
 def question_for(server: FaultServer | Speaker, max_output_tokens: int = 100) -> Question:
     """The question, asked at a test server."""
-    return Question(first_dialect("test-model", is_openai=False), "test-model", PROMPT, Answer, max_output_tokens)
+    return Question(first_dialect("test-model", server.base_url), "test-model", PROMPT, Answer, max_output_tokens)
 
 
 def answer_texts(

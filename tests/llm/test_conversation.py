@@ -19,7 +19,7 @@ from include.llm.provider_errors import EMPTY, MALFORMED, Refused, Unusable
 from include.llm.request import Question
 from tests.llm.asking import NOTES_PROMPT, PRICE, PROMPT, Answer, Notes
 
-DIALECT = first_dialect("test-model", is_openai=False)
+DIALECT = first_dialect("test-model", "")
 QUESTION = Question(DIALECT, "test-model", PROMPT, Answer, 100)
 NOTES = Question(DIALECT, "test-model", NOTES_PROMPT, Notes, 50)
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)

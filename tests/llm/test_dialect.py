@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from include.llm.dialect import THINKING_TOKENS, Dialect, Refusal, first_dialect, has_no_chat, refusal_of
-from include.llm.endpoint import Endpoint
+from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
+from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.provider_errors import Refused, failure_of
+from include.llm.refusals import Refusal, has_no_chat, refusal_of
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
 
+GATEWAY, AZURE = "https://gateway.test/v1", "https://us.openai.azure.com/openai/v1"
 
-def question(model: str, dialect: Dialect | None = None, is_openai: bool = True) -> Question:
+
+def question(model: str, dialect: Dialect | None = None, base_url: str = OPENAI_BASE_URL) -> Question:
     """A question with a cap of 100 tokens."""
-    return Question(dialect or first_dialect(model, is_openai=is_openai), model, PROMPT, Answer, 100)
+    return Question(dialect or first_dialect(model, base_url), model, PROMPT, Answer, 100)
 
 
 def body(asked: Question) -> dict[str, Any]:
@@ -43,9 +46,9 @@ def body(asked: Question) -> dict[str, Any]:
         ("ft:gpt-4.1-mini:org::id", "3d2e7fd9b03e55f60aa0c2bbceacfbae2deca63706ccbbd84435b5f4e0219f45"),
     ],
 )
-@pytest.mark.parametrize("is_openai", [True, False])
-def test_a_question_that_means_what_it_meant_keeps_its_key(model: str, identity: str, is_openai: bool) -> None:
-    assert question(model, is_openai=is_openai).identity == identity
+@pytest.mark.parametrize("base_url", [OPENAI_BASE_URL, AZURE, GATEWAY, "https://api.anthropic.com/v1"])
+def test_a_question_that_means_what_it_meant_keeps_its_key(model: str, identity: str, base_url: str) -> None:
+    assert question(model, base_url=base_url).identity == identity
 
 
 @pytest.mark.parametrize(
@@ -90,7 +93,7 @@ def test_models_that_think_take_their_least_effort_no_temperature_and_room(model
 )
 def test_other_models_are_asked_at_temperature_zero(model: str) -> None:
     assert body(question(model)) == {"model": model, "temperature": 0.0, "max_completion_tokens": 100}
-    assert body(question(model, is_openai=False)) == {"model": model, "temperature": 0.0, "max_tokens": 100}
+    assert body(question(model, base_url=GATEWAY)) == {"model": model, "temperature": 0.0, "max_tokens": 100}
 
 
 def _openai(message: str, param: str | None = None, code: str | None = None) -> dict[str, Any]:
@@ -160,7 +163,7 @@ REFUSALS: list[tuple[str, Any]] = [
         _openai("Unknown parameter: 'response_format.json_schema.strict'.", "response_format.json_schema.strict"),
     ),
     (
-        "length_keywords",
+        "keywords",
         _openai("Invalid schema for response_format 'answer': 'maxLength' is not permitted.", "response_format"),
     ),
     (
@@ -204,8 +207,8 @@ def learned(dialect: Dialect, *refusals: tuple[str, str]) -> Dialect | None:
 
 
 def test_a_parameter_that_is_refused_is_spelt_otherwise_or_left_out_and_the_key_stays() -> None:
-    plain = question("prod-fast", is_openai=False)
-    known = learned(plain.dialect, ("max_tokens", "no"), ("length_keywords", "no"))
+    plain = question("prod-fast", base_url=GATEWAY)
+    known = learned(plain.dialect, ("max_tokens", "no"), ("schema", "no"))
     assert known is not None
     assert body(question("prod-fast", known)) == {
         "model": "prod-fast",
@@ -216,7 +219,7 @@ def test_a_parameter_that_is_refused_is_spelt_otherwise_or_left_out_and_the_key_
 
 
 def test_a_model_that_refuses_a_temperature_is_told_not_to_think_and_gets_room_where_it_does() -> None:
-    alias = first_dialect("prod-fast", is_openai=False)
+    alias = first_dialect("prod-fast", GATEWAY)
     told = learned(alias, ("temperature", "Only the default (1) value is supported."))
     assert told is not None and (told.temperature, told.effort, told.thinking_tokens) == (False, "none", 0)
     offers = "does not support 'none' with this model. Supported values are: 'minimal', 'low', 'medium', and 'high'."
@@ -229,7 +232,7 @@ def test_a_model_that_refuses_a_temperature_is_told_not_to_think_and_gets_room_w
 
 def test_efforts_that_were_refused_are_not_tried_again() -> None:
     offers = "must be one of: none, minimal, low"
-    known = first_dialect("gpt-6-luna", is_openai=True)
+    known = first_dialect("gpt-6-luna", OPENAI_BASE_URL)
     efforts = []
     while (following := learned(known, ("reasoning_effort", offers))) is not None:
         known = following
@@ -238,25 +241,24 @@ def test_efforts_that_were_refused_are_not_tried_again() -> None:
 
 
 def test_two_names_of_the_cap_that_are_both_refused_leave_none() -> None:
-    known = first_dialect("prod-fast", is_openai=False)
+    known = first_dialect("prod-fast", GATEWAY)
     assert learned(known, ("max_tokens", "no"), ("max_completion_tokens", "no")) is None
 
 
-def test_structure_that_is_refused_cannot_be_learned_away() -> None:
-    known = first_dialect("prod-fast", is_openai=False)
-    assert learned(known, ("response_format", "no")) is None
+def test_a_schema_that_is_not_taken_strictly_is_another_question() -> None:
+    known = first_dialect("prod-fast", GATEWAY)
     loose = learned(known, ("strict", "no"))
     assert loose is not None
     assert question("prod-fast", loose).identity != question("prod-fast", known).identity
 
 
 def test_once_a_run_is_planned_only_spelling_is_learned() -> None:
-    known = first_dialect("gpt-6-luna", is_openai=False)
+    known = first_dialect("gpt-6-luna", GATEWAY)
     for parameter in ("reasoning_effort", "strict", "response_format"):
         assert known.learn(Refusal(parameter, "no"), spelling_only=True) is None
-    alias = first_dialect("prod-fast", is_openai=False)
+    alias = first_dialect("prod-fast", GATEWAY)
     before = question("prod-fast", alias).identity
-    for parameter in ("max_tokens", "temperature", "length_keywords"):
+    for parameter in ("max_tokens", "temperature", "schema"):
         respelt = alias.learn(Refusal(parameter, "no"), spelling_only=True)
         assert respelt is not None
         assert question("prod-fast", respelt).identity == before
@@ -264,7 +266,7 @@ def test_once_a_run_is_planned_only_spelling_is_learned() -> None:
 
 
 def test_what_was_learned_survives_the_way_through_a_manifest() -> None:
-    known = learned(first_dialect("prod-fast", is_openai=False), ("max_tokens", "no"), ("temperature", "no"))
+    known = learned(first_dialect("prod-fast", GATEWAY), ("max_tokens", "no"), ("temperature", "no"))
     assert known is not None
     through = TypeAdapter(Dialect)
     assert through.validate_json(through.dump_json(known)) == known

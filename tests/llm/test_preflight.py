@@ -9,7 +9,7 @@ import pytest
 
 from include.errors import EndpointUnusable
 from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
-from include.llm.endpoint import Endpoint
+from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.preflight import MOST_DAMAGED, Preflight, check_endpoint
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
@@ -35,9 +35,9 @@ class Clock:
         self.now += seconds
 
 
-def question(model: str, is_openai: bool = False) -> Question:
+def question(model: str, base_url: str = "") -> Question:
     """A question with a cap of 100 tokens."""
-    return Question(first_dialect(model, is_openai=is_openai), model, PROMPT, Answer, 100)
+    return Question(first_dialect(model, base_url), model, PROMPT, Answer, 100)
 
 
 def check(provider: Speaker, asked: Question, key: str | None = KEY) -> Preflight:
@@ -49,7 +49,7 @@ def check(provider: Speaker, asked: Question, key: str | None = KEY) -> Prefligh
 
 def test_the_first_question_has_schema_cap_temperature_and_effort_of_the_others() -> None:
     with Speaker(OPENAI_LUNA) as provider:
-        asked = question("gpt-6-luna", is_openai=True)
+        asked = question("gpt-6-luna", OPENAI_BASE_URL)
         said = check(provider, asked)
         assert (said.dialect, said.requests) == (asked.dialect, 1) and said.usage.prompt_tokens > 0
     assert provider.asked[0].body == asked.body(asked.prepare("OK"))
@@ -62,13 +62,13 @@ def test_the_first_question_has_schema_cap_temperature_and_effort_of_the_others(
 @pytest.mark.parametrize(
     ("name", "model", "taught", "calls"),
     [
-        ("gpt-5-mini", OPENAI_MINI, Dialect("max_completion_tokens", False, True, "minimal", THINKING_TOKENS), 2),
-        ("prod-fast", OPENAI_MINI, Dialect("max_completion_tokens", False, True, "minimal", THINKING_TOKENS), 4),
-        ("prod-fast", OPENAI_LUNA, Dialect("max_completion_tokens", False, True, "none"), 3),
-        ("gpt-6-luna", Model("max_tokens"), Dialect("max_tokens", False, True, None, THINKING_TOKENS), 2),
+        ("gpt-5-mini", OPENAI_MINI, Dialect("max_completion_tokens", False, (), "minimal", THINKING_TOKENS), 2),
+        ("prod-fast", OPENAI_MINI, Dialect("max_completion_tokens", False, (), "minimal", THINKING_TOKENS), 4),
+        ("prod-fast", OPENAI_LUNA, Dialect("max_completion_tokens", False, (), "none"), 3),
+        ("gpt-6-luna", Model("max_tokens"), Dialect("max_tokens", False, (), None, THINKING_TOKENS), 2),
         ("gpt-5.1", Model("max_completion_tokens", True, ("none", "low")), Dialect("max_completion_tokens", False), 2),
-        ("o1", Model(efforts=("medium", "high")), Dialect("max_tokens", False, True, "medium", THINKING_TOKENS), 2),
-        ("claude", Model("max_tokens", False), Dialect("max_tokens", False, True, None, THINKING_TOKENS), 3),
+        ("o1", Model(efforts=("medium", "high")), Dialect("max_tokens", False, (), "medium", THINKING_TOKENS), 2),
+        ("claude", Model("max_tokens", False), Dialect("max_tokens", False, (), None, THINKING_TOKENS), 3),
         ("qwen3", Model("max_tokens"), Dialect("max_tokens", True), 1),
     ],
 )
@@ -105,19 +105,24 @@ def test_a_model_without_chat_completions_is_named_in_the_providers_words(status
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("message", "calls"),
     [
-        "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
-        "Grammar error: the schema is too complex.",
-        "Model is overloaded with rules.",
+        # json_schema, json_object, a tool, and that is refused in words of another.
+        ("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.", 3),
+        # The schema, without what may go, a JSON object, a tool, text.
+        ("Grammar error: the schema is too complex.", 5),
+        ("Model is overloaded with rules.", 1),
     ],
 )
-def test_structure_that_is_refused_stops_the_run_in_the_providers_words(message: str) -> None:
-    refused = Reply(400, {"error": {"message": message, "code": None, "param": None}})
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_endpoint_that_takes_no_structure_at_all_stops_the_run_in_its_words(
+    message: str, calls: int, status: int
+) -> None:
+    refused = Reply(status, {"error": {"message": message, "code": None, "param": None}})
     with Speaker(lambda _: refused) as provider, pytest.raises(EndpointUnusable) as caught:
         check(provider, question("prod-fast"))
     assert message in str(caught.value)
-    assert len(provider.asked) == 1
+    assert len(provider.asked) == calls
 
 
 def test_an_endpoint_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> None:

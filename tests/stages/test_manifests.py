@@ -27,8 +27,9 @@ CHAIN_JSON = {
     "question": {
         "identity": "q", "model": "m", "schema": {"type": "object"}, "quotes": [["a", "b"]], "max_output_tokens": 9,
         "dialect": {
-            "cap_name": "max_tokens", "temperature": True, "length_keywords": True, "effort": None,
+            "cap_name": "max_tokens", "temperature": True, "without": [], "effort": None,
             "thinking_tokens": 0, "strict": True, "refused": ["effort"],
+            "structure": "json_schema", "body": {}, "fixed": [],
         },
         "prompt": {
             "version": "v1", "system": "Read.", "examples": [["Fine.", "{}", ""]], "numbered": False,
@@ -135,6 +136,19 @@ def test_what_the_version_before_wrote_is_read(
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(document))
     assert work.read(type(manifest), 7) == manifest
+
+
+@pytest.mark.parametrize(("kept", "without"), [(True, ()), (False, ("minLength", "maxLength"))])
+def test_a_plan_of_the_version_before_keeps_its_dialect(work: WorkFiles, kept: bool, without: tuple[str, ...]) -> None:
+    work.write(PLANNED)
+    path = Path(work.path("plan.json"))
+    document = json.loads(path.read_bytes())
+    document["planned"]["question"]["dialect"] = {
+        "cap_name": "max_tokens", "temperature": True, "length_keywords": kept, "effort": None,
+        "thinking_tokens": 0, "strict": True, "refused": [],
+    }  # fmt: skip
+    path.write_text(json.dumps(document))
+    assert work.read(Planned).planned.question.dialect == Dialect(without=without)
 
 
 def test_a_plan_of_another_format_is_no_plan(work: WorkFiles) -> None:

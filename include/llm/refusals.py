@@ -1,0 +1,152 @@
+"""What of a question an endpoint does not take, in the words of many.
+
+OpenAI names the parameter in `param`; gateways, FastAPI, Gemini and llama.cpp only in their message.
+"""
+
+import re
+from dataclasses import dataclass
+
+from include.llm.provider_errors import INVALID_REQUEST, Refused, error_in
+
+CAPS = ("max_tokens", "max_completion_tokens")
+# Of a schema: what answers are checked by here too, so that an endpoint may do without. Who refuses one of a group
+# refuses the others.
+CHECKS = (
+    ("minLength", "maxLength"),
+    ("pattern", "format"),
+    ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    ("minItems", "maxItems", "uniqueItems"),
+)
+# Each of these may go on its own; the last one by putting what is referred to in its place.
+_ALONE = (("additionalProperties",), ("$ref", "$defs"))
+KEYWORDS = tuple(keyword for group in (*CHECKS, *_ALONE) for keyword in group)
+_NAMES = re.compile(
+    r"\b(max_tokens|max_completion_tokens|temperature|reasoning_effort|reasoning\.effort|strict"
+    r"|tools?|tool_choice|function[ _]call(?:ing|s)?"
+    r"|response_format|json_schema|json_object|structured[ _]outputs?|guided[ _]\w+|grammars?|schemas?)\b",
+    re.IGNORECASE,
+)
+_REFUSES = re.compile(
+    r"support|unrecogni[sz]ed|unknown|permitted|not allowed|extra_forbidden|extraneous|deprecated|unexpected|should be"
+    r"|must be|(un|not )available|not enabled|not implemented|not one of|\brequires --",
+    re.IGNORECASE,
+)
+# Said of a schema, or of decoding by it, whatever is wrong with it.
+_FAILS = re.compile(r"fail|error|invalid|too (complex|large|deep|many)|unable|cannot|can't", re.IGNORECASE)
+_OF_STRUCTURE = re.compile(r"response_format|json_|structured|guided|grammar|schema|tool", re.IGNORECASE)
+_OF_SCHEMA = re.compile(r"grammar|\bschema", re.IGNORECASE)
+# Plain words among the keywords count in quotes or in a list of properties only.
+_KEYWORD = re.compile(
+    r"(?<![a-z])(min_?length|max_?length|min_?items|max_?items|unique_?items|exclusive_?(?:min|max)imum|multiple_?of"
+    r"|additional_?properties|\$ref|\$defs)\b"
+    r"|(?:['\"`]|\b(?:propert(?:y|ies)|keywords?|fields?)[\s:]+)(minimum|maximum|pattern|format)\b",
+    re.IGNORECASE,
+)
+_REFUSES_KEYWORD = re.compile(
+    r"not? (yet )?(support|permit|allow|implement|recogni)|unsupported|unrecogni|unknown|unexpected|extra",
+    re.IGNORECASE,
+)
+# Who says so knows `response_format`, and does not take this type of it.
+_OTHER_TYPE = re.compile(r"json_|structured|response_format['\"`]?[. ]{1,2}type", re.IGNORECASE)
+# OpenRouter's words where nobody behind it takes what was sent.
+_NOBODY = re.compile(r"no (endpoints|providers?)\b.{0,60}\brequested parameters", re.IGNORECASE)
+# What is wrong with them is no parameter's fault.
+_OTHER_FIELDS = re.compile(r"(body\.)?(messages|input|prompt|model)\b")
+# The cap is known; its value does not fit.
+_CAP_VALUE = re.compile(
+    r"too (large|high|small|low)|at (least|most)|(less|greater) than|m(ax|in)imum|exceed|context", re.IGNORECASE
+)
+_NO_CHAT = re.compile(
+    r"not a chat model|v1/responses|chat_?completions? operation does not work"
+    r"|not support(ed)? (\w+ ){0,2}/?(v1/)?chat",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A part of a question that an endpoint does not take as it was sent.
+
+    Args:
+        parameter: `max_tokens`, `max_completion_tokens`, `temperature`, `reasoning_effort`, `strict`; `keywords` or
+            `schema` for what stands in the schema; `response_format` or `tools` for the way that it is sent.
+        words: the endpoint's own.
+        keywords: of the schema, that it names; with others of their group.
+    """
+
+    parameter: str
+    words: str
+    keywords: tuple[str, ...] = ()
+
+    @property
+    def is_of_type_only(self) -> bool:
+        """Whether `response_format` is known, and only its type refused."""
+        return _OTHER_TYPE.search(self.words) is not None
+
+
+def refusal_of(refused: Refused) -> Refusal | None:
+    """The part that an endpoint names when it refuses a request: in `param`, or only in its message.
+
+    Args:
+        refused: with the body of the response, and its words without what they repeat of the text.
+
+    Returns:
+        None when the request was refused for something else.
+    """
+    param, words = str(error_in(refused.raw).get("param") or ""), refused.message
+    if refused.error_type != INVALID_REQUEST or _OTHER_FIELDS.match(param):
+        return None
+    named = _NAMES.search(param)
+    if named is None or named.group() == "response_format":
+        return _refusal_in(words, param)
+    return _refusal(named.group(), words, param)
+
+
+def structure_refused(words: str) -> Refusal | None:
+    """What of the structure is refused by a server that says so with another status, such as 500, 501 or 404.
+
+    Args:
+        words: the endpoint's own, and maybe ours around them.
+    """
+    if _NOBODY.search(words):
+        return Refusal("response_format", words)
+    return _refusal_in(words) if _OF_STRUCTURE.search(words) else None
+
+
+def _refusal_in(words: str, param: str = "") -> Refusal | None:
+    if _REFUSES_KEYWORD.search(words) and (keywords := _keywords_in(f"{param} {words}")):
+        return Refusal("keywords", words, keywords)
+    if _REFUSES.search(words):
+        named = _NAMES.search(f"{param} {words}")
+        return _refusal(named.group(), words, param) if named else None
+    if _FAILS.search(words) and _OF_STRUCTURE.search(words):
+        return Refusal("schema" if _OF_SCHEMA.search(words) else "response_format", words)
+    return None
+
+
+def _refusal(name: str, words: str, param: str) -> Refusal | None:
+    if name in CAPS and _CAP_VALUE.search(words) and not re.search("unsupported|unknown|unrecogni", words, re.I):
+        return None
+    if name.startswith(("tool", "function")):
+        name = "tools"
+    elif _OF_STRUCTURE.match(name):
+        if re.search(r"\bstrict\b", f"{param} {words}"):
+            name = "strict"
+        else:
+            name = "schema" if _OF_SCHEMA.search(words) else "response_format"
+    return Refusal("reasoning_effort" if name == "reasoning.effort" else name, words)
+
+
+def _keywords_in(said: str) -> tuple[str, ...]:
+    named = {(long or plain).lower().replace("_", "") for long, plain in _KEYWORD.findall(said)}
+    groups = [group for group in (*CHECKS, *_ALONE) if named & {keyword.lower() for keyword in group}]
+    return tuple(keyword for group in groups for keyword in group)
+
+
+def has_no_chat(words: str) -> bool:
+    """Whether an endpoint says that a model does not answer chat completions at all.
+
+    Args:
+        words: the endpoint's own.
+    """
+    return _NO_CHAT.search(words) is not None
