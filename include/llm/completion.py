@@ -8,16 +8,18 @@ from typing import Any
 
 import orjson
 
+from include.answer.repetition import repetition
+from include.answer.unwrap import is_like_object
 from include.errors import Quarantine
 from include.lake.effort import Usage
 from include.limits.headers import headroom
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import (
+    DEGENERATE,
     EMPTY,
     ERROR_WITH_200,
     INVALID_REQUEST,
     MALFORMED,
-    WHITE_SPACE,
     Failure,
     PassingTrouble,
     RateLimited,
@@ -29,8 +31,17 @@ from include.llm.provider_errors import (
 )
 from include.llm.usage import usage_of
 
-# At the end of an answer; pretty-printed JSON has less.
-MOST_WHITE_SPACE = 100
+# Mistral's and Gemini's name of the cap, and what others call their filters.
+_OTHER_ENDS = {
+    **dict.fromkeys(("max_tokens", "model_length"), "length"),
+    **dict.fromkeys(("safety", "prohibited_content", "blocklist", "spii", "recitation", "sensitive"), "content_filter"),
+}
+# Of a content in parts, what is no thought; of OpenAI, Mistral and Anthropic.
+_TEXT_PARTS = frozenset({"text", "output_text"})
+# The provider broke off, as OpenRouter, vLLM, GLM, DeepSeek and Gemini say it.
+_BROKEN_OFF = frozenset(
+    {"error", "abort", "network_error", "insufficient_system_resource", "malformed_function_call", "malformed_response"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,7 @@ class Completion:
         latency_ms: from sending to the last byte.
         remaining, wait_seconds: what the response says of the rate limit, see `headroom`.
         service_tier: on which the provider bills it, if it says.
+        stood: where the content was instead of where it belongs, for people; None: it was there.
     """
 
     content: str | None
@@ -55,6 +67,7 @@ class Completion:
     remaining: int | None = None
     wait_seconds: float | None = None
     service_tier: str | None = None
+    stood: str | None = None
 
 
 def read_completion(
@@ -80,11 +93,17 @@ def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Comp
     choice = response["choices"][0]
     message = choice["message"]
     content, refusal = message.get("content"), message.get("refusal")
+    if isinstance(content, list):
+        content = "".join(part["text"] for part in content if part.get("type", "text") in _TEXT_PARTS)
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise TypeError("content is no text")
-    if response.get("error") or (choice.get("error") and not content):
+    finish_reason, stood, tier = choice.get("finish_reason"), None, response.get("service_tier")
+    if finish_reason != "stop" or not content:
+        finish_reason = _finish_reason(choice)
+    if finish_reason in _BROKEN_OFF or response.get("error") or (not content and _error_beside(choice)):
         raise ValueError("an error beside the answer")
-    finish_reason, tier = str(choice.get("finish_reason")), response.get("service_tier")
+    if content is None or not content.lstrip().startswith("{"):
+        content, stood = _from_elsewhere(message, content)
     return Completion(
         content,
         finish_reason,
@@ -93,7 +112,41 @@ def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Comp
         latency_ms,
         *headroom(headers),
         service_tier=tier if isinstance(tier, str) else None,
+        stood=stood,
     )
+
+
+def _finish_reason(choice: Mapping[str, Any]) -> str:
+    """Why an answer ended, in OpenAI's words where there are some."""
+    # Gemini writes "function_call_filter: MALFORMED_FUNCTION_CALL".
+    reason = str(choice.get("finish_reason")).rpartition(":")[2].strip().lower()
+    # OpenRouter may call it a stop, and keeps what the provider behind it has said.
+    native = str(choice.get("native_finish_reason")).lower()
+    if native in _BROKEN_OFF and not choice["message"].get("content"):
+        return native
+    return _OTHER_ENDS.get(reason, reason)
+
+
+def _error_beside(choice: Mapping[str, Any]) -> Any:
+    return choice.get("error") or choice["message"].get("error")
+
+
+def _from_elsewhere(message: Mapping[str, Any], content: str | None) -> tuple[str | None, str | None]:
+    """The content, or the JSON that stands in its place, and where that is."""
+    calls = message.get("tool_calls") or []
+    called = calls[0]["function"] if len(calls) == 1 else None if calls else message.get("function_call")
+    if called:
+        arguments = called["arguments"]
+        # Ollama and others send an object instead of its JSON.
+        return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode(), "in a tool call"
+    if not (content and content.strip()):
+        # Servers that take thoughts out of an answer that had none take the answer for a thought
+        # (github.com/vllm-project/vllm/issues/19222); one that is more than JSON is a thought.
+        for name in ("reasoning_content", "reasoning"):
+            thought = message.get(name)
+            if isinstance(thought, str) and is_like_object(thought):
+                return thought, f"in {name}"
+    return content, None
 
 
 def content_of(completion: Completion) -> str:
@@ -101,22 +154,33 @@ def content_of(completion: Completion) -> str:
 
     Raises:
         Quarantine: `refused`, `content_filter` or `truncated`.
-        Unusable: it has said nothing; without the usage, which is the completion's.
+        Unusable: it has said nothing, or the same without end; without the usage, which is the completion's.
     """
     content = completion.content or ""
     if completion.refusal:
         raise Quarantine("refused", "The model refused to answer", completion.refusal)
     if completion.finish_reason == "content_filter":
         raise Quarantine("content_filter", "The provider's content filter stopped the answer", content)
+    if completion.finish_reason == "length" or content.isspace():
+        refuse_repetition(content)
     if not content.strip():
         raise Unusable(EMPTY, f"The answer is empty (finish_reason {completion.finish_reason})", raw_output=content)
     if completion.finish_reason == "length":
-        # Decoding by a grammar may go on with white space for ever: more of it would be no answer either.
-        if len(content) - len(content.rstrip()) > MOST_WHITE_SPACE:
-            raise Unusable(WHITE_SPACE, "The answer ends in white space up to the token cap", raw_output=content)
         # Even when it parses: a list that was cut at its end would pass for a shorter list.
         raise Quarantine("truncated", "The answer was cut off at the token cap", content)
     return content
+
+
+def refuse_repetition(content: str) -> None:
+    """Do nothing unless a model is stuck in an answer, which more room would not mend.
+
+    Raises:
+        Unusable: it is; without the usage.
+    """
+    repeated = repetition(content)
+    if repeated is not None:
+        message = f"The answer goes on with {repeated} to its end: the model is stuck"
+        raise Unusable(DEGENERATE, message, raw_output=content)
 
 
 def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> Exception | Failure:
@@ -125,7 +189,10 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
     usage = usage_of(response)
     choices = response.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-    wrapped = response.get("error") or response.get("detail") or choice.get("error")
+    choice = {**choice, "message": choice["message"] if isinstance(choice.get("message"), dict) else {}}
+    wrapped = response.get("error") or response.get("detail") or _error_beside(choice)
+    if not wrapped and _finish_reason(choice) in _BROKEN_OFF:
+        wrapped = f"finish_reason {_finish_reason(choice)}"
     if not wrapped:
         return Unusable(MALFORMED, f"200, but no chat completion: {damage}", usage)
     raw = orjson.dumps({"error": wrapped})
@@ -135,7 +202,7 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
     failure = failure_of(status or 400, {}, raw, endpoint, sent)
     # An error that neither has a status nor a name that is known is the server's own until it lasts.
     is_vague = status is None and isinstance(failure, Refused) and failure.error_type == INVALID_REQUEST
-    if usage.prompt_tokens or is_vague or isinstance(failure, PassingTrouble):
+    if usage.prompt_tokens or is_vague:
         words = provider_words(error, endpoint, sent) or "no words"
         passes = is_vague or isinstance(failure, PassingTrouble | RateLimited)
         return Unusable(ERROR_WITH_200, f'200 with an error in it: "{words}"', usage, passes=passes)

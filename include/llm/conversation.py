@@ -6,29 +6,33 @@ while (body := conversation.body()) is not None:
 ledger.append(conversation.outcome())
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from include.answer.structured_output import parse_answer
+from include.answer.unwrap import unwrap
 from include.errors import Quarantine
 from include.lake.effort import NO_EFFORT, NOTHING_USED, UNKNOWN_SERVICE, Effort, Service, Usage
 from include.llm.call_meter import CallCounts
 from include.llm.chain import Chain, Text, text_of_notes
-from include.llm.completion import Completion, content_of
+from include.llm.completion import Completion, content_of, refuse_repetition
 from include.llm.learned import Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import Price, cost_usd
-from include.llm.provider_errors import Refused, Unusable
+from include.llm.provider_errors import DEGENERATE, Refused, Unusable
 from include.llm.request import Question
+from include.llm.setbacks import MAX_ATTEMPTS
 from include.llm.token_count import token_counter
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import redact_output
 
 # A model that fails twice after being told why rarely succeeds at the third try, and each try is paid.
 MAX_REASKS = 2
+# Each answer of a model that is stuck is as long as the cap allows.
+MAX_STUCK_REASKS = 1
 # Of a wrong answer that is shown to the model again.
 MAX_SHOWN_CHARACTERS = 4_000
 # What asking the model once more does not mend.
@@ -46,6 +50,7 @@ class Terms:
         service: of all requests, but for the tier that each answer names.
         redaction: what is taken out of raw outputs that are kept.
         known: notes that somebody has paid for, by key.
+        unwrapped: how many answers did not stand for themselves, by where they stood; every conversation adds to it.
         now: wall clock.
     """
 
@@ -55,6 +60,7 @@ class Terms:
     service: Service = UNKNOWN_SERVICE
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     known: dict[str, LedgerEntry] = field(default_factory=dict)
+    unwrapped: Counter[str] = field(default_factory=Counter)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
 
@@ -89,7 +95,7 @@ class Conversation:
         """JSON of the next request; None at the end."""
         if self.answer is not None or self.problem is not None:
             return None
-        return self.question.body(self.prepared, self._corrections, self._is_longer)
+        return self.question.body(self.prepared, self._corrections, self._is_longer, self._is_warmer)
 
     def take(self, came: Completion | Unusable | Quarantine, at: float) -> LedgerEntry | None:
         """Take in what came of `body()`.
@@ -154,7 +160,8 @@ class Conversation:
         self.question = self._terms.learned.spelt(question)
         self.prepared, self._notes_key = self.question.prepare(text, above), notes_key
         self.calls = CallCounts()
-        self._spent, self._attempts, self._is_longer = NO_EFFORT, 1, False
+        self._spent, self._attempts = NO_EFFORT, 1
+        self._is_longer = self._is_warmer = False
         self._tier: str | None = None
         self._corrections: list[dict[str, str]] = []
         self._times: defaultdict[str, int] = defaultdict(int)
@@ -169,7 +176,7 @@ class Conversation:
         self._terms.learned.learn(question, usage.completion_tokens)
         took = Effort(usage, cost_usd(self._terms.price, usage, self._tier), latency_ms=completion.latency_ms)
         try:
-            answer = parse_answer(question.answer, content_of(completion), self.prepared.sentences)
+            answer = self._answer_in(completion)
         except Unusable as nothing:
             self._spent += Effort(latency_ms=completion.latency_ms)
             return self._take_unusable(nothing, usage, at)
@@ -183,6 +190,20 @@ class Conversation:
             return None
         return self._take_notes(self._notes_key, answer)
 
+    def _answer_in(self, completion: Completion) -> dict[str, Any]:
+        model, content, stood = self.question.answer, content_of(completion), completion.stood
+        try:
+            answer = parse_answer(model, content, self.prepared.sentences)
+        except Quarantine:
+            inner = unwrap(content)
+            if inner is None:
+                refuse_repetition(content)
+                raise
+            answer, stood = parse_answer(model, inner.json, self.prepared.sentences), inner.stood
+        if stood is not None:
+            self._terms.unwrapped[stood] += 1
+        return answer
+
     def _take_notes(self, key: str, notes: dict[str, Any]) -> LedgerEntry:
         entry = self._entry(key, self._step_effort, notes, is_notes=True, step_of=self._text.key)
         self._notes.append(notes)
@@ -195,13 +216,15 @@ class Conversation:
             # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
             self._unusable_since = at
         self._times[nothing.kind] += 1
-        if self._times[nothing.kind] > MAX_REASKS:
+        most = MAX_ATTEMPTS - 1 if nothing.passes else MAX_REASKS
+        if self._times[nothing.kind] > (MAX_STUCK_REASKS if nothing.kind == DEGENERATE else most):
             self.doubtful_since = self._unusable_since
             self._give_up(nothing.kind, nothing.message, nothing.raw_output)
         elif nothing.is_damage:
             self.rest_after = self._times[nothing.kind]
         else:
-            self._ask_again([_user(f"{nothing.message}. Answer again for the record above.")])
+            again = [_user(f"{nothing.message}. Answer again for the record above.")]
+            self._ask_again(again, is_warmer=nothing.kind == DEGENERATE)
         return self.waste(usage)
 
     def _take_unfit(self, problem: Quarantine) -> None:
@@ -211,8 +234,8 @@ class Conversation:
         else:
             self._ask_again(_corrections(problem), is_longer=problem.error_type == "truncated")
 
-    def _ask_again(self, corrections: list[dict[str, str]], is_longer: bool = False) -> None:
-        self._corrections, self._is_longer = corrections, is_longer
+    def _ask_again(self, corrections: list[dict[str, str]], is_longer: bool = False, is_warmer: bool = False) -> None:
+        self._corrections, self._is_longer, self._is_warmer = corrections, is_longer, is_warmer
         self._attempts += 1
 
     def _give_up(self, error_type: str, message: str, raw_output: str | None) -> None:

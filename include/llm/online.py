@@ -84,6 +84,8 @@ class FanOut:
             await self._run_budget.close()
             self._take_stock()
             await asyncio.to_thread(self._reporter.finish, phase)
+            for stood, count in self._terms.unwrapped.items():
+                log.info("answers that stood %s: %d", stood, count)
         if self._stopped:
             raise self._stopped[0]
 

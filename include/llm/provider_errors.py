@@ -44,9 +44,10 @@ _MODERATED = re.compile(
 )
 # Quarantined under these names a record has met the endpoint's refusal or no usable answer, which the fuse counts.
 FORBIDDEN, PAYMENT_REQUIRED, INVALID_REQUEST = "forbidden", "payment_required", "invalid_request"
-MALFORMED, ERROR_WITH_200, EMPTY, WHITE_SPACE = "malformed_response", "error_with_200", "empty_answer", "white_space"
+MALFORMED, ERROR_WITH_200, EMPTY, DEGENERATE = "malformed_response", "error_with_200", "empty_answer", "degenerate"
 COUNTED_BY_FUSE = frozenset(
-    {FORBIDDEN, PAYMENT_REQUIRED, INVALID_REQUEST, MALFORMED, ERROR_WITH_200, EMPTY, WHITE_SPACE}
+    # In ledgers of an earlier version some of the degenerate ones are called white_space.
+    {FORBIDDEN, PAYMENT_REQUIRED, INVALID_REQUEST, MALFORMED, ERROR_WITH_200, EMPTY, DEGENERATE, "white_space"}
 )
 _REMEDY = {
     FORBIDDEN: "Check that the key may use this model, and whatever stands between here and the endpoint.",

@@ -20,6 +20,8 @@ from include.llm.usage import TOKENS_PER_MESSAGE
 LONGER = 2
 # Below the instructions where the schema is no parameter. Providers want to read the word JSON first.
 ANSWER_IN_JSON = "Answer with one JSON object that fits this JSON schema, and with nothing else:"
+# Temperature at which a model that is stuck gets out of it.
+WARMER = 0.7
 # What a question is about that only finds out whether it is answered.
 TINY_TEXT = "OK"
 
@@ -101,16 +103,24 @@ class Question:
             message, sentences, self.constant_tokens + token_counter(self.model).count(message) + TOKENS_PER_MESSAGE
         )
 
-    def body(self, prepared: Prepared, corrections: Sequence[dict[str, str]] = (), longer: bool = False) -> bytes:
+    def body(
+        self,
+        prepared: Prepared,
+        corrections: Sequence[dict[str, str]] = (),
+        longer: bool = False,
+        warmer: bool = False,
+    ) -> bytes:
         """JSON body of `POST /chat/completions`.
 
         Args:
             prepared: the text.
             corrections: messages of an earlier, invalid answer and what was wrong with it.
             longer: allow a longer answer, because the last one was cut off.
+            warmer: at another temperature, if the model takes one, because the last one repeated itself.
         """
         last = [{"role": "user", "content": prepared.message}, *corrections]
-        return self._head[longer] + orjson.dumps(last)[1:] + b"}"
+        head = self._warm_head if warmer else self._head[longer]
+        return head + orjson.dumps(last)[1:] + b"}"
 
     @cached_property
     def constant_messages(self) -> list[dict[str, str]]:
@@ -144,11 +154,15 @@ class Question:
         # Encoded once a shard.
         return self._encode_head(self.cap), self._encode_head(self.cap * LONGER)
 
-    def _encode_head(self, cap: int) -> bytes:
+    @cached_property
+    def _warm_head(self) -> bytes:
+        return self._encode_head(self.cap, WARMER)
+
+    def _encode_head(self, cap: int, temperature: float = 0.0) -> bytes:
         dialect = self.dialect
         head: dict[str, Any] = {
             "model": self.model,
-            **({"temperature": 0.0} if dialect.temperature else {}),
+            **({"temperature": temperature} if dialect.temperature else {}),
             **({"reasoning_effort": dialect.effort} if dialect.effort else {}),
             dialect.cap_name: cap,
             **self._structure(),

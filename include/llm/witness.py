@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from include.errors import Quarantine, RetryLater, StopRun
 from include.lake.effort import Usage
-from include.llm.completion import Completion, content_of
+from include.llm.completion import Completion, content_of, refuse_repetition
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import Refused, Unusable
 
@@ -61,7 +61,7 @@ class Witness:
             try:
                 completion = await ask_probe()
                 waste(completion.usage)
-                content_of(completion)
+                refuse_repetition(content_of(completion))
             except Refused as refused:
                 self._unanswered, self._trouble = self._clock(), refused.for_all(self._endpoint)
                 return

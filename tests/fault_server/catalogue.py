@@ -3,10 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tests.fault_server import answer_faults, body_faults, status_faults, text_faults, transport_faults
+from tests.fault_server import (
+    answer_faults,
+    body_faults,
+    status_faults,
+    text_faults,
+    transport_faults,
+    wrapped_faults,
+)
 from tests.fault_server.faults import Fault
 
-_GROUPS = (status_faults.fault, transport_faults.fault, body_faults.fault, answer_faults.fault, text_faults.fault)
+_GROUPS = (
+    *(status_faults.fault, transport_faults.fault, body_faults.fault, answer_faults.fault, wrapped_faults.fault),
+    text_faults.fault,
+)
 CATALOGUE: dict[str, Fault] = {fault.name: fault for group in _GROUPS for fault in group.faults}
 
 

@@ -25,7 +25,7 @@ class Fault:
 
     Args:
         name: as it stands in plans and in `FAULT:<name>`.
-        group: `status`, `transport`, `body` or `answer`.
+        group: `status`, `transport`, `body`, `answer`, `wrapped` or `text`.
         description: one line for people.
         make: from the question and the settings to the reply.
     """

@@ -1,6 +1,7 @@
 """The conversation about one text, driven by hand: no server, no event loop, a clock of numbers."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +16,9 @@ from include.llm.dialect import first_dialect
 from include.llm.learned import Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import load_price
-from include.llm.provider_errors import EMPTY, MALFORMED, Refused, Unusable
+from include.llm.provider_errors import DEGENERATE, EMPTY, ERROR_WITH_200, MALFORMED, Refused, Unusable
 from include.llm.request import Question
+from include.llm.setbacks import MAX_ATTEMPTS
 from tests.llm.asking import NOTES_PROMPT, PRICE, PROMPT, Answer, Notes
 
 DIALECT = first_dialect("test-model", "")
@@ -184,6 +186,91 @@ def test_each_kind_of_nothing_has_its_own_three_times() -> None:
         assert conversation.body() is not None
     answer_to(conversation, said(""))
     assert conversation.outcome().error_type == EMPTY
+
+
+@pytest.mark.parametrize(
+    ("content", "stood"),
+    [
+        (f"```json\n{json.dumps(GOOD)}\n```", "in a code fence"),
+        (f"<think>Perhaps {json.dumps({**GOOD, 'mood': 'good'})}?</think>{json.dumps(GOOD)}", "behind a thought"),
+        (json.dumps(json.dumps(GOOD)), "in a JSON string"),
+    ],
+)
+def test_a_wrapped_answer_is_unwrapped_without_a_question_more_and_counted(content: str, stood: str) -> None:
+    shared = terms()
+    conversation = talk(shared=shared)
+    answer_to(conversation, said(content))
+    entry = conversation.outcome()
+    assert (entry.answer, entry.effort) == (STORED, Effort(USAGE, COST, attempts=1, latency_ms=40, requests=1))
+    answer_to(talk(shared=shared), said(GOOD, stood="in reasoning_content"))
+    answer_to(talk(shared=shared), said(GOOD))
+    assert shared.unwrapped == {stood: 1, "in reasoning_content": 1}
+
+
+def test_a_wrapped_answer_that_does_not_fit_is_asked_again_and_not_counted() -> None:
+    conversation = talk(shared=(shared := terms()))
+    wrong = json.dumps({**GOOD, "mood": "glad"})
+    answer_to(conversation, said(f"```json\n{wrong}\n```"))
+    _, shown, asked = messages(conversation)
+    assert shown["content"] == wrong and "mood" in asked["content"]
+    assert not shared.unwrapped
+
+
+STUCK = [
+    said(json.dumps(GOOD)[:20] + "\n" * 900, finish="length"),
+    said(json.dumps(GOOD)[:20] + "\n" * 900),
+    said(json.dumps(GOOD)[:20] + "it broke, " * 90, finish="length"),
+    said(json.dumps({"mood": "bad", "quote": 1, "summary": "it broke, " * 90})[:-2]),
+]
+
+
+@pytest.mark.parametrize("came", STUCK)
+def test_a_model_that_is_stuck_is_asked_once_more_at_another_temperature(came: Completion) -> None:
+    conversation = talk()
+    assert sent(conversation)["temperature"] == 0.0
+    kept = answer_to(conversation, came, at=5.0)
+    assert (kept.is_unusable, kept.effort) == (True, Effort(USAGE, COST))
+    assert (sent(conversation)["temperature"], sent(conversation)["max_tokens"]) == (0.7, 100)
+    assert [message["role"] for message in messages(conversation)] == ["user", "user"]
+    answer_to(conversation, came, at=7.0)
+    assert (conversation.body(), conversation.doubtful_since) == (None, 5.0)
+    entry = conversation.outcome()
+    assert (entry.error_type, entry.effort.attempts) == (DEGENERATE, 2)
+    assert entry.error_message is not None and entry.error_message.endswith("to its end: the model is stuck")
+
+
+def test_after_another_temperature_the_usual_one_is_asked_again() -> None:
+    conversation = talk()
+    temperatures = []
+    for came in (STUCK[0], said("no JSON"), said(GOOD)):
+        temperatures.append(sent(conversation)["temperature"])
+        answer_to(conversation, came)
+    assert temperatures == [0.0, 0.7, 0.0]
+    assert conversation.outcome().answer == STORED
+
+
+def test_a_model_without_a_temperature_is_asked_once_more_without_one() -> None:
+    question = replace(QUESTION, dialect=replace(DIALECT, temperature=False))
+    conversation = talk(shared=terms(Chain(question)))
+    answer_to(conversation, STUCK[0])
+    assert "temperature" not in sent(conversation)
+
+
+def test_what_repeats_itself_and_fits_is_an_answer() -> None:
+    conversation = talk()
+    answer_to(conversation, said({**GOOD, "summary": "ha " * 26}))
+    assert conversation.outcome().answer is not None
+    answer_to(conversation := talk(), said(json.dumps(GOOD) + "\n" * 900))
+    assert conversation.outcome().answer == STORED
+
+
+def test_what_a_provider_calls_its_own_trouble_is_waited_for_as_long_as_a_500() -> None:
+    conversation = talk()
+    for times in range(1, MAX_ATTEMPTS):
+        answer_to(conversation, Unusable(ERROR_WITH_200, "200 with an error in it", passes=True), at=float(times))
+        assert (conversation.rest_after, conversation.doubtful_since) == (times, None)
+    answer_to(conversation, Unusable(ERROR_WITH_200, "200 with an error in it", passes=True), at=60.0)
+    assert (conversation.body(), conversation.doubtful_since) == (None, 1.0)
 
 
 def refusal_of_temperature() -> Refused:

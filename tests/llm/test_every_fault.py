@@ -15,25 +15,28 @@ ODD, FINE = "Odd text. It works.", "Fine text. It works."
 
 # The provider is asked again as if nothing had been, and the record has one attempt.
 RETRIED = """
-content_parts empty_body html_body error_with_200 not_json_body json_list_body invalid_utf8 oversized gzip_bomb
+empty_body html_body error_with_200 not_json_body json_list_body invalid_utf8 oversized gzip_bomb
 no_choices missing_choices lone_surrogate_body 500 500_html 502 502_html 503 503_html
 503_retry_after 529 529_html 408 409 latency reset_before
 reset_mid_headers reset_mid_body closed_before hang drip drip_headers truncated truncated_without_length
+finish_error native_finish_error error_in_choice error_in_message
 """
 # Of these, what only the deadline ends; all others have as much time as a busy machine needs.
 ENDED_BY_THE_DEADLINE = {"latency": {"seconds": 60}, "hang": {}, "drip": {}, "drip_headers": {}}
 # The model is told what was wrong and asked again; both answers are paid.
 ASKED_AGAIN = """
-not_json code_fence prose_around two_values truncated_json missing_field extra_field wrong_type bad_enum
+not_json two_values two_objects think_unclosed truncated_json missing_field extra_field wrong_type bad_enum
 number_as_string nan quote_out_of_range deep_nesting length length_whole empty_content null_content tool_calls
-lone_surrogate long_text
+lone_surrogate long_text white_space_loop repetition
 """
 # The limit: not an attempt.
 WAITED_FOR = "429 429_retry_after 429_http_date 429_http_date_past 429_retry_after_ms 429_garbage"
-# Taken as it is, cleaned where it must be.
+# Taken as it is, cleaned and unwrapped where it must be.
 TAKEN = """
 duplicate_keys wrong_content_type two_choices wrong_usage missing_usage null_usage negative_usage nul bidi
 line_separators ansi formula markup echo_prompt
+code_fence prose_around fence_and_words think_block think_unopened think_brackets harmony_channels double_encoded
+content_parts thinking_part reasoning_content tool_arguments function_call
 """
 QUARANTINED = {
     "refusal": "refused",
