@@ -80,7 +80,7 @@ async def check_endpoint(
                 usage += came.usage
                 if not came.is_damage:
                     return Preflight(question.dialect, requests, usage)
-                if damaged == MOST_DAMAGED:
+                if damaged >= MOST_DAMAGED and not (came.passes and clock() < give_up_at):
                     raise EndpointUnusable(
                         f"{endpoint.base_url} gives no usable answer: {came}. Check that OPENAI_BASE_URL ends in /v1."
                     ) from None

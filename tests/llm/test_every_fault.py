@@ -1,5 +1,6 @@
 """Every fault of the catalogue, once for one text: what becomes of it, and that its neighbour is well."""
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -31,10 +32,13 @@ lone_surrogate long_text white_space_loop repetition
 """
 # The limit: not an attempt.
 WAITED_FOR = "429 429_retry_after 429_http_date 429_http_date_past 429_retry_after_ms 429_garbage"
-# Taken as it is, cleaned and unwrapped where it must be.
+# Taken as it is, cleaned where it must be.
 TAKEN = """
 duplicate_keys wrong_content_type two_choices wrong_usage missing_usage null_usage negative_usage nul bidi
 line_separators ansi formula markup echo_prompt
+"""
+# The same, out of what it is wrapped in.
+UNWRAPPED = """
 code_fence prose_around fence_and_words think_block think_unopened think_brackets harmony_channels double_encoded
 content_parts thinking_part reasoning_content tool_arguments function_call
 """
@@ -61,7 +65,8 @@ def ask(server: FaultServer, folder: Path, fault: str) -> LedgerEntry:
 
 
 def test_no_fault_is_forgotten() -> None:
-    known = " ".join([RETRIED, ASKED_AGAIN, WAITED_FOR, TAKEN, STOPPED, TOO_LONG_FOR_A_TEST, *QUARANTINED]).split()
+    answered = [RETRIED, ASKED_AGAIN, WAITED_FOR, TAKEN, UNWRAPPED]
+    known = " ".join([*answered, STOPPED, TOO_LONG_FOR_A_TEST, *QUARANTINED]).split()
     assert sorted(known) == sorted(CATALOGUE)
 
 
@@ -97,6 +102,20 @@ def test_an_odd_answer_that_fits_is_taken_and_has_a_cost(fault: str, fault_serve
     assert entry.answer is not None
     assert (entry.effort.attempts, entry.effort.retries) == (1, 0)
     assert entry.effort.cost_usd
+
+
+def test_sixty_wrapped_answers_are_sixty_questions_and_the_log_says_how_they_stood(
+    fault_server: FaultServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "include.llm.online")
+    faults = UNWRAPPED.split()
+    texts = {f"Text number {number}. FAULT:{faults[number % len(faults)]}": number for number in range(60)}
+    entries = answer_texts(fault_server, tmp_path, list(texts), in_flight=8)
+    assert [text for text, entry in entries.items() if entry.answer is None or entry.effort.attempts > 1] == []
+    assert fault_server.counters().requests == len(texts)
+    logged = [record.getMessage() for record in caplog.records]
+    assert "answers that stood in a code fence: 10" in logged
+    assert "answers that stood in a JSON string: 5" in logged
 
 
 @pytest.mark.parametrize(("fault", "reason"), QUARANTINED.items())

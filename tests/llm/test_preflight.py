@@ -10,7 +10,7 @@ import pytest
 from include.errors import EndpointUnusable
 from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
-from include.llm.preflight import MOST_DAMAGED, Preflight, check_endpoint
+from include.llm.preflight import MOST_DAMAGED, PATIENCE_SECONDS, PAUSE_SECONDS, Preflight, check_endpoint
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
 from tests.llm.speaking import Model, Speaker, completion
@@ -148,6 +148,18 @@ def test_answers_that_are_none_are_paid_for_three_times_at_most() -> None:
         with pytest.raises(EndpointUnusable, match="/v1"):
             check(provider, question("qwen3"))
         assert len(provider.asked) == MOST_DAMAGED
+
+
+@pytest.mark.parametrize("lasts", [5, 100])
+def test_what_the_endpoint_calls_its_own_trouble_is_waited_for_like_a_server_that_is_starting(lasts: int) -> None:
+    broken = completion("", finish_reason="error")
+    with Speaker(lambda _: broken if len(provider.asked) <= lasts else completion("{}")) as provider:
+        if lasts == 5:
+            assert check(provider, question("test-model")).requests == lasts + 1
+        else:
+            with pytest.raises(EndpointUnusable, match="finish_reason error"):
+                check(provider, question("test-model"))
+            assert len(provider.asked) == 1 + PATIENCE_SECONDS / PAUSE_SECONDS
 
 
 def test_a_rate_limit_passes() -> None:
