@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 
 from include.errors import EndpointUnusable, RetryLater
+from include.lake.effort import NO_EFFORT
 from include.lake.paths import open_lake
+from include.limits.store import MemoryStore
+from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, scan_ledger
 from include.llm.setbacks import MAX_ATTEMPTS
 from tests.fault_server.plan import Plan, Rule
@@ -164,6 +167,16 @@ def test_an_unusable_200_for_everybody_is_booked_on_nobody(
     assert all(entry.answer is not None for entry in kept.values())
     # Each of those in flight, and three times the question that settles whose trouble it is.
     assert fault_server.counters().requests <= 8 + times_asked(body, reason) * 4 + 3
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_counted"),
+    # By the name that ledgers of the version before have for it too.
+    [("degenerate", True), ("white_space", True), ("error_with_200", True), ("truncated", False), ("not_json", False)],
+)
+def test_the_fuse_counts_models_that_are_stuck_and_not_what_does_not_fit(reason: str, is_counted: bool) -> None:
+    entry = LedgerEntry(key="key", answer=None, effort=NO_EFFORT, processed_at="", error_type=reason)
+    assert Fuse(MemoryStore(), "run", 0, 0.2).add(entry) is is_counted
 
 
 def test_an_answer_that_a_provider_itself_finds_unfit_is_asked_again(fault_server: FaultServer, tmp_path: Path) -> None:
