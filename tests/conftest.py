@@ -33,7 +33,7 @@ for name in [name for name in os.environ if name.startswith(_OTHERS)]:
 
 pytest_plugins = [
     "tests.fault_server.fixtures",
-    *(f"tests.servers.{server}" for server in ("s3", "outage", "postgres", "valkey")),
+    *(f"tests.servers.{server}" for server in ("s3", "outage", "postgres", "valkey", "company_ca")),
 ]
 # What takes one of these waits for a program that is started beside the tests.
 _PROGRAMS = {"postgres_uri", "s3_server", "valkey_url"}

@@ -10,6 +10,7 @@ import string
 from urllib.parse import SplitResult, urlsplit
 
 from include.errors import ConfigurationError
+from include.llm.providers.table import with_page
 
 # What comes along when a value is pasted, or read from a file.
 _AROUND = string.whitespace + "\"'`“”‘’„«»\xa0\u200b\ufeff"
@@ -54,7 +55,7 @@ def check_base_url(base_url: str, setting: str) -> None:
 
     Raises:
         ConfigurationError: no http(s) URL; user and password, a query or a fragment in it; an address that is
-            link-local or of a cloud's metadata service, however it is spelt.
+            link-local or of a cloud's metadata service, however it is spelt; a page for people.
     """
     parts = _split(base_url)
     if parts is None or not base_url.isprintable() or " " in base_url:
@@ -76,6 +77,11 @@ def check_base_url(base_url: str, setting: str) -> None:
         raise ConfigurationError(
             f"The base URL in {setting} names a link-local address or a cloud's metadata service. No model is served "
             "there, and what is has credentials. Name another host."
+        )
+    if provider := with_page(host):
+        raise ConfigurationError(
+            f"{host} in {setting} is a page for people. The API of {provider.name} has another host, and its base URL "
+            f"looks like https://{provider.hosts[0]}{provider.path}."
         )
 
 

@@ -13,7 +13,8 @@ from yarl import URL
 
 from include.llm.completion import Completion, read_completion
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import MALFORMED, Failure, PassingTrouble, Unusable, failure_of
+from include.llm.provider_errors import MALFORMED, Failure, Unusable, failure_of
+from include.llm.transport import CONNECT_SECONDS, refused_by_proxy, tls_context, trouble_on_the_way
 
 # An answer of a few hundred tokens is a few KB; more than this is a broken or hostile server.
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -33,9 +34,9 @@ class ChatClient:
 
     async def __aenter__(self) -> "ChatClient":
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._in_flight),
+            connector=aiohttp.TCPConnector(limit=self._in_flight, ssl=tls_context(self.endpoint)),
             # `total` is a deadline around the whole call: a server that drips bytes outlives any read timeout.
-            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_seconds),
+            timeout=aiohttp.ClientTimeout(total=self.endpoint.timeout_seconds, sock_connect=CONNECT_SECONDS),
             headers={
                 **self.endpoint.headers,
                 **self.endpoint.authorization,
@@ -60,7 +61,7 @@ class ChatClient:
         Raises:
             Unusable: 200 without a chat completion in it.
             Refused: 400 and its kin; of this request or of all.
-            EndpointUnusable: 401, 404, a redirect, or a used-up quota.
+            EndpointUnusable: 401, 404, a redirect, a used-up quota, a certificate or a proxy that is in the way.
         """
         session = self._open_session()
         started = time.monotonic()
@@ -68,14 +69,10 @@ class ChatClient:
             async with session.post(self._url, data=body, allow_redirects=False) as response:
                 raw = await _read_capped(response)
                 status, headers = response.status, response.headers
-        except aiohttp.ClientConnectorError as error:
-            return PassingTrouble(
-                "unreachable", f"Cannot connect to {self.endpoint.base_url}: {error}", reached_provider=False
-            )
-        except TimeoutError:
-            return PassingTrouble("timeout", f"No answer within {self.endpoint.timeout_seconds:g} s")
-        except (aiohttp.ClientError, OSError) as error:
-            return PassingTrouble("broken_connection", f"The connection broke: {type(error).__name__}")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            return _or_raise(trouble_on_the_way(error, self.endpoint))
+        if status == 407 and self.endpoint.proxy:
+            return _or_raise(refused_by_proxy(status, response.reason or "", self.endpoint))
         if status != 200:
             return _or_raise(failure_of(status, headers, raw, self.endpoint, body))
         latency_ms = round((time.monotonic() - started) * 1000)

@@ -1,5 +1,7 @@
 """Which OpenAI-compatible endpoint is asked, and with which key."""
 
+import functools
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +11,11 @@ from urllib.parse import unquote, urlsplit
 
 from include.errors import ConfigurationError
 from include.llm.base_url import check_base_url, check_key, cleaned, is_same_place
-from include.llm.extras import API_VERSION, PLAIN_HEADERS, check_headers, headers_of, proxy_of, query_of, timeout_of
+from include.llm.extras import API_VERSION, PLAIN_HEADERS, check_headers, extras_of
+from include.llm.pasted_url import as_meant
 from include.llm.providers.table import provider_at
+
+log = logging.getLogger(__name__)
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 LOCAL_MODEL = "smollm2-135m-instruct"
@@ -77,6 +82,11 @@ class Endpoint:
     def address(self) -> str:
         """Host[:port], for people and for the lake."""
         return urlsplit(self.base_url).netloc.rpartition("@")[2]
+
+    @property
+    def proxy_address(self) -> str:
+        """Host[:port] of the proxy, for people; nothing where there is none."""
+        return urlsplit(self.proxy or "").netloc.rpartition("@")[2]
 
     @property
     def comes_along(self) -> bool:
@@ -147,28 +157,23 @@ def resolve_endpoint(
         ConfigurationError: base URL, key, header or proxy cannot be used, the number in flight is none, or recorded
             answers are asked for and not served.
     """
-    own_url = cleaned(environ.get("OPENAI_BASE_URL"))
-    connection_url = cleaned(connection_base_url)
-    base_url = connection_url or own_url or OPENAI_BASE_URL
+    own_url, connection_url = cleaned(environ.get("OPENAI_BASE_URL")), cleaned(connection_base_url)
+    pasted = connection_url or own_url or OPENAI_BASE_URL
+    base_url, query = as_meant(pasted)
     check_base_url(base_url, CONNECTION_URL if connection_url else "OPENAI_BASE_URL")
+    if base_url != pasted.rstrip("/"):
+        _say_what_is_meant(base_url)
     key, setting = cleaned(connection_key), CONNECTION_KEY
-    is_environs = key is None and is_same_place(base_url, own_url or OPENAI_BASE_URL)
+    is_environs = key is None and is_same_place(base_url, as_meant(own_url or OPENAI_BASE_URL)[0])
     if is_environs:
         key, setting = cleaned(environ.get("OPENAI_API_KEY")), "OPENAI_API_KEY"
     if key is not None:
         check_key(key, setting)
     wanted = model or environ.get("NIGHTSHIFT_MODEL")
     if key is not None or connection_url or own_url:
-        endpoint = Endpoint(
-            base_url.rstrip("/"),
-            key,
-            is_demo=False,
-            in_flight=_in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT")),
-            headers=headers_of(extra, environ if is_environs else {}),
-            query=query_of(extra),
-            proxy=proxy_of(extra, environ, base_url),
-            timeout_seconds=timeout_of(extra),
-        )
+        in_flight = _in_flight(environ.get("NIGHTSHIFT_IN_FLIGHT"))
+        extras = extras_of(extra, environ, is_environs, base_url, query)
+        endpoint = Endpoint(base_url, key, is_demo=False, in_flight=in_flight, **extras)
     elif connection_key is not None or connection_base_url is not None:
         raise ConfigurationError("The Airflow connection openai_default names neither host nor key. Correct it.")
     elif (url := environ.get("NIGHTSHIFT_RECORDED_URL")) and wanted in (None, "", RECORDED_MODEL):
@@ -179,6 +184,11 @@ def resolve_endpoint(
     if wanted:
         endpoint.check_model(wanted)
     return endpoint
+
+
+@functools.cache
+def _say_what_is_meant(base_url: str) -> None:
+    log.info("The base URL as it was set is read as %s", base_url)
 
 
 def _in_flight(value: str | None) -> int:

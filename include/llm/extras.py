@@ -5,16 +5,16 @@ The names are those of the openai client, https://github.com/openai/openai-pytho
 `OPENAI_CUSTOM_HEADERS` in the environment. Values are never shown: any of them may be a secret.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from pydantic import BaseModel, Field, ValidationError
+
 from include.errors import ConfigurationError
 from include.llm.base_url import cleaned, is_loopback
 
-ORGANIZATION, PROJECT = "OpenAI-Organization", "OpenAI-Project"
 # Azure's, a date.
 API_VERSION = "api-version"
 # What these and the version say is no secret; masked in all logs it would make them hard to read.
@@ -33,27 +33,48 @@ _TAKEN = frozenset(
 )
 
 
-def headers_of(extra: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Headers that a connection, and the environment where its key goes too, ask for.
+class _Extra(BaseModel):
+    default_headers: dict[str, str | None] = {}
+    default_query: dict[str, str | int | float | None] = {}
+    organization: str | None = None
+    project: str | None = None
+    timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    proxy: str | None = None
+
+
+def extras_of(
+    extra: Mapping[str, Any], environ: Mapping[str, str], gets_key: bool, base_url: str, query: Mapping[str, str]
+) -> dict[str, Any]:
+    """`headers`, `query`, `proxy` and `timeout_seconds` of an endpoint.
+
+    Args:
+        extra: of the connection. A `proxy` that is empty says that its endpoint is reached without the environment's.
+        gets_key: whether the endpoint gets the environment's key, and so its organisation, project and headers too.
+        query: of the base URL, where the connection says nothing else.
 
     Raises:
-        ConfigurationError: `default_headers` is no object of texts.
+        ConfigurationError: one of them is no such thing. The message does not show it.
     """
-    custom = environ.get("OPENAI_CUSTOM_HEADERS", "")
-    sent: list[tuple[str, Any]] = [line.partition(":")[::2] for line in custom.split("\n") if ":" in line]
-    for name, variable, key in (
-        (ORGANIZATION, "OPENAI_ORG_ID", "organization"),
-        (PROJECT, "OPENAI_PROJECT_ID", "project"),
-    ):
-        sent += [(name, environ.get(variable)), (name, extra.get(key))]
-    sent += _object(extra, "default_headers").items()
-    found: dict[str, tuple[str, str]] = {}
-    for name, value in sent:
-        if value is not None and not isinstance(value, str):
-            raise ConfigurationError(f"The header {name} in {_EXTRA} must be a text.")
-        if value and value.strip():
-            found[name.strip().lower()] = (name.strip(), value.strip())
-    return dict(found.values())
+    try:
+        own = _Extra.model_validate(extra)
+    except ValidationError as error:
+        wrong = error.errors(include_input=False)[0]
+        raise ConfigurationError(f"{wrong['loc'][0]} in {_EXTRA} is wrong: {wrong['msg']}. Correct it.") from None
+    environs = environ if gets_key else {}
+    sent: list[tuple[str, str | None]] = []
+    for line in environs.get("OPENAI_CUSTOM_HEADERS", "").split("\n"):
+        name, colon, value = line.partition(":")
+        sent += [(name, value)] if colon else []
+    sent += [("OpenAI-Organization", environs.get("OPENAI_ORG_ID")), ("OpenAI-Organization", own.organization)]
+    sent += [("OpenAI-Project", environs.get("OPENAI_PROJECT_ID")), ("OpenAI-Project", own.project)]
+    sent += own.default_headers.items()
+    by_name = {name.strip().lower(): (name.strip(), value.strip()) for name, value in sent if value and value.strip()}
+    return {
+        "headers": dict(by_name.values()),
+        "query": {name: str(value) for name, value in {**query, **own.default_query}.items() if value is not None},
+        "proxy": _proxy(own.proxy, environ.get("NIGHTSHIFT_PROXY"), base_url),
+        "timeout_seconds": own.timeout or 0.0,
+    }
 
 
 def check_headers(headers: Mapping[str, str], authorization: Mapping[str, str]) -> None:
@@ -71,8 +92,8 @@ def check_headers(headers: Mapping[str, str], authorization: Mapping[str, str]) 
             raise ConfigurationError(f"A header in {_HEADERS} has a name that no header has. Correct it.")
         if name.lower() in ours:
             raise ConfigurationError(
-                f"The header {name} is Nightshift's own, and is set in {_HEADERS}. Take it out; a key goes into "
-                "OPENAI_API_KEY or the password of the connection, a proxy's password into NIGHTSHIFT_PROXY."
+                f"The header {name} in {_HEADERS} is Nightshift's own. Take it out: a key goes into OPENAI_API_KEY or "
+                "the password of the connection, a proxy's password into NIGHTSHIFT_PROXY."
             )
         if not _VALUE.fullmatch(value):
             raise ConfigurationError(
@@ -80,79 +101,26 @@ def check_headers(headers: Mapping[str, str], authorization: Mapping[str, str]) 
             )
 
 
-def query_of(extra: Mapping[str, Any]) -> dict[str, str]:
-    """`default_query`, which stands behind the `?` of each request.
-
-    Raises:
-        ConfigurationError: it is no object of texts and numbers.
-    """
-    given = {name: value for name, value in _object(extra, "default_query").items() if value is not None}
-    if any(isinstance(value, bool) or not isinstance(value, str | int | float) for value in given.values()):
-        raise ConfigurationError(f"default_query in {_EXTRA} holds something else than texts and numbers. Correct it.")
-    return {name: str(value) for name, value in given.items()}
-
-
-def timeout_of(extra: Mapping[str, Any]) -> float:
-    """`timeout` in seconds; 0 where it is not set.
-
-    Raises:
-        ConfigurationError: it is no positive number.
-    """
-    given = extra.get("timeout")
-    if given is None:
-        return 0.0
-    try:
-        seconds = math.nan if isinstance(given, bool) else float(given)
-    except (TypeError, ValueError):
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise ConfigurationError(f"timeout in {_EXTRA} is not a positive number of seconds, such as 300. Correct it.")
-    return seconds
-
-
-def proxy_of(extra: Mapping[str, Any], environ: Mapping[str, str], base_url: str) -> str | None:
-    """The proxy on the way to an endpoint: the connection's `proxy`, else `NIGHTSHIFT_PROXY`; none to this machine.
-
-    An empty text in the connection says that its endpoint is reached without the environment's.
-
-    Raises:
-        ConfigurationError: it is no URL of an http(s) proxy. It is not shown, for it may hold a password.
-    """
-    setting, given = f"proxy in {_EXTRA}", extra.get("proxy")
-    if given is None:
-        setting, given = "NIGHTSHIFT_PROXY", environ.get("NIGHTSHIFT_PROXY")
-    proxy = cleaned(str(given or ""))
+def _proxy(own: str | None, environs: str | None, base_url: str) -> str | None:
+    given, setting = (environs, "NIGHTSHIFT_PROXY") if own is None else (own, f"proxy in {_EXTRA}")
+    proxy = cleaned(given)
     if proxy is None:
         return None
     proxy = proxy if "://" in proxy else f"http://{proxy}"
-    _check_proxy(proxy, setting)
-    return None if is_loopback(base_url) else proxy
-
-
-def _check_proxy(proxy: str, setting: str) -> None:
     try:
         parts = urlsplit(proxy)
         user = unquote(parts.username or "")
         # Both stand in a header, and the HTTP library would refuse them with the password in its message.
         f"{user}{unquote(parts.password or '')}".encode("latin-1")
         is_place = bool(parts.hostname) and parts.port != 0 and parts.path in ("", "/") and ":" not in user
-        is_proxy = is_place and not re.search(r"[?#\s]", proxy) and proxy.isprintable()
+        is_proxy = is_place and parts.scheme in ("http", "https") and not re.search(r"[?#\s]", proxy)
     except ValueError:
         is_proxy = False
-    if is_proxy and parts.scheme.startswith("socks"):
+    if not is_proxy:
         raise ConfigurationError(
-            f"{setting} names a SOCKS proxy, which Nightshift does not speak to. Name one that takes CONNECT, such as "
-            "http://proxy.company.com:3128."
+            f"{setting} is not the URL of an http(s) proxy (SOCKS is not spoken); it looks like "
+            "http://user:password@proxy.company.com:3128. A @ : / # or % in the password is written as %40 %3A %2F "
+            "%23 or %25."
         )
-    if not is_proxy or parts.scheme not in ("http", "https"):
-        raise ConfigurationError(
-            f"{setting} is not the URL of an http(s) proxy; it looks like http://user:password@proxy.company.com:3128. "
-            "A letter such as @ : / # % in its password is written as %40 %3A %2F %23 %25."
-        )
-
-
-def _object(extra: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = extra.get(name) or {}
-    if not isinstance(found, Mapping):
-        raise ConfigurationError(f'{name} in {_EXTRA} is no JSON object, such as {{"name": "value"}}. Correct it.')
-    return found
+    # What is on this machine no proxy leads to.
+    return None if is_loopback(base_url) else proxy

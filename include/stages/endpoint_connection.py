@@ -94,12 +94,16 @@ def _extra(connection: Connection) -> dict[str, Any]:
 
 
 def _base_url(connection: Connection) -> str | None:
-    if not connection.host:
+    host, schema = connection.host, connection.schema
+    if not host:
         return None
-    scheme, found, rest = connection.host.partition("://")
+    if schema in ("http", "https") and "://" not in host:
+        # As Airflow's connections of type http have it.
+        host, schema = f"{schema}://{host}", None
+    scheme, found, rest = host.rpartition("://")
     place, slash, path = rest.partition("/")
     port = f":{connection.port}"
-    if not found or not connection.port or place.endswith(port):
+    if not connection.port or place.endswith(port):
         port = ""
-    schema = f"/{connection.schema}" if connection.schema else ""
+    schema = f"/{schema}" if schema else ""
     return f"{scheme}{found}{place}{port}{slash}{path.rstrip('/')}{schema}"

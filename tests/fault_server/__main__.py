@@ -24,6 +24,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         description="An OpenAI-compatible server on 127.0.0.1 that answers plausibly, or fails in the way it is told.",
     )
     parser.add_argument("--port", type=int, default=8099, help="0 takes a free one (default: 8099)")
+    parser.add_argument("--tls-cert", type=Path, help="PEM file with a key and its certificate: speak TLS")
     parser.add_argument("--plan", type=Path, help="JSON file of a plan; the options below change it")
     parser.add_argument(
         "--fault",
@@ -119,18 +120,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
 
     def ready(port: int, stop: Callable[[], None]) -> None:
-        print(f"Listening on http://{HOST}:{port}/v1", flush=True)
+        print(f"Listening on {'https' if options.tls_cert else 'http'}://{HOST}:{port}/v1", flush=True)
         if options.until_stdin_ends:
             threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
 
     # A shell starts its background jobs with Ctrl-C ignored, and children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        asyncio.run(serve(application, options.port, ready))
+        asyncio.run(serve(application, options.port, ready, options.tls_cert))
     except KeyboardInterrupt:
         print(application.summary())
     except OSError as error:
-        print(f"Cannot listen on {HOST}:{options.port}: {error.strerror}. Choose another --port.", file=sys.stderr)
+        print(
+            f"Cannot listen on {HOST}:{options.port}: {error.strerror}. Check --port and --tls-cert.", file=sys.stderr
+        )
         return 1
     return 0
 

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import queue
+import ssl
 import subprocess
 import sys
 import threading
@@ -28,19 +29,23 @@ class FaultServer:
         port: 0 takes a free one, and keeps it when the server is started again.
         process: run in a process of its own, so that it shares no interpreter lock with the client: for benchmarks. A
             process that is started again begins with an empty log; a thread goes on with its old one.
+        certificate: file (PEM) with a key and its certificate; the server speaks TLS then.
     """
 
-    def __init__(self, plan: Plan | None = None, *, port: int = 0, process: bool = False) -> None:
+    def __init__(
+        self, plan: Plan | None = None, *, port: int = 0, process: bool = False, certificate: Path | None = None
+    ) -> None:
         self.port = port
         self._plan = plan or Plan()
         self._process = process
+        self._certificate = certificate
         self._application = FaultApplication(self._plan)
         self._stop: Callable[[], None] | None = None
 
     @property
     def base_url(self) -> str:
         """What goes into OPENAI_BASE_URL."""
-        return f"http://{HOST}:{self.port}/v1"
+        return f"{'https' if self._certificate else 'http'}://{HOST}:{self.port}/v1"
 
     def __enter__(self) -> Self:
         self.start()
@@ -89,6 +94,11 @@ class FaultServer:
 
     def _call(self, method: str, path: str, body: bytes = b"") -> Any:
         connection = http.client.HTTPConnection(HOST, self.port, timeout=_START_SECONDS)
+        if self._certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            # Whoever started it knows it by its port.
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            connection = http.client.HTTPSConnection(HOST, self.port, timeout=_START_SECONDS, context=context)
         try:
             connection.request(method, path, body=body, headers={"Connection": "close"})
             response = connection.getresponse()
@@ -102,9 +112,12 @@ class FaultServer:
     def _start_thread(self) -> None:
         started: queue.Queue[tuple[int, Callable[[], None]] | OSError] = queue.Queue()
 
+        def tell(port: int, stop: Callable[[], None]) -> None:
+            started.put((port, stop))
+
         def run() -> None:
             try:
-                asyncio.run(serve(self._application, self.port, lambda port, stop: started.put((port, stop))))
+                asyncio.run(serve(self._application, self.port, tell, self._certificate))
             except OSError as error:
                 started.put(error)
 
@@ -124,6 +137,8 @@ class FaultServer:
     def _start_process(self) -> None:
         # The process ends with its standard input, so it does not outlive a test that is killed.
         command = [sys.executable, "-m", "tests.fault_server", "--port", str(self.port), "--until-stdin-ends"]
+        if self._certificate is not None:
+            command += ["--tls-cert", str(self._certificate)]
         process = subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdin is not None and process.stdout is not None
         line = process.stdout.readline()

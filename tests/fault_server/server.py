@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import ValidationError
@@ -171,20 +173,30 @@ def _bearer(request: HttpRequest) -> str | None:
     return token.strip() if kind.lower() == "bearer" and token.strip() else None
 
 
-async def serve(application: FaultApplication, port: int, ready: Callable[[int, Callable[[], None]], None]) -> None:
+async def serve(
+    application: FaultApplication,
+    port: int,
+    ready: Callable[[int, Callable[[], None]], None],
+    certificate: Path | None = None,
+) -> None:
     """Listen on 127.0.0.1 until told to stop.
 
     Args:
         application: answers.
         port: 0 takes a free one.
         ready: told the port, and what to call (from any thread) to stop.
+        certificate: file with key and certificate, to be spoken to by TLS.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken, or the certificate is none.
     """
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    server = await loop.create_server(lambda: Connection(application), HOST, port, backlog=_BACKLOG)
+    context = None
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+    server = await loop.create_server(lambda: Connection(application), HOST, port, backlog=_BACKLOG, ssl=context)
 
     def stop() -> None:
         loop.call_soon_threadsafe(stopped.set)

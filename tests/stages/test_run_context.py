@@ -187,4 +187,4 @@ def test_without_key_and_url_the_bundled_model_answers() -> None:
 
 def test_a_base_url_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL"):
-        resolve_endpoint(environ={"OPENAI_BASE_URL": "localhost:8000"})
+        resolve_endpoint(environ={"OPENAI_BASE_URL": "nowhere"})

@@ -36,6 +36,8 @@ class Provider:
         dialect: how its models are asked, by the keys of `NIGHTSHIFT_DIALECT`.
         charges_what_was_asked: whether its limits count the cap on an answer, and not what the answer took.
         key_header: the header that holds the key; None: `Authorization`, as a bearer token.
+        path: what stands behind the host in its base URL.
+        pages: hosts of its pages for people, where no model is asked.
     """
 
     name: str = ""
@@ -43,6 +45,8 @@ class Provider:
     dialect: Mapping[str, Any] = field(default_factory=dict)
     charges_what_was_asked: bool = False
     key_header: str | None = None
+    path: str = ""
+    pages: tuple[str, ...] = ()
 
 
 def family_of(model: str) -> Family:
@@ -55,6 +59,11 @@ def provider_at(base_url: str) -> Provider:
     host = urlsplit(base_url).hostname or ""
     known = (provider for provider in _table()[1] if any(fnmatch(host, pattern) for pattern in provider.hosts))
     return next(known, Provider())
+
+
+def with_page(host: str) -> Provider | None:
+    """The provider whose page for people a host is."""
+    return next((provider for provider in _table()[1] if host in provider.pages), None)
 
 
 @functools.cache
