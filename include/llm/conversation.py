@@ -179,7 +179,7 @@ class Conversation:
             answer = self._answer_in(completion)
         except Unusable as nothing:
             self._spent += Effort(latency_ms=completion.latency_ms)
-            return self._take_unusable(nothing, usage, at)
+            return self._take_unusable(nothing, usage, at, is_cut=completion.finish_reason == "length")
         except Quarantine as problem:
             self._spent += took
             self._take_unfit(problem)
@@ -211,7 +211,7 @@ class Conversation:
         self._next_step()
         return entry
 
-    def _take_unusable(self, nothing: Unusable, usage: Usage, at: float) -> LedgerEntry | None:
+    def _take_unusable(self, nothing: Unusable, usage: Usage, at: float, is_cut: bool = False) -> LedgerEntry | None:
         if self._unusable_since is None:
             # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
             self._unusable_since = at
@@ -224,7 +224,9 @@ class Conversation:
             self.rest_after = self._times[nothing.kind]
         else:
             again = [_user(f"{nothing.message}. Answer again for the record above.")]
-            self._ask_again(again, is_warmer=nothing.kind == DEGENERATE)
+            # Empty and cut: thoughts have filled the cap.
+            is_stuck = nothing.kind == DEGENERATE
+            self._ask_again(again, is_longer=is_cut and not is_stuck, is_warmer=is_stuck)
         return self.waste(usage)
 
     def _take_unfit(self, problem: Quarantine) -> None:

@@ -118,6 +118,16 @@ def test_a_truncated_answer_may_be_longer_the_next_time_and_only_then() -> None:
     assert caps == [100, 200, 100]
 
 
+def test_thoughts_that_fill_the_cap_get_more_room_the_next_time_and_only_then() -> None:
+    conversation = talk()
+    caps = []
+    for came in (said("", finish="length"), said("", finish="stop"), said(GOOD)):
+        caps.append(sent(conversation)["max_tokens"])
+        answer_to(conversation, came)
+    assert caps == [100, 200, 100]
+    assert conversation.outcome().answer == STORED
+
+
 @pytest.mark.parametrize(
     ("came", "reason"),
     [(said("", refusal="I will not."), "refused"), (said("It", finish="content_filter"), "content_filter")],
