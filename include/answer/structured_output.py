@@ -141,7 +141,8 @@ def without_keywords(schema: dict[str, Any], keywords: Collection[str]) -> dict[
     Args:
         keywords: left out wherever they stand; with `$ref` among them what is referred to is put in its place.
     """
-    definitions = schema.get("$defs", {})
+    references, definitions = {"$ref", "$defs"}, schema.get("$defs", {})
+    keywords = {*keywords, *references} if references & set(keywords) else keywords
 
     def reduced(node: Any) -> Any:
         if isinstance(node, list):

@@ -12,17 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from include.llm.dialect_settings import CAPS, CHECKS, EFFORTS, STRUCTURES
 from include.llm.providers.table import family_of, provider_at
-from include.llm.refusals import CAPS, CHECKS, Refusal
+from include.llm.refusals import Refusal
 
 # On top of the answer, for a model that thinks: tokens of thinking count into the cap. At the lowest effort an
 # extraction takes up to 2,000.
 THINKING_TOKENS = 4_000
-# From cheapest to dearest.
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-# From what holds a model to the schema to what only tells it: with the last ones it stands in the prompt, or in a tool
-# that the model is made to call.
-STRUCTURES = ("json_schema", "json_object", "tool", "text")
 # What a refusal is about, by the setting that says it.
 _SETTINGS = {
     **dict.fromkeys(CAPS, "cap_name"),

@@ -4,13 +4,14 @@ import functools
 import logging
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from include.errors import ConfigurationError
 from include.llm.base_url import check_base_url, check_key, cleaned, is_same_place
+from include.llm.dialect_settings import dialect_settings
 from include.llm.extras import API_VERSION, PLAIN_HEADERS, check_headers, extras_of
 from include.llm.pasted_url import as_meant
 from include.llm.providers.table import provider_at
@@ -38,6 +39,7 @@ SHORTEST_SECRET = 8
 # Of a token, such as one of Entra, which is a bearer token also where a key has a header of its own.
 _JWT = "eyJ"
 CONNECTION_KEY = "the password of the Airflow connection openai_default"
+CONNECTION_EXTRA = "the extra of the Airflow connection openai_default"
 CONNECTION_URL = "the host of the Airflow connection openai_default"
 
 
@@ -54,6 +56,7 @@ class Endpoint:
         headers, query: sent with each request. Never shown.
         proxy: URL of the http(s) proxy on the way, with user and password if it has any. Never shown.
         timeout_seconds: deadline around one whole call, from connecting to the last byte; 0: the usual one.
+        dialect: how its models are asked, as far as a person has set it, see `dialect_settings.py`.
 
     Raises:
         ConfigurationError: URL, key or header is of a kind that is never sent, see `base_url.py` and `extras.py`.
@@ -68,6 +71,7 @@ class Endpoint:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     proxy: str | None = field(default=None, repr=False)
     timeout_seconds: float = 0.0
+    dialect: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_base_url(self.base_url, f"OPENAI_BASE_URL or {CONNECTION_URL}")
@@ -149,13 +153,14 @@ def resolve_endpoint(
     Args:
         connection_key, connection_base_url: of the Airflow connection `openai_default`, where there is one.
         environ: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `NIGHTSHIFT_IN_FLIGHT`, `NIGHTSHIFT_MODEL`, `NIGHTSHIFT_PROXY`,
-            what `extras.py` names, and, set by `make run`, `NIGHTSHIFT_LOCAL_MODEL_URL` and `NIGHTSHIFT_RECORDED_URL`.
+            `NIGHTSHIFT_DIALECT`, what `extras.py` names, and, set by `make run`, `NIGHTSHIFT_LOCAL_MODEL_URL` and
+            `NIGHTSHIFT_RECORDED_URL`.
         model: of the run; None: the deployment's.
         extra: of the connection, with what stands in `openai_client_kwargs` at its top.
 
     Raises:
-        ConfigurationError: base URL, key, header or proxy cannot be used, the number in flight is none, or recorded
-            answers are asked for and not served.
+        ConfigurationError: base URL, key, header, proxy or dialect cannot be used, the number in flight is none, or
+            recorded answers are asked for and not served.
     """
     own_url, connection_url = cleaned(environ.get("OPENAI_BASE_URL")), cleaned(connection_base_url)
     pasted = connection_url or own_url or OPENAI_BASE_URL
@@ -183,7 +188,9 @@ def resolve_endpoint(
         endpoint = Endpoint(url, None, is_demo=True, in_flight=LOCAL_IN_FLIGHT)
     if wanted:
         endpoint.check_model(wanted)
-    return endpoint
+    own_dialect = dialect_settings(environ.get("NIGHTSHIFT_DIALECT"), "NIGHTSHIFT_DIALECT")
+    connections = dialect_settings(extra.get("dialect"), f"dialect in {CONNECTION_EXTRA}")
+    return replace(endpoint, dialect={**own_dialect, **connections})
 
 
 @functools.cache

@@ -6,20 +6,9 @@ OpenAI names the parameter in `param`; gateways, FastAPI, Gemini and llama.cpp o
 import re
 from dataclasses import dataclass
 
+from include.llm.dialect_settings import CAPS, GROUPS
 from include.llm.provider_errors import INVALID_REQUEST, Refused, error_in
 
-CAPS = ("max_tokens", "max_completion_tokens")
-# Of a schema: what answers are checked by here too, so that an endpoint may do without. Who refuses one of a group
-# refuses the others.
-CHECKS = (
-    ("minLength", "maxLength"),
-    ("pattern", "format"),
-    ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
-    ("minItems", "maxItems", "uniqueItems"),
-)
-# Each of these may go on its own; the last one by putting what is referred to in its place.
-_ALONE = (("additionalProperties",), ("$ref", "$defs"))
-KEYWORDS = tuple(keyword for group in (*CHECKS, *_ALONE) for keyword in group)
 _NAMES = re.compile(
     r"\b(max_tokens|max_completion_tokens|temperature|reasoning_effort|reasoning\.effort|strict"
     r"|tools?|tool_choice|function[ _]call(?:ing|s)?"
@@ -139,7 +128,7 @@ def _refusal(name: str, words: str, param: str) -> Refusal | None:
 
 def _keywords_in(said: str) -> tuple[str, ...]:
     named = {(long or plain).lower().replace("_", "") for long, plain in _KEYWORD.findall(said)}
-    groups = [group for group in (*CHECKS, *_ALONE) if named & {keyword.lower() for keyword in group}]
+    groups = [group for group in GROUPS if named & {keyword.lower() for keyword in group}]
     return tuple(keyword for group in groups for keyword in group)
 
 

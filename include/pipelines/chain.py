@@ -19,7 +19,7 @@ def build_chain(
     """The chain for one model and prompt version.
 
     Args:
-        dialect: how the model wants to be asked, as it was learned; None: by its name.
+        dialect: how the model wants to be asked, as it was learned; None: as it is known or set.
 
     Raises:
         ConfigurationError: a prompt file is missing or malformed, or shows what the pipeline does not declare, or the
@@ -27,7 +27,9 @@ def build_chain(
     """
     endpoint.check_model(model)
     prompt = _prompt(pipeline, prompt_version, pipeline.answer, pipeline.attributes)
-    dialect = dialect or first_dialect(model, endpoint.base_url)
+    # What a pipeline says is about its own model.
+    own = {} if endpoint.comes_along else pipeline.dialect
+    dialect = dialect or first_dialect(model, endpoint.base_url, {**own, **endpoint.dialect})
     question = Question(dialect, model, prompt, pipeline.answer, pipeline.max_output_tokens)
     if pipeline.chunking is None:
         return Chain(question)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -13,6 +13,7 @@ from include.answer.closed_sets import closed_values
 from include.answer.structured_output import item_model, quote_paths
 from include.errors import ConfigurationError
 from include.lake.columns import NAME, RESULT_SYSTEM_COLUMNS
+from include.llm.dialect_settings import dialect_settings
 from include.privacy.policy import RedactionPolicy
 from include.sources.source import Source
 
@@ -113,6 +114,7 @@ class Pipeline:
         redaction: which personal data is taken out of the texts before they are stored or sent.
         schedule: cron expression of the nightly run, read in `timezone`.
         model: default model at a real provider (the bundled local model has its own name).
+        dialect: how that model is asked, as in `NIGHTSHIFT_DIALECT`; none: as it is known, and learned.
         prompt_version: production prompt, a file `prompts/<version>.md`.
         max_output_tokens: cap on one answer.
         max_text_characters: a longer text, attributes above it included, is quarantined as `too_long` and not paid for.
@@ -139,6 +141,7 @@ class Pipeline:
     redaction: RedactionPolicy = field(default_factory=RedactionPolicy)
     timezone: str = "UTC"
     model: str = "gpt-6-luna"
+    dialect: Mapping[str, Any] = field(default_factory=dict)
     prompt_version: str = "v1"
     max_output_tokens: int = 600
     max_text_characters: int = 12_000
@@ -156,6 +159,8 @@ class Pipeline:
                 f"Pipeline name {self.name!r} must be lower case letters, digits and underscores, at most 40 long."
             )
         object.__setattr__(self, "folder", PIPELINES_FOLDER / self.name)
+        dialect = dialect_settings(self.dialect, f"Pipeline {self.name}: dialect in {self.folder / 'pipeline.py'}")
+        object.__setattr__(self, "dialect", dialect)
         taken = sorted(set(self.answer.model_fields) & RESULT_SYSTEM_COLUMNS)
         attributes = sorted(name for name in self.answer.model_fields if name.startswith("attr_"))
         if taken or attributes:
