@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from include.llm.dialect_settings import CAPS, CHECKS, EFFORTS, STRUCTURES
+from include.llm.dialect_settings import BOUNDS, CAPS, EFFORTS, GROUPS, STRUCTURES
 from include.llm.providers.table import family_of, provider_at
 from include.llm.refusals import Refusal
 
@@ -113,10 +113,11 @@ class Dialect:
         return self._less_structure(refusal) if _SETTINGS[name] in ("structure", "without") else None
 
     def _fewer_keywords(self, refusal: Refusal) -> "Dialect | None":
-        checks = tuple(keyword for group in CHECKS for keyword in group)
-        # Some servers name one at a time: after the second time none is left to be named.
-        more = refusal.keywords or checks
-        more = (*more, *checks) if set(self.without) & set(checks) and set(more) & set(checks) else more
+        bounds = [keyword for group in BOUNDS for keyword in group]
+        # Who names none may mean any that is checked here.
+        more = refusal.keywords or [*bounds, *GROUPS[len(BOUNDS)]]
+        # Some name one at a time: after the second time no bound is left to be named.
+        more = [*more, *bounds] if set(self.without) & set(bounds) and set(more) & set(bounds) else more
         without = tuple(dict.fromkeys((*self.without, *more)))
         return None if set(without) == set(self.without) else replace(self, without=without)
 

@@ -17,14 +17,13 @@ CAPS = ("max_tokens", "max_completion_tokens")
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 # Of a schema: what answers are checked by here too, so that an endpoint may do without. Who refuses one of a group
 # refuses the others.
-CHECKS = (
+BOUNDS = (
     ("minLength", "maxLength"),
-    ("pattern", "format"),
     ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
     ("minItems", "maxItems", "uniqueItems"),
 )
-# With the second one of these, what is referred to stands in the place of each reference.
-GROUPS = (*CHECKS, ("additionalProperties",), ("$ref", "$defs"))
+# Without the last one, what is referred to stands in the place of each reference.
+GROUPS = (*BOUNDS, ("pattern", "format"), ("additionalProperties",), ("$ref", "$defs"))
 KEYWORDS = tuple(keyword for group in GROUPS for keyword in group)
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
@@ -70,8 +69,9 @@ def _problem(key: str, value: Any) -> str | None:
     if key == "body":
         taken = sorted(_NOT_IN_BODY & value.keys()) if isinstance(value, Mapping) else ["something else than an object"]
         return f"body holds {', '.join(taken)}; it is an object of further fields of each request" if taken else None
+    said = json.dumps(value, default=repr)
     if key == "without":
         is_list = isinstance(value, Sequence) and not isinstance(value, str) and set(map(str, value)) <= set(KEYWORDS)
-        return None if is_list else f"without={json.dumps(value, default=repr)} is no list of some of {', '.join(KEYWORDS)}"
-    said, choices = json.dumps(value, default=repr), [json.dumps(choice) for choice in _CHOICES[key]]
+        return None if is_list else f"without={said} is no list of some of {', '.join(KEYWORDS)}"
+    choices = [json.dumps(choice) for choice in _CHOICES[key]]
     return None if said in choices else f"{key}={said} is none of {', '.join(choices)}"

@@ -188,9 +188,12 @@ def resolve_endpoint(
         endpoint = Endpoint(url, None, is_demo=True, in_flight=LOCAL_IN_FLIGHT)
     if wanted:
         endpoint.check_model(wanted)
-    own_dialect = dialect_settings(environ.get("NIGHTSHIFT_DIALECT"), "NIGHTSHIFT_DIALECT")
-    connections = dialect_settings(extra.get("dialect"), f"dialect in {CONNECTION_EXTRA}")
-    return replace(endpoint, dialect={**own_dialect, **connections})
+    return replace(endpoint, dialect=_dialect(extra, environ))
+
+
+def _dialect(extra: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    own = dialect_settings(environ.get("NIGHTSHIFT_DIALECT"), "NIGHTSHIFT_DIALECT")
+    return {**own, **dialect_settings(extra.get("dialect"), f"dialect in {CONNECTION_EXTRA}")}
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fault_server.catalogue import markdown_table
+from tests.fault_server.dialects import dialects_table
 from tests.fault_server.plan import Limit, Plan, Rule
 from tests.fault_server.server import HOST, FaultApplication, serve
 
@@ -33,6 +34,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="NAME[:KEY=VALUE,...]",
         help="a rule: conditions are probability, marker, calls=1-9, seconds=0-60, times; others are the fault's own",
     )
+    parser.add_argument("--dialect", help="what it takes of a question, by name")
     parser.add_argument("--latency", metavar="SECONDS[-SECONDS]", help="how long each answer takes")
     parser.add_argument("--api-key", help="required key")
     parser.add_argument("--model", action="append", help="a model that exists; may be given more than once")
@@ -43,7 +45,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--retry-after", type=float, metavar="SECONDS", help="what 429s of the limits say")
     parser.add_argument("--rate-headers", action="store_true", help="send x-ratelimit-* headers")
     parser.add_argument("--seed", type=int, help="of all that is random")
-    parser.add_argument("--list", action="store_true", help="list the faults and leave")
+    parser.add_argument("--list", action="store_true", help="list the faults and dialects and leave")
     parser.add_argument("--until-stdin-ends", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -55,7 +57,12 @@ def plan_of(options: argparse.Namespace) -> Plan:
         ValueError: a fault, a condition or a value does not exist; the message says what there is.
     """
     given: dict[str, Any] = json.loads(options.plan.read_text(encoding="utf-8")) if options.plan else {}
-    for name, value in (("api_key", options.api_key), ("models", options.model), ("seed", options.seed)):
+    for name, value in (
+        ("api_key", options.api_key),
+        ("models", options.model),
+        ("seed", options.seed),
+        ("dialect", options.dialect),
+    ):
         if value is not None:
             given[name] = value
     if options.rate_headers:
@@ -111,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C, then say what happened."""
     options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
     if options.list:
-        print(markdown_table())
+        print(markdown_table(), dialects_table(), sep="\n\n")
         return 0
     try:
         application = FaultApplication(plan_of(options))

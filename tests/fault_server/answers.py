@@ -42,6 +42,13 @@ def answer_reply(chat: ChatRequest, content: str) -> Reply:
     if chat.max_tokens is not None and tokens_of(content) > chat.max_tokens:
         content = content[: chat.max_tokens * CHARACTERS_PER_TOKEN]
         return message_reply(chat, {"content": content}, finish_reason="length")
+    if chat.asked.get("tools"):
+        name = chat.asked["tools"][0]["function"]["name"]
+        call = {"id": "call_1", "type": "function", "function": {"name": name, "arguments": content}}
+        return message_reply(chat, {"tool_calls": [call]}, finish_reason="tool_calls", good=True)
+    if not chat.response_format and chat.schema is not None:
+        # A model that is only told so.
+        content = f"Here is the answer:\n\n```json\n{content}\n```"
     return message_reply(chat, {"content": content}, good=True)
 
 

@@ -10,6 +10,8 @@ from tests.fault_server import fast_json
 
 CHARACTERS_PER_TOKEN = 4
 _NUMBERED_LINE = re.compile(r"^\[\d+\] ", re.MULTILINE)
+# As the product says it where the schema is no parameter.
+_IN_PROMPT = re.compile(r"JSON schema\b[^\n]*\n(\{.*\})\s*\Z", re.DOTALL)
 # The product fences the text that is asked about; in a re-ask, messages about the bad answer follow it.
 _FENCE = "<record "
 
@@ -36,6 +38,7 @@ class ChatRequest:
         prefix_key: hash of what a provider's prompt cache would hold: the model and all messages before the subject.
         prefix_tokens: tokens of all messages before the subject, estimated from their characters.
         prompt_tokens: tokens of the whole conversation; at least 1.
+        asked: the whole body.
         cached_tokens: those of the prefix, if the server has seen it before.
     """
 
@@ -51,15 +54,17 @@ class ChatRequest:
     prefix_key: bytes
     prefix_tokens: int
     prompt_tokens: int
+    asked: Mapping[str, Any]
     cached_tokens: int = 0
 
     @property
     def schema(self) -> Mapping[str, Any] | None:
-        """The JSON schema that the answer must satisfy, if one is given."""
-        if self.response_format.get("type") != "json_schema":
-            return None
-        schema: Mapping[str, Any] = self.response_format["json_schema"]["schema"]
-        return schema
+        """The JSON schema that the answer must satisfy: a parameter's, a tool's, else one at the end of the prompt."""
+        if self.response_format.get("type") == "json_schema":
+            return dict(self.response_format["json_schema"]["schema"])
+        if self.asked.get("tools"):
+            return dict(self.asked["tools"][0]["function"]["parameters"])
+        return schema_in_prompt("".join(_text_of(one) for one in self.messages if one.get("role") == "system"))
 
 
 def parse_chat_request(body: bytes, api_key: str | None) -> ChatRequest:
@@ -99,7 +104,14 @@ def parse_chat_request(body: bytes, api_key: str | None) -> ChatRequest:
         prefix_key=_hash(prefix),
         prefix_tokens=prefix_tokens,
         prompt_tokens=max(1, prefix_tokens + rest_tokens),
+        asked=asked,
     )
+
+
+def schema_in_prompt(system: str) -> Mapping[str, Any] | None:
+    """The JSON schema at the end of the instructions, if there is one."""
+    found = _IN_PROMPT.search(system)
+    return dict(fast_json.loads(found[1].encode())) if found else None
 
 
 def _hash(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tests.fault_server.catalogue import find
+from tests.fault_server.dialects import spoken
 
 
 class _Setting(BaseModel):
@@ -80,6 +81,7 @@ class Plan(_Setting):
         limits: all of them hold at once.
         rate_headers: whether answers carry `x-ratelimit-*` headers about the limits.
         seed: of all that is random.
+        dialect: what it takes of a question, by a name of `dialects.py`; None: all that OpenAI has.
         keep_bodies: whether the log has the bodies of the requests.
     """
 
@@ -91,4 +93,11 @@ class Plan(_Setting):
     limits: tuple[Limit, ...] = ()
     rate_headers: bool = False
     seed: int = 0
+    dialect: str | None = None
     keep_bodies: bool = False
+
+    @model_validator(mode="after")
+    def _speaks(self) -> Self:
+        if self.dialect is not None:
+            spoken(self.dialect)
+        return self

@@ -61,8 +61,9 @@ def _compiled(schema: bytes) -> Maker:
 
 
 def is_sentence_number(schema: Schema) -> bool:
-    """Whether an integer field names a sentence of the text: from 1, without an upper bound."""
-    return schema.get("type") == "integer" and schema.get("minimum") == 1 and "maximum" not in schema
+    """Whether an integer field names a sentence of the text: from 1, or by its description, without an upper bound."""
+    is_from_1 = schema.get("minimum") == 1 or ("minimum" not in schema and "sentence" in schema.get("description", ""))
+    return schema.get("type") == "integer" and is_from_1 and "maximum" not in schema
 
 
 def resolve(root: Schema, node: Schema) -> Schema:

@@ -16,6 +16,7 @@ from tests.fault_server import fast_json
 from tests.fault_server.answers import default_content, tokens_of
 from tests.fault_server.chat_request import BadRequest, ChatRequest, parse_chat_request
 from tests.fault_server.connection import Connection, Exchange, HttpRequest
+from tests.fault_server.dialects import spoken
 from tests.fault_server.journal import Entry, Journal
 from tests.fault_server.limits import Limits
 from tests.fault_server.plan import Plan
@@ -118,6 +119,8 @@ class FaultApplication:
     def _answer(self, chat: ChatRequest, entry: Entry) -> Reply:
         if self._plan.models is not None and chat.model not in self._plan.models:
             return unknown_model(chat.model)
+        if self._plan.dialect and (refusal := spoken(self._plan.dialect).refuse(chat.asked)):
+            return refusal
         rejection = self._reject(chat)
         if rejection is not None:
             self._journal.counters.rejected += 1

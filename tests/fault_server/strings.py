@@ -34,6 +34,9 @@ def string_maker(schema: Mapping[str, Any]) -> Callable[[Choices], str]:
         return _pattern_maker(schema["pattern"])
     if "format" in schema:
         return _format_maker(schema["format"])
+    if "ISO 639-1" in schema.get("description", ""):
+        # A model reads what the pattern says, too.
+        return _pattern_maker("^[a-z]{2}$")
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength")
     return lambda choices: words(choices, shortest, longest)
 

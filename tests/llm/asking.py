@@ -14,7 +14,7 @@ from include.limits.run_limits import RunLimits
 from include.limits.store import MemoryStore
 from include.llm.answerer import open_answerer
 from include.llm.chain import Chain, Text
-from include.llm.dialect import first_dialect
+from include.llm.dialect import Dialect, first_dialect
 from include.llm.endpoint import Endpoint
 from include.llm.job import Job
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
@@ -46,9 +46,12 @@ PROMPT = Prompt(version="v1", system="Say how the customer feels.", examples=(),
 NOTES_PROMPT = Prompt(version="v1", system="Take notes.", examples=(), numbered=False)
 
 
-def question_for(server: FaultServer | Speaker, max_output_tokens: int = 100) -> Question:
+def question_for(
+    server: FaultServer | Speaker, max_output_tokens: int = 100, dialect: Dialect | None = None
+) -> Question:
     """The question, asked at a test server."""
-    return Question(first_dialect("test-model", server.base_url), "test-model", PROMPT, Answer, max_output_tokens)
+    dialect = dialect or first_dialect("test-model", server.base_url)
+    return Question(dialect, "test-model", PROMPT, Answer, max_output_tokens)
 
 
 def answer_texts(
@@ -61,9 +64,10 @@ def answer_texts(
     budget_usd: float = 1_000.0,
     outage_seconds: float = 20.0,
     ledger_clock: Callable[[], float] = time.monotonic,
+    dialect: Dialect | None = None,
 ) -> dict[str, LedgerEntry]:
     """Answer texts and read the ledger back: text to entry. Waits between retries are cut to a hundredth."""
-    question, lake = question_for(server), open_lake(str(folder))
+    question, lake = question_for(server, dialect=dialect), open_lake(str(folder))
 
     async def hurried(seconds: float) -> None:
         await asyncio.sleep(seconds / 100)
@@ -79,11 +83,13 @@ def answer_texts(
             await answerer.answer([Text(question.key(text), text) for text in texts], ledger)
 
     asyncio.run(run())
-    return ledger_by_text(server, folder, texts)
+    return ledger_by_text(server, folder, texts, dialect)
 
 
-def ledger_by_text(server: FaultServer | Speaker, folder: Path, texts: Sequence[str]) -> dict[str, LedgerEntry]:
+def ledger_by_text(
+    server: FaultServer | Speaker, folder: Path, texts: Sequence[str], dialect: Dialect | None = None
+) -> dict[str, LedgerEntry]:
     """The ledger below a folder, by text."""
-    lake, question = open_lake(str(folder)), question_for(server)
+    lake, question = open_lake(str(folder)), question_for(server, dialect=dialect)
     entries = read_ledger(lake, f"{lake.root}/ledger")
     return {text: entries[question.key(text)] for text in texts if question.key(text) in entries}
