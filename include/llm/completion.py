@@ -122,9 +122,7 @@ def _finish_reason(choice: Mapping[str, Any]) -> str:
     reason = str(choice.get("finish_reason")).rpartition(":")[2].strip().lower()
     # OpenRouter may call it a stop, and keeps what the provider behind it has said.
     native = str(choice.get("native_finish_reason")).lower()
-    if native in _BROKEN_OFF and not choice["message"].get("content"):
-        return native
-    return _OTHER_ENDS.get(reason, reason)
+    return native if native in _BROKEN_OFF else _OTHER_ENDS.get(reason, reason)
 
 
 def _error_beside(choice: Mapping[str, Any]) -> Any:

@@ -94,6 +94,7 @@ BROKEN_OFF = [
     ({"content": JSON[:5]}, "insufficient_system_resource", {}),
     ({"content": None}, "function_call_filter: MALFORMED_FUNCTION_CALL", {}),
     ({"content": ""}, "stop", {"native_finish_reason": "MALFORMED_FUNCTION_CALL"}),
+    ({"content": JSON[:5]}, None, {"native_finish_reason": "error"}),
 ]
 
 
