@@ -14,6 +14,7 @@ from include.errors import Quarantine
 from include.lake.effort import Usage
 from include.limits.headers import headroom
 from include.llm.endpoint import Endpoint
+from include.llm.error_body import error_in, provider_words
 from include.llm.provider_errors import (
     DEGENERATE,
     EMPTY,
@@ -25,9 +26,7 @@ from include.llm.provider_errors import (
     RateLimited,
     Refused,
     Unusable,
-    error_in,
     failure_of,
-    provider_words,
 )
 from include.llm.usage import usage_of
 

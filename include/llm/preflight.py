@@ -15,7 +15,7 @@ from include.limits.shared_state import Sleep
 from include.llm.client import ChatClient, Completion
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import Failure, PassingTrouble, Refused, Unusable
+from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.refusals import has_no_chat, refusal_of, structure_refused
 from include.llm.request import TINY_TEXT, Question
 
@@ -50,7 +50,7 @@ async def check_endpoint(
 ) -> Preflight:
     """Ask the question of the run about a text of one word, until it is answered.
 
-    A 429 passes: the endpoint is there and knows the key, and the fan-out knows how to wait.
+    A 429 passes: the endpoint is there and knows the key, and the fan-out knows how to wait, unless for hours.
 
     Args:
         question: the first of the run's; the others have the same parameters.
@@ -85,10 +85,10 @@ async def check_endpoint(
                         f"{endpoint.base_url} gives no usable answer: {came}. Check that OPENAI_BASE_URL ends in /v1."
                     ) from None
                 await sleep(PAUSE_SECONDS)
-            elif isinstance(came, PassingTrouble):
-                requests -= not came.reached_provider
+            elif isinstance(came, PassingTrouble) or (isinstance(came, RateLimited) and came.stop):
+                requests -= isinstance(came, PassingTrouble) and not came.reached_provider
                 if clock() >= give_up_at:
-                    raise EndpointUnusable(
+                    raise (came.stop if isinstance(came, RateLimited) else None) or EndpointUnusable(
                         f"The endpoint {endpoint.base_url} cannot be used: {came}. Check OPENAI_BASE_URL, that the "
                         "server runs, its own log, and the network."
                     )

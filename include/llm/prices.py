@@ -161,6 +161,17 @@ def _listed_price(model: str, base_url: str) -> Price | None:
     return None
 
 
+def is_deprecated(model: str, base_url: str) -> bool:
+    """Whether the price list of the very provider that is asked marks a model as one that ends."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        _, found = get_snapshot().find_provider_model(model.lower(), None, None, base_url)
+    except LookupError:
+        return False
+    return bool(found.deprecated)
+
+
 def _matches(model: str, base_url: str) -> Iterator["ModelInfo"]:
     """Entries of the price lists that may be meant, the likeliest first."""
     from genai_prices.data_snapshot import get_snapshot

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from include.llm.dialect_settings import CAPS, GROUPS
-from include.llm.provider_errors import INVALID_REQUEST, Refused, error_in
+from include.llm.error_body import error_in
+from include.llm.provider_errors import INVALID_REQUEST, Refused
 
 _NAMES = re.compile(
     r"\b(max_tokens|max_completion_tokens|temperature|reasoning_effort|reasoning\.effort|strict"

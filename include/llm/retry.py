@@ -27,6 +27,9 @@ TOO_MANY_FAIL, LAST_CALLS = 0.75, 64
 PROBE_TOKENS = 500
 # When nobody is answered the endpoint is down: wait this long for it, then leave the rest to the task's retry.
 OUTAGE_SECONDS = 900.0
+# So many more refusals because a day's allowance is used up than answers are everybody's: where it is the allowance of
+# one back end of several, more are answered in between.
+MOST_AT_LONG_LIMIT = 16
 # A call that failed keeps its place for about as long as an answer takes. Refusals come back at once: where all are
 # refused from now on, places that are free at once would send dozens before it shows.
 PLACE_KEPT_SECONDS = 0.05
@@ -62,6 +65,7 @@ class Caller:
         self.now, self._outage_seconds = clock, outage_seconds
         self._last_answer = clock()
         self._failing = 0.0
+        self._at_long_limit = 0
         self._ended = False
         self._may_send = asyncio.Event()
         self._may_send.set()
@@ -212,7 +216,7 @@ class Caller:
             self.meter.in_flight -= 1
         if isinstance(outcome, Completion):
             counts.requests += 1
-            self._last_answer = self.now()
+            self._last_answer, self._at_long_limit = self.now(), max(self._at_long_limit - 1, 0)
             self._failing -= self._failing / LAST_CALLS
             used = outcome.usage.total if self._settles else 0
             await self._limiter.answered(permit, used, outcome.remaining, outcome.wait_seconds)
@@ -224,6 +228,9 @@ class Caller:
             counts.rate_limited += 1
             self.meter.rate_limited.add()
             await self._limiter.rejected(permit, outcome.retry_after_seconds)
+            self._at_long_limit += outcome.stop is not None
+            if outcome.stop is not None and self._at_long_limit >= MOST_AT_LONG_LIMIT:
+                raise outcome.stop
         else:
             counts.requests += outcome.reached_provider
             self.meter.failures.add()

@@ -1,8 +1,11 @@
 """Faults that are an HTTP status: refusals, rate limits, broken servers, redirects."""
 
 import email.utils
+import json
 import time
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from tests.fault_server.chat_request import ChatRequest
 from tests.fault_server.faults import FaultGroup
@@ -10,6 +13,10 @@ from tests.fault_server.reply import Headers, Reply, error_reply
 
 fault = FaultGroup("status")
 
+# By what it means, what each provider and gateway has been seen to say, and where.
+HOW_OTHERS_SAY_IT: dict[str, list[dict[str, Any]]] = json.loads(
+    Path(__file__).with_name("how_others_say_it.json").read_text(encoding="utf-8")
+)
 _BROKEN = {
     408: "Request timeout.",
     409: "Conflict.",
@@ -139,6 +146,17 @@ def _any_reply(
 ) -> Reply:
     """Whatever a provider or a gateway may say, and what it costs"""
     return Reply(status, body.encode(), prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)
+
+
+def _as_others_say(kind: str, chat: ChatRequest, *, case: int = 0) -> Reply:
+    said = HOW_OTHERS_SAY_IT[kind][case]
+    body = said["body"] if isinstance(said["body"], str) else json.dumps(said["body"])
+    return Reply(said["status"], body.encode())
+
+
+for _kind, _said in HOW_OTHERS_SAY_IT.items():
+    _line = f"{_kind.replace('_', ' ')}, as {len(_said)} providers and gateways say it: `how_others_say_it.json`"
+    fault.add(f"said_{_kind}", _line, partial(_as_others_say, _kind))
 
 
 @fault("401")

@@ -1,12 +1,14 @@
 """Faults that are an HTTP status: refusals, rate limits, broken servers, redirects."""
 
 import email.utils
+import json
 import time
 from collections.abc import Mapping
 
 import pytest
 
 from tests.fault_server import FaultServer
+from tests.fault_server.status_faults import HOW_OTHERS_SAY_IT
 from tests.fault_server_test.asking import KEY, Response, ask
 from tests.fault_server_test.checking import Check, Checks, play
 
@@ -141,6 +143,21 @@ def _any_reply(server: FaultServer) -> None:
     response = ask(server, TEXT)
     assert (response.status, response.body) == (418, b"I am a teapot.")
     assert server.counters().prompt_tokens == 7
+
+
+def _said(kind: str) -> Check:
+    def said(server: FaultServer) -> None:
+        response = ask(server, TEXT)
+        first = HOW_OTHERS_SAY_IT[kind][0]
+        assert (response.status, json.loads(response.body)) == (first["status"], first["body"])
+        play(server, f"said_{kind}", case=1)
+        assert ask(server, TEXT).status == HOW_OTHERS_SAY_IT[kind][1]["status"]
+
+    return said
+
+
+for _kind in HOW_OTHERS_SAY_IT:
+    check(f"said_{_kind}")(_said(_kind))
 
 
 @check("401")

@@ -7,7 +7,8 @@ import pytest
 
 from include.errors import EndpointUnusable
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import COUNTED_BY_FUSE, MOST_WORDS, PassingTrouble, RateLimited, Refused, failure_of
+from include.llm.error_body import MOST_WORDS
+from include.llm.provider_errors import COUNTED_BY_FUSE, PassingTrouble, RateLimited, Refused, failure_of
 
 ENDPOINT = Endpoint("http://127.0.0.1:1/v1", "secret-key", is_demo=False)
 TEXT = "The parcel of Ms Example never came, and nobody at the depot knows where it is."

@@ -12,6 +12,7 @@ from include.lake.paths import open_lake
 from include.limits.store import MemoryStore
 from include.llm.fuse import Fuse
 from include.llm.ledger import LedgerEntry, scan_ledger
+from include.llm.retry import MOST_AT_LONG_LIMIT
 from include.llm.setbacks import MAX_ATTEMPTS
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer
@@ -188,3 +189,37 @@ def test_an_answer_that_a_provider_itself_finds_unfit_is_asked_again(fault_serve
     odd = answer_texts(fault_server, tmp_path, [ODD, "Another text. Fine."])[ODD]
     # Three times, and once the question that settles whose trouble it is: the other text was asked before the first.
     assert (odd.error_type, odd.effort.requests, odd.raw_output) == ("json_validate_failed", 4, '{"mood": "go')
+
+
+TOKENS_A_DAY = (
+    "Rate limit reached for model `m` on tokens per day (TPD): Limit 500000, Used 499000, Requested 2000. Please try "
+    "again in 4h3m."
+)
+
+
+@pytest.mark.parametrize("first_refused", [1, 9])
+def test_an_allowance_of_a_day_that_is_used_up_stops_the_run_and_says_when_it_frees(
+    first_refused: int, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    spent = error(TOKENS_A_DAY, code="rate_limit_exceeded")
+    fault_server.set_plan(reply(429, spent, calls=(first_refused, 100_000)))
+    with pytest.raises(EndpointUnusable) as stopped:
+        answer_texts(fault_server, tmp_path, TEXTS, in_flight=4)
+    assert "Used 499000, Requested 2000" in str(stopped.value)
+    assert "about 4 h 3 min" in str(stopped.value)
+    assert len(ledger_by_text(fault_server, tmp_path, TEXTS)) == first_refused - 1
+    assert fault_server.counters().requests <= first_refused - 1 + MOST_AT_LONG_LIMIT + 4
+    fault_server.set_plan(Plan())
+    entries = answer_texts(fault_server, tmp_path, TEXTS)
+    assert [text for text in TEXTS if entries[text].answer is None] == []
+
+
+@pytest.mark.parametrize("in_flight", [1, 8])
+def test_one_back_end_of_several_that_has_used_up_its_day_stops_nobody(
+    in_flight: int, fault_server: FaultServer, tmp_path: Path
+) -> None:
+    (rule,) = reply(429, error(TOKENS_A_DAY, code="rate_limit_exceeded")).rules
+    fault_server.set_plan(Plan(rules=(rule.model_copy(update={"probability": 0.3}),)))
+    entries = answer_texts(fault_server, tmp_path, TEXTS, in_flight=in_flight)
+    assert [text for text in TEXTS if entries[text].answer is None] == []
+    assert sum(entry.effort.rate_limited for entry in entries.values())
