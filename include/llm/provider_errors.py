@@ -193,9 +193,10 @@ def failure_of(
 
 def _long_limit(endpoint: Endpoint, said: str, wait: float | None) -> StopRun:
     frees = "It frees when the provider's day or month is over."
-    if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
+    # Of an allowance that frees drop by drop it says when the next drop falls.
+    if wait is not None and wait > 60:
         hours, minutes = divmod(round(wait / 60), 60)
-        frees = f"It asks to wait for about {hours} h {minutes} min."
+        frees = f"It asks to wait for about {f'{hours} h ' if hours else ''}{minutes} min."
     return EndpointUnusable(
         f"{endpoint.base_url} is at a limit that does not free soon ({said}). {frees} Raise the limit, or clear the "
         f"task then. {KEPT}"

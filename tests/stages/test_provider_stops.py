@@ -113,6 +113,24 @@ def test_a_balance_that_runs_out_fails_the_run_and_nothing_is_paid_twice(
     assert (row["state"], row["published"], row["quarantined"]) == ("success", 30, 0)
 
 
+def test_an_allowance_of_a_day_that_is_used_up_fails_the_run_and_says_when_it_frees(
+    deploy: Deploy, fault_server: FaultServer
+) -> None:
+    d = deploy(tickets(30))
+    run, shards = planned(d)
+    fault_server.set_plan(Plan(rules=(Rule(fault="said_long_limit", calls=(9, 100_000)),)))
+    with pytest.raises(EndpointUnusable, match=r"tokens per day.*about 10 min.*What was answered is kept"):
+        infer(d, run, shards)
+    row = row_after(d, run)
+    assert row["skipped_by_reason"] == {"answered_unpublished": 8, "provider_stopped": 22}
+    asked = fault_server.counters().requests
+    fault_server.set_plan(Plan())
+    infer(d, run, shards)
+    assert fault_server.counters().requests == 22
+    assert asked < 8 + 3 * 40
+    assert d.finish(run)["state"] == "success"
+
+
 def test_the_fuse_counts_all_shards_and_what_it_stops_is_asked_again(deploy: Deploy, fault_server: FaultServer) -> None:
     d = deploy(odd_tickets(40, 12))
     run, shards = planned(d)
