@@ -69,6 +69,7 @@ async def check_endpoint(
                 came = await client.complete(question.body(question.prepare(TINY_TEXT)))
             except (Refused, EndpointUnusable, Unusable) as error:
                 came = error
+            usage += came.usage if isinstance(came, Completion | Unusable) else Usage()
             if refused < MOST_REFUSED and (dialect := _without_what_is_refused(question, came)):
                 refused += 1
                 question = replace(question, dialect=dialect)
@@ -77,7 +78,6 @@ async def check_endpoint(
                 raise _without_chat(question, str(came)) or last from None
             elif isinstance(came, Unusable):
                 damaged += 1
-                usage += came.usage
                 if not came.is_damage:
                     return Preflight(question.dialect, requests, usage)
                 if damaged >= MOST_DAMAGED and not (came.passes and clock() < give_up_at):
@@ -94,15 +94,15 @@ async def check_endpoint(
                     )
                 await sleep(PAUSE_SECONDS)
             else:
-                usage += came.usage if isinstance(came, Completion) else Usage()
                 return Preflight(question.dialect, requests, usage)
 
 
 def _without_what_is_refused(question: Question, came: Completion | Failure | Exception) -> Dialect | None:
+    refusal = None
     if isinstance(came, Refused):
         refusal = refusal_of(came)
-    else:
-        refusal = structure_refused(str(came)) if isinstance(came, PassingTrouble | EndpointUnusable) else None
+    elif isinstance(came, PassingTrouble | EndpointUnusable) or (isinstance(came, Unusable) and came.is_damage):
+        refusal = structure_refused(str(came))
     dialect = question.dialect.learn(refusal) if refusal else None
     if refusal and dialect:
         log.info(

@@ -111,7 +111,9 @@ class Refused(Quarantine):
 
     def for_all(self, endpoint: Endpoint) -> StopRun:
         """What it is when nobody is answered."""
-        remedy = _REMEDY.get(self.error_type, "Check what this endpoint and model take.")
+        remedy = _REMEDY.get(
+            self.error_type, "Check what this endpoint and model take; NIGHTSHIFT_DIALECT says how they are asked."
+        )
         return EndpointUnusable(f"{endpoint.base_url} refuses every request: {self.message}. {remedy} {KEPT}")
 
 

@@ -13,18 +13,22 @@ from include.llm.provider_errors import INVALID_REQUEST, Refused
 _NAMES = re.compile(
     r"\b(max_tokens|max_completion_tokens|temperature|reasoning_effort|reasoning\.effort|strict"
     r"|tools?|tool_choice|function[ _]call(?:ing|s)?"
-    r"|response_format|json_schema|json_object|structured[ _]outputs?|guided[ _]\w+|grammars?|schemas?)\b",
+    r"|response[_ ]?format|json_schema|json_object|json[ _]mode|structured[ _]outputs?|guided[ _]\w+|grammars?|schemas?"
+    r"|any_?of|one_?of|all_?of)\b",
     re.IGNORECASE,
 )
 _REFUSES = re.compile(
     r"support|unrecogni[sz]ed|unknown|permitted|not allowed|extra_forbidden|extraneous|deprecated|unexpected|should be"
-    r"|must be|(un|not )available|not enabled|not implemented|not one of|\brequires --",
+    r"|must be|(un|not )available|only available|not enabled|not implemented|not one of|\brequires --",
     re.IGNORECASE,
 )
 # Said of a schema, or of decoding by it, whatever is wrong with it.
 _FAILS = re.compile(r"fail|error|invalid|too (complex|large|deep|many)|unable|cannot|can't", re.IGNORECASE)
-_OF_STRUCTURE = re.compile(r"response_format|json_|structured|guided|grammar|schema|tool", re.IGNORECASE)
-_OF_SCHEMA = re.compile(r"grammar|\bschema", re.IGNORECASE)
+_OF_STRUCTURE = re.compile(
+    r"response[_ ]?format|json[_ ](schema|mode)|json_object|structured|guided|grammar|schema|(any|one|all)_?of\b",
+    re.IGNORECASE,
+)
+_OF_SCHEMA = re.compile(r"grammar|\bschema|\b(any|one|all)_?of\b", re.IGNORECASE)
 # Plain words among the keywords count in quotes or in a list of properties only.
 _KEYWORD = re.compile(
     r"(?<![a-z])(min_?length|max_?length|min_?items|max_?items|unique_?items|exclusive_?(?:min|max)imum|multiple_?of"
@@ -37,9 +41,10 @@ _REFUSES_KEYWORD = re.compile(
     re.IGNORECASE,
 )
 # Who says so knows `response_format`, and does not take this type of it.
-_OTHER_TYPE = re.compile(r"json_|structured|response_format['\"`]?[. ]{1,2}type", re.IGNORECASE)
+_OTHER_TYPE = re.compile(r"json[_ ]|structured|response_format['\"`]?[. ]{1,2}type", re.IGNORECASE)
 # OpenRouter's words where nobody behind it takes what was sent.
 _NOBODY = re.compile(r"no (endpoints|providers?)\b.{0,60}\brequested parameters", re.IGNORECASE)
+_STRUCTURE = frozenset({"response_format", "schema", "keywords", "tools", "strict"})
 # What is wrong with them is no parameter's fault.
 _OTHER_FIELDS = re.compile(r"(body\.)?(messages|input|prompt|model)\b")
 # The cap is known; its value does not fit.
@@ -100,7 +105,8 @@ def structure_refused(words: str) -> Refusal | None:
     """
     if _NOBODY.search(words):
         return Refusal("response_format", words)
-    return _refusal_in(words) if _OF_STRUCTURE.search(words) else None
+    refusal = _refusal_in(words)
+    return refusal if refusal and refusal.parameter in _STRUCTURE else None
 
 
 def _refusal_in(words: str, param: str = "") -> Refusal | None:

@@ -15,6 +15,7 @@ from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
 from tests.llm.speaking import Model, Speaker, completion
 from tests.servers.provider import Answer as Reply
+from tests.servers.provider import Asked
 
 KEY = "sk-proj-MySecret0123456789"
 OPENAI_MINI = Model("max_completion_tokens", False, ("minimal", "low", "medium", "high"), thinking=1_300)
@@ -123,6 +124,24 @@ def test_an_endpoint_that_takes_no_structure_at_all_stops_the_run_in_its_words(
         check(provider, question("prod-fast"))
     assert message in str(caught.value)
     assert len(provider.asked) == calls
+
+
+@pytest.mark.parametrize("status", [200, 400, 404, 422, 500, 501])
+def test_structure_is_learned_whatever_the_status_of_the_refusal_is(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    words = "json_schema is not supported by this backend"
+
+    def answer(asked: Asked) -> Reply:
+        if b'"json_schema"' in asked.body:
+            return Reply(status, {"error": {"message": words}})
+        return completion("{}")
+
+    with Speaker(answer) as provider:
+        found = check(provider, question("prod-fast"))
+    assert (found.dialect.structure, found.requests) == ("json_object", 2)
+    assert words in caplog.text and "asked with: json_object, max_tokens" in caplog.text
 
 
 def test_an_endpoint_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> None:

@@ -58,6 +58,11 @@ def _forbidden(*place: str) -> dict[str, Any]:
         (404, "No endpoints found that can handle the requested parameters.", "tool"),
         (500, "Structured outputs are not supported by this backend", "json_object"),
         (501, "response_format is not implemented", "tool"),
+        (400, "Invalid response_format: json_schema", "json_object"),
+        (400, "unknown variant `json_schema`, expected `text` or `json_object`", "json_object"),
+        (400, "The `json_schema` response format is only available for other models", "json_object"),
+        (400, "Response format is not supported", "tool"),
+        (422, _forbidden("response_format", "json_schema"), "json_object"),
         (500, "guided decoding is not available", "tool"),
     ],
 )  # fmt: skip
@@ -124,6 +129,8 @@ def test_what_an_endpoint_wants_of_a_schema_is_no_refusal_of_it() -> None:
     assert refusal("For 'object' type, 'additionalProperties' must be explicitly set to false") is None
     assert refusal("The room temperature is high today, and the format of the letter is odd") is None
     assert refusal("Internal server error", 500) is None
+    assert refusal("Failed to reach the tool server", 500) is None
+    assert refusal("The input is no valid JSON object, cannot parse it", 404) is None
     assert refusal("The model `x` does not exist or you do not have access to it.", 404) is None
 
 
