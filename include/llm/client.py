@@ -11,6 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from include.errors import EndpointUnusable
 from include.llm.completion import Completion, read_completion
 from include.llm.endpoint import Endpoint
 from include.llm.provider_errors import MALFORMED, Failure, Unusable, failure_of
@@ -20,6 +21,10 @@ from include.llm.transport import CONNECT_SECONDS, refused_by_proxy, tls_context
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 # Nothing waits longer for what is good to know and not needed.
 MOST_SECONDS_TO_GET = 10.0
+
+
+class NotFound(EndpointUnusable):
+    """404: there is no such path, or no such model."""
 
 
 class ChatClient:
@@ -74,7 +79,9 @@ class ChatClient:
         if status == 407 and self.endpoint.proxy:
             return _or_raise(refused_by_proxy(status, response.reason or "", self.endpoint))
         if status != 200:
-            return _or_raise(failure_of(status, headers, raw, self.endpoint, body))
+            failure = failure_of(status, headers, raw, self.endpoint, body)
+            is_missing = status == 404 and isinstance(failure, EndpointUnusable)
+            return _or_raise(NotFound(str(failure)) if is_missing else failure)
         latency_ms = round((time.monotonic() - started) * 1000)
         return _or_raise(read_completion(raw, headers, latency_ms, self.endpoint, body))
 

@@ -18,9 +18,9 @@ from include.limits.open_store import open_store
 from include.llm.answerer import open_answerer
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
+from include.llm.first_question import ask_first
 from include.llm.job import Job
 from include.llm.ledger import LedgerWriter, read_ledger
-from include.llm.preflight import check_endpoint
 from include.llm.prices import check_budget, load_price
 from include.local.model_server import running_model
 from include.pipelines.chain import build_chain
@@ -110,7 +110,8 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
     dialects = {}
     for name, run in by_model.items():
         chain = build_chain(pipeline, endpoint, name, run.prompt_version)
-        dialects[name] = (await check_endpoint(endpoint, chain.question)).dialect
+        endpoint, checked = await ask_first(endpoint, chain.question)
+        dialects[name] = checked.dialect
     variants = []
     for run in runs:
         print(f"asking {run.prompt_version} on {run.model} about {len(records)} records ...", flush=True)

@@ -19,8 +19,9 @@ from include.lake.row_hashes import Positions
 from include.llm.chain import Chain, Text
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
+from include.llm.first_question import ask_first
 from include.llm.ledger import LedgerEntry, LedgerWriter
-from include.llm.preflight import Preflight, check_endpoint
+from include.llm.preflight import Preflight
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
 from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Pipeline
@@ -82,7 +83,7 @@ async def plan_run(
         _check_budget(work, settled, price, spent_usd)
         if not len(settled.asked) or checked is not None:
             break
-        checked = await check_endpoint(endpoint, chain.question)
+        endpoint, checked = await ask_first(endpoint, chain.question)
         guessed, chain = chain.question.identity, chain.in_dialect(checked.dialect)
         if chain.question.identity == guessed:
             break

@@ -22,6 +22,7 @@ from include.report.run_page import UNFINISHED
 from tests.fault_server.running import FaultServer
 from tests.lake.tables import read_tables
 from tests.report.mailbox import Mailbox, mail_server
+from tests.servers.company_ca import CompanyCa
 
 SECRET = "canary-key-5c1f"
 RUN_SECONDS = 240.0
@@ -135,8 +136,8 @@ class Standalone:
 
 
 @pytest.fixture(scope="package")
-def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    """An Airflow whose endpoint is the fault server."""
+def standalone(tmp_path_factory: pytest.TempPathFactory, company_ca: CompanyCa) -> Iterator[Standalone]:
+    """An Airflow whose endpoint is the fault server, on a machine that knows a company's own authority."""
     folder = tmp_path_factory.mktemp("standalone")
     home, source = folder / "airflow", folder / "tickets.jsonl"
     home.mkdir()
@@ -145,6 +146,7 @@ def standalone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]
         patch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
         patch.setenv("OPENAI_BASE_URL", server.base_url)
         patch.setenv("OPENAI_API_KEY", SECRET)
+        patch.setenv("SSL_CERT_FILE", str(company_ca.certificate))
         patch.setenv("NIGHTSHIFT_LAKE", str(folder / "lake"))
         patch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
         environ = standalone_environ(home, free_port(18080), model_url=None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -213,3 +214,11 @@ def test_a_proxy_that_is_none_is_refused_unseen(proxy: str, said: str) -> None:
         shown = "".join(traceback.format_exception(caught.value))
         assert setting in shown
         assert "S3" not in shown
+
+
+@pytest.mark.parametrize("name", ["NIGHTSHIFT_PROXY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"])
+def test_a_setting_reaches_the_containers_and_the_table(name: str) -> None:
+    root = Path(__file__).parents[2]
+    assert f"{name}: ${{{name}:-}}\n" in (root / "docker-compose.yaml").read_text(encoding="utf-8")
+    assert f"\n{name}=\n" in (root / ".env.example").read_text(encoding="utf-8")
+    assert f"`{name}`" in (root / "include/llm/README.md").read_text(encoding="utf-8")
