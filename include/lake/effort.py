@@ -93,7 +93,7 @@ class Service:
     """Who answered, and on which terms; null where it is not known.
 
     Args:
-        mode: `online`.
+        mode: `online` or `flex`.
         service_tier: as the response says that it is billed.
         endpoint: host[:port].
         dialect: how the endpoint is spoken to, in short.

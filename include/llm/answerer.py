@@ -16,6 +16,7 @@ from include.llm.chain import Chain, Text
 from include.llm.client import ChatClient
 from include.llm.conversation import Terms
 from include.llm.endpoint import Endpoint
+from include.llm.flex import Flex, patient
 from include.llm.fuse import Fuse
 from include.llm.job import Answered, Job
 from include.llm.learned import Learned
@@ -72,9 +73,10 @@ async def open_answerer(
     fuse = Fuse(store, f"{job.run_key} {job.times_blown}", job.number, most_failing)
     async with (
         Limiter(store, key, *per_minute, workers=count_workers(), count_workers=count_workers) as limiter,
-        ChatClient(endpoint, endpoint.in_flight) as client,
+        ChatClient(endpoint if job.flex is None else patient(endpoint), endpoint.in_flight) as client,
     ):
         settles = not provider_at(endpoint.base_url).charges_what_was_asked
-        caller = Caller(client, limiter, learned, settles, outage_seconds, sleep=sleep)
+        flex = None if job.flex is None else Flex(job.flex)
+        caller = Caller(client, limiter, learned, settles, outage_seconds, sleep=sleep, flex=flex)
         terms = Terms(chain, learned, job.price, service, job.redaction)
         yield FanOut(terms, caller, job, run_budget, fuse, endpoint.in_flight)

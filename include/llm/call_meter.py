@@ -36,11 +36,16 @@ class LastMinute:
 
 @dataclass
 class CallCounts:
-    """What one question took: calls that reached the provider, of these repeated ones, and 429s."""
+    """What one question took: calls that reached the provider, of these repeated ones, and 429s.
+
+    Args:
+        no_room_since: when the first of them was sent that found no room at flex; None: all found it.
+    """
 
     requests: int = 0
     retries: int = 0
     rate_limited: int = 0
+    no_room_since: float | None = None
 
 
 @dataclass

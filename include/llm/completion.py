@@ -96,7 +96,7 @@ def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Comp
         content = "".join(part["text"] for part in content if part.get("type", "text") in _TEXT_PARTS)
     if not isinstance(content, str | None) or not isinstance(refusal, str | None):
         raise TypeError("content is no text")
-    finish_reason, stood, tier = choice.get("finish_reason"), None, response.get("service_tier")
+    finish_reason, stood = choice.get("finish_reason"), None
     if finish_reason != "stop" or not content:
         finish_reason = _finish_reason(choice)
     if finish_reason in _BROKEN_OFF or response.get("error") or (not content and _error_beside(choice)):
@@ -110,7 +110,7 @@ def _completion(raw: bytes, headers: Mapping[str, str], latency_ms: int) -> Comp
         usage_of(response),
         latency_ms,
         *headroom(headers),
-        service_tier=tier if isinstance(tier, str) else None,
+        service_tier=_tier(response),
         stood=stood,
     )
 
@@ -191,7 +191,7 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
     if not wrapped and _finish_reason(choice) in _BROKEN_OFF:
         wrapped = f"finish_reason {_finish_reason(choice)}"
     if not wrapped:
-        return Unusable(MALFORMED, f"200, but no chat completion: {damage}", usage)
+        return Unusable(MALFORMED, f"200, but no chat completion: {damage}", usage, service_tier=_tier(response))
     raw = orjson.dumps({"error": wrapped})
     error = error_in(raw)
     code = error.get("code")
@@ -202,8 +202,14 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
     if usage.prompt_tokens or is_vague:
         words = provider_words(error, endpoint, sent) or "no words"
         passes = is_vague or isinstance(failure, PassingTrouble | RateLimited)
-        return Unusable(ERROR_WITH_200, f'200 with an error in it: "{words}"', usage, passes=passes)
+        said = f'200 with an error in it: "{words}"'
+        return Unusable(ERROR_WITH_200, said, usage, passes=passes, service_tier=_tier(response))
     return failure
+
+
+def _tier(response: Mapping[str, Any]) -> str | None:
+    tier = response.get("service_tier")
+    return tier if isinstance(tier, str) else None
 
 
 def _object_in(raw: bytes) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class Conversation:
         if isinstance(came, Completion):
             return self._judge(came, at)
         if isinstance(came, Unusable):
-            return self._take_unusable(came, came.usage, at)
+            return self._take_unusable(came, came.usage, came.service_tier, at)
         if isinstance(came, Refused):
             respelt = self._terms.learned.respell(self.question, came)
             if respelt is not None:
@@ -129,12 +129,17 @@ class Conversation:
         """What this step took, for a text that gets no outcome now; notes of the steps before it say what they took."""
         return self._entry(self._text.key, self._step_effort, is_unusable=True)
 
-    def waste(self, usage: Usage) -> LedgerEntry | None:
-        """What was paid for nothing, to be kept at once: a kill must not hide it from the budget."""
+    def waste(self, usage: Usage, tier: str | None = None) -> LedgerEntry | None:
+        """What was paid for nothing, to be kept at once: a kill must not hide it from the budget.
+
+        Args:
+            tier: on which it is billed; None: not known.
+        """
         if not usage.total:
             return None
-        effort = Effort(usage, cost_usd(self._terms.price, usage))
-        return replace(self._entry(self._text.key, effort, is_unusable=True), service=self._terms.service)
+        effort = Effort(usage, cost_usd(self._terms.price, usage, tier))
+        service = replace(self._terms.service, service_tier=tier)
+        return replace(self._entry(self._text.key, effort, is_unusable=True), service=service)
 
     @property
     def _step_effort(self) -> Effort:
@@ -179,7 +184,7 @@ class Conversation:
             answer = self._answer_in(completion)
         except Unusable as nothing:
             self._spent += Effort(latency_ms=completion.latency_ms)
-            return self._take_unusable(nothing, usage, at, is_cut=completion.finish_reason == "length")
+            return self._take_unusable(nothing, usage, self._tier, at, is_cut=completion.finish_reason == "length")
         except Quarantine as problem:
             self._spent += took
             self._take_unfit(problem)
@@ -211,7 +216,9 @@ class Conversation:
         self._next_step()
         return entry
 
-    def _take_unusable(self, nothing: Unusable, usage: Usage, at: float, is_cut: bool = False) -> LedgerEntry | None:
+    def _take_unusable(
+        self, nothing: Unusable, usage: Usage, tier: str | None, at: float, is_cut: bool = False
+    ) -> LedgerEntry | None:
         if self._unusable_since is None:
             # Whoever was asked before the first trouble may have been answered before it too, and proves nothing.
             self._unusable_since = at
@@ -227,7 +234,7 @@ class Conversation:
             # Empty and cut: thoughts have filled the cap.
             is_stuck = nothing.kind == DEGENERATE
             self._ask_again(again, is_longer=is_cut and not is_stuck, is_warmer=is_stuck)
-        return self.waste(usage)
+        return self.waste(usage, tier)
 
     def _take_unfit(self, problem: Quarantine) -> None:
         self._times["unfit"] += 1

@@ -39,17 +39,18 @@ class Estimate:
         """Tokens of all texts."""
         return sum(self.prompts, self.answers)
 
-    def cost_usd(self, price: Price | None, *, is_cached: bool) -> float | None:
+    def cost_usd(self, price: Price | None, *, is_cached: bool, service_tier: str | None = None) -> float | None:
         """What it costs; None when the price is unknown.
 
         Args:
             is_cached: whether the provider serves what is the same for all texts from its cache.
+            service_tier: on which all of it is billed; None: the list price's.
         """
         if price is None:
             return None if self.prompts else 0.0
         # One by one, because long prompts may cost more a token.
         each = (Usage(prompt.prompt_tokens, prompt.cached_tokens if is_cached else 0) for prompt in self.prompts)
-        return sum(map(price.cost_usd, each), price.cost_usd(self.answers))
+        return sum((price.cost_usd(one, service_tier) for one in each), price.cost_usd(self.answers, service_tier))
 
 
 def estimate(

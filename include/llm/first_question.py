@@ -18,7 +18,11 @@ log = logging.getLogger(__name__)
 
 
 async def ask_first(
-    endpoint: Endpoint, question: Question, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep
+    endpoint: Endpoint,
+    question: Question,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+    at_flex: bool = False,
 ) -> tuple[Endpoint, Preflight]:
     """Whom the run asks, and what its first question found out; see `check_endpoint`.
 
@@ -28,14 +32,14 @@ async def ask_first(
         EndpointUnusable: with what to check.
     """
     try:
-        return endpoint, await check_endpoint(endpoint, question, clock, sleep)
+        return endpoint, await check_endpoint(endpoint, question, clock, sleep, at_flex)
     except NotFound as error:
         base_url, said = with_version(endpoint.base_url), str(error)
         if base_url is None:
             raise
     found = replace(endpoint, base_url=base_url)
     try:
-        checked = await check_endpoint(found, question, clock, sleep)
+        checked = await check_endpoint(found, question, clock, sleep, at_flex)
     except EndpointUnusable as error:
         raise EndpointUnusable(f"{said} With /v1: {error}") from None
     log.warning("Nothing is at %s, so %s is asked. Set the base URL to it.", endpoint.base_url, base_url)

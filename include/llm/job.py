@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from include.lake.effort import Effort
+from include.llm.flex import FlexPatience
 from include.llm.prices import Price
 from include.privacy.policy import RedactionPolicy
 
@@ -24,6 +25,7 @@ class Job:
         carried: folder of the ledger with notes that other runs have paid for; None: there is none.
         max_error_share: share of the run's records that may fail before its fuse blows; 1: all of them.
         times_blown: how often the fuse has ended it. What counted against the records then is asked again.
+        flex: how long a record waits for room at flex; None: it is not asked for.
     """
 
     run_key: str
@@ -38,6 +40,7 @@ class Job:
     carried: str | None = None
     max_error_share: float = 1.0
     times_blown: int = 0
+    flex: FlexPatience | None = None
 
 
 @dataclass(frozen=True)

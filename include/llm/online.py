@@ -17,6 +17,7 @@ from include.llm.prices import cost_usd
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
 from include.llm.provider_errors import COUNTED_BY_FUSE, Unusable
 from include.llm.retry import Caller
+from include.llm.service_tier import FLEX
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ FUSE_SECONDS = 1.0
 
 
 class FanOut:
-    """Answers texts with a bounded number of requests in flight: the `Answerer` of the mode `online`.
+    """Answers texts with a bounded number of requests in flight: the `Answerer` of the modes `online` and `flex`.
 
     Args:
         terms: of all conversations; notes that earlier attempts have paid for are added to what they know.
@@ -41,6 +42,7 @@ class FanOut:
     ) -> None:
         self._terms, self._caller, self._job = terms, caller, job
         self._run_budget, self._fuse, self._in_flight = run_budget, fuse, in_flight
+        self._dearest = job.price.dearest_by(FLEX) if job.price and job.flex else 1.0
         # Keys of the texts that earlier attempts have settled, and what they and this one have paid for no outcome.
         self._settled: set[str] = set()
         self._unusable = NO_EFFORT
@@ -156,9 +158,12 @@ class FanOut:
         return reserved_usd if has_money else None
 
     def _expected_usd(self, text: Text) -> float:
-        """What an answer costs on the average so far; before the first one an estimate."""
+        """What an answer costs on the average so far; before the first one an estimate.
+
+        At flex it may yet be billed at the standard tier.
+        """
         if self._progress.done and self._progress.cost_usd:
-            return self._progress.cost_usd / self._progress.done
+            return self._dearest * self._progress.cost_usd / self._progress.done
         chain, learned = self._terms.chain, self._terms.learned
         tokens = Usage(chain.estimate_prompt_tokens(text), 0, learned.expected_output(chain.question))
         return cost_usd(self._terms.price, tokens) or 0.0
@@ -184,7 +189,7 @@ class FanOut:
             await caller.stop_if_everybodys(
                 conversation.doubtful_since,
                 conversation.calls,
-                lambda usage: self._keep_at_once(conversation.waste(usage)),
+                lambda usage, tier: self._keep_at_once(conversation.waste(usage, tier)),
             )
 
     def _keep_at_once(self, entry: LedgerEntry | None) -> None:

@@ -15,9 +15,11 @@ from include.limits.shared_state import Sleep
 from include.llm.client import ChatClient, Completion
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
+from include.llm.flex import patient, why_no_flex
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.refusals import has_no_chat, refusal_of, structure_refused
 from include.llm.request import TINY_TEXT, Question
+from include.llm.service_tier import FLEX, at_tier
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +40,23 @@ class Preflight:
         dialect: how the model wants to be asked.
         requests: calls that reached the provider.
         usage: tokens of those that were answered.
+        service_tier: on which the last answer is billed; None: it does not say.
+        no_flex: why the run cannot go at flex; None: it can, or was not asked to.
     """
 
     dialect: Dialect
     requests: int
     usage: Usage
+    service_tier: str | None = None
+    no_flex: str | None = None
 
 
 async def check_endpoint(
-    endpoint: Endpoint, question: Question, clock: Callable[[], float] = time.monotonic, sleep: Sleep = asyncio.sleep
+    endpoint: Endpoint,
+    question: Question,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Sleep = asyncio.sleep,
+    at_flex: bool = False,
 ) -> Preflight:
     """Ask the question of the run about a text of one word, until it is answered.
 
@@ -54,22 +64,26 @@ async def check_endpoint(
 
     Args:
         question: the first of the run's; the others have the same parameters.
+        at_flex: whether it is asked at flex, and without where the endpoint refuses that.
 
     Raises:
         EndpointUnusable: with what to check.
     """
     give_up_at = clock() + PATIENCE_SECONDS
     requests = refused = damaged = 0
-    usage = Usage()
-    async with ChatClient(endpoint, 1) as client:
+    usage, no_flex = Usage(), None
+    async with ChatClient(patient(endpoint) if at_flex else endpoint, 1) as client:
         while True:
             requests += 1
             came: Completion | Failure | Exception
+            tier = FLEX if at_flex and no_flex is None else None
             try:
-                came = await client.complete(question.body(question.prepare(TINY_TEXT)))
+                came = await client.complete(at_tier(question.body(question.prepare(TINY_TEXT)), tier))
             except (Refused, EndpointUnusable, Unusable) as error:
                 came = error
             usage += came.usage if isinstance(came, Completion | Unusable) else Usage()
+            if tier and (no_flex := why_no_flex(came)) and isinstance(came, Refused):
+                continue
             if refused < MOST_REFUSED and (dialect := _without_what_is_refused(question, came)):
                 refused += 1
                 question = replace(question, dialect=dialect)
@@ -79,7 +93,7 @@ async def check_endpoint(
             elif isinstance(came, Unusable):
                 damaged += 1
                 if not came.is_damage:
-                    return Preflight(question.dialect, requests, usage)
+                    return Preflight(question.dialect, requests, usage, came.service_tier, no_flex)
                 if damaged >= MOST_DAMAGED and not (came.passes and clock() < give_up_at):
                     raise EndpointUnusable(
                         f"{endpoint.base_url} gives no usable answer: {came}. Check that OPENAI_BASE_URL ends in /v1."
@@ -94,7 +108,8 @@ async def check_endpoint(
                     )
                 await sleep(PAUSE_SECONDS)
             else:
-                return Preflight(question.dialect, requests, usage)
+                billed = came.service_tier if isinstance(came, Completion) else None
+                return Preflight(question.dialect, requests, usage, billed, no_flex)
 
 
 def _without_what_is_refused(question: Question, came: Completion | Failure | Exception) -> Dialect | None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
 OWN_TABLE_COLUMNS = "model,input_usd_per_million,cached_input_usd_per_million,output_usd_per_million,as_of"
+# A row with a value in it is the price of that tier.
+TIER_COLUMN = "service_tier"
 NIGHTS_A_MONTH = 30
 # Nobody serves these but OpenAI, Anthropic and Google, so they cost even where a private gateway passes them on. All
 # others may run on the machine that is asked.
@@ -44,7 +46,8 @@ class Price:
         as_of: where they come from.
         cache_write_usd: of prompt tokens that the provider keeps; None: as `input_usd`.
         longer: prices of requests with more prompt tokens than a number, the smallest number first.
-        tiers: prices by the service tier that an answer is billed on, where they differ.
+        tiers: prices by the service tier that an answer is billed on, where they differ. An answer that names none, or
+            one that nobody lists, costs this price: which tier was asked for does not tell.
     """
 
     input_usd: float
@@ -66,6 +69,14 @@ class Price:
         total = fresh * price.input_usd + usage.cached_tokens * price.cached_input_usd
         total += usage.cache_write_tokens * write_usd + usage.completion_tokens * price.output_usd
         return total / 1_000_000
+
+    def dearest_by(self, service_tier: str) -> float:
+        """How many times as much as on a tier a call may cost at most that is billed at this price instead."""
+        cheaper = self.tiers.get(service_tier, self)
+        pairs = [
+            (getattr(self, name), getattr(cheaper, name)) for name in ("input_usd", "cached_input_usd", "output_usd")
+        ]
+        return max(1.0, *(here / there for here, there in pairs if there))
 
     def __str__(self) -> str:
         rates = f"{self.input_usd:g} USD in, {self.cached_input_usd:g} from the cache, {self.output_usd:g} out"
@@ -110,7 +121,7 @@ def load_price(model: str, base_url: str, environ: Mapping[str, str] = os.enviro
 
     Args:
         environ: `NIGHTSHIFT_PRICES` names a CSV file with the columns `OWN_TABLE_COLUMNS`, and
-            `cache_write_usd_per_million` if it likes, that goes before all else.
+            `cache_write_usd_per_million` and `service_tier` if it likes, that goes before all else.
 
     Raises:
         ConfigurationError: that file is missing or malformed.
@@ -131,20 +142,25 @@ _FREE = Price(0.0, 0.0, 0.0, "runs on a private address")
 def _own_price(path: Path, model: str) -> Price | None:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = {row["model"]: row for row in csv.DictReader(file)}
-        row = rows.get(model) or rows.get(model.rpartition("/")[2])
-        if row is None:
-            return None
-        fresh, cached, output = (float(row[f"{kind}_usd_per_million"]) for kind in ("input", "cached_input", "output"))
-        written = float(row.get("cache_write_usd_per_million") or fresh)
-        if not all(0 <= rate < math.inf for rate in (fresh, cached, output, written)):
-            raise ValueError(f"a price of {model} is no positive number")
-        return Price(fresh, cached, output, row["as_of"], written)
+            rows = list(csv.DictReader(file))
+        for name in (model, model.rpartition("/")[2]):
+            by_tier = {row.get(TIER_COLUMN) or "": _price_in(row) for row in rows if row["model"] == name}
+            if price := by_tier.pop("", None):
+                return replace(price, tiers=by_tier)
+        return None
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise ConfigurationError(
             f"The price table {path} cannot be read ({error}). NIGHTSHIFT_PRICES names a CSV file with the columns "
             f"{OWN_TABLE_COLUMNS}."
         ) from error
+
+
+def _price_in(row: Mapping[str, str]) -> Price:
+    fresh, cached, output = (float(row[f"{kind}_usd_per_million"]) for kind in ("input", "cached_input", "output"))
+    written = float(row.get("cache_write_usd_per_million") or fresh)
+    if not all(0 <= rate < math.inf for rate in (fresh, cached, output, written)):
+        raise ValueError(f"a price of {row['model']} is no positive number")
+    return Price(fresh, cached, output, row["as_of"], written)
 
 
 def _listed_price(model: str, base_url: str) -> Price | None:

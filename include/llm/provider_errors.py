@@ -13,6 +13,7 @@ from include.llm import provider_table as table
 from include.llm.endpoint import Endpoint
 from include.llm.error_body import error_in, names_of, provider_words, without_echo
 from include.llm.model_end import known_end
+from include.llm.service_tier import NoRoom, says_no_room
 
 # Quarantined under these names a record has met the endpoint's refusal or no usable answer, which the fuse counts.
 FORBIDDEN, PAYMENT_REQUIRED, INVALID_REQUEST = table.FORBIDDEN, table.PAYMENT_REQUIRED, table.INVALID_REQUEST
@@ -93,7 +94,7 @@ class RateLimited:
 
 # What another call mends is returned and not raised: where one call in three fails, exceptions and the cycles that
 # their tracebacks leave cost as much as the calls.
-Failure = PassingTrouble | RateLimited
+Failure = PassingTrouble | RateLimited | NoRoom
 
 
 class Refused(Quarantine):
@@ -126,6 +127,7 @@ class Unusable(Exception):
         usage: tokens as the provider counted them, if it did.
         raw_output: what the model said, if it said anything.
         passes: whether the endpoint calls it trouble of its own, so that it may be over after a while.
+        service_tier: on which the provider bills it, if it says.
     """
 
     def __init__(
@@ -135,10 +137,11 @@ class Unusable(Exception):
         usage: Usage | None = None,
         raw_output: str | None = None,
         passes: bool = False,
+        service_tier: str | None = None,
     ) -> None:
         super().__init__(message)
         self.kind, self.message, self.usage = kind, message, usage or Usage()
-        self.raw_output, self.passes = raw_output, passes
+        self.raw_output, self.passes, self.service_tier = raw_output, passes, service_tier
 
     @property
     def is_damage(self) -> bool:
@@ -170,6 +173,8 @@ def failure_of(
         kind = table.kind_of(status, names, without_echo(message, sent, but=""))
     wait = asked_wait_seconds(headers)
     wait = wait_in_error(error) if wait is None else wait
+    if says_no_room(status, names, message, sent):
+        return NoRoom(f"Flex has no room now ({status})", wait)
     if kind == table.RATE and (wait or 0.0) <= MAX_RETRY_AFTER_SECONDS:
         return RateLimited(wait)
     words = provider_words(error, endpoint, sent)

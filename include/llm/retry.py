@@ -7,18 +7,19 @@ from collections.abc import Callable
 from tenacity import Retrying, retry_always
 
 from include.errors import Quarantine, RetryLater
-from include.lake.effort import Usage
 from include.limits.limiter import Limiter, Permit
 from include.limits.shared_state import Sleep
 from include.llm.call_meter import CallCounts, CallMeter, LastMinute
 from include.llm.client import ChatClient
 from include.llm.completion import Completion
+from include.llm.flex import Flex
 from include.llm.learned import Learned
 from include.llm.places import Places
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Unusable
+from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
 from include.llm.request import Question
+from include.llm.service_tier import NoRoom, at_tier
 from include.llm.setbacks import Setbacks, longest_wait_seconds, setbacks_of
-from include.llm.witness import Witness
+from include.llm.witness import Waste, Witness
 
 # A call that waits lets another go in its place, unless so large a share of the last calls (about so many) failed: then
 # the endpoint is down, and more calls than places would only add to it.
@@ -48,6 +49,7 @@ class Caller:
         settles: whether the provider charges the tokens that were used; OpenAI charges those that were asked for.
         outage_seconds: how long the endpoint may answer nobody before `RetryLater`.
         clock, sleep: for tests.
+        flex: says at which tier each call is sent; None: none is asked for.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class Caller:
         outage_seconds: float = OUTAGE_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        flex: Flex | None = None,
     ) -> None:
+        self._flex = flex
         self._client, self._limiter, self._learned, self._settles = client, limiter, learned, settles
         # Seconds, by the clock that `witness` goes by.
         self.now, self._outage_seconds = clock, outage_seconds
-        self._last_answer = clock()
+        self._last_answer = self._last_no_room = clock()
         self._failing = 0.0
         self._at_long_limit = 0
         self._ended = False
@@ -184,7 +188,7 @@ class Caller:
             await self._limiter.answered(permit, 0)
             self._last_answer = self.now()
 
-    async def stop_if_everybodys(self, since: float, counts: CallCounts, waste: Callable[[Usage], None]) -> None:
+    async def stop_if_everybodys(self, since: float, counts: CallCounts, waste: Waste) -> None:
         """See `Witness`; `counts` gets what was asked for it."""
         probing = CallCounts()
         try:
@@ -202,12 +206,16 @@ class Caller:
         permit = await self._permit(tokens)
         counts.retries += counts.requests > 0
         self.meter.in_flight += 1
+        tier = None if self._flex is None else self._flex.tier(counts.no_room_since)
+        asked_at = self.now()
         try:
-            outcome = await self._client.complete(body)
+            outcome = await self._client.complete(at_tier(body, tier))
         except (Quarantine, Unusable) as error:
             counts.requests += 1
             used = error.usage.total if self._settles and isinstance(error, Unusable) else 0
             await self._limiter.answered(permit, used)
+            if self._flex and isinstance(error, Refused) and self._flex.learn(error, tier):
+                return NoRoom(error.message)
             raise
         except BaseException:
             await self._limiter.failed(permit)
@@ -218,6 +226,9 @@ class Caller:
             counts.requests += 1
             self._last_answer, self._at_long_limit = self.now(), max(self._at_long_limit - 1, 0)
             self._failing -= self._failing / LAST_CALLS
+            if self._flex:
+                self._flex.took(tier)
+                counts.no_room_since = None
             used = outcome.usage.total if self._settles else 0
             await self._limiter.answered(permit, used, outcome.remaining, outcome.wait_seconds)
             return outcome
@@ -231,11 +242,23 @@ class Caller:
             self._at_long_limit += outcome.stop is not None
             if outcome.stop is not None and self._at_long_limit >= MOST_AT_LONG_LIMIT:
                 raise outcome.stop
+        elif isinstance(outcome, NoRoom):
+            await self._found_no_room(permit, counts, asked_at)
         else:
             counts.requests += outcome.reached_provider
             self.meter.failures.add()
             await self._limiter.failed(permit)
         return outcome
+
+    async def _found_no_room(self, permit: Permit, counts: CallCounts, asked_at: float) -> None:
+        counts.requests += 1
+        counts.no_room_since = asked_at if counts.no_room_since is None else counts.no_room_since
+        self.meter.failures.add()
+        self._last_no_room = self.now()
+        if self._flex:
+            self._flex.refused()
+        # The limit has let it through.
+        await self._limiter.answered(permit, 0)
 
     async def _permit(self, tokens: int) -> Permit:
         await self._may_send.wait()
@@ -250,7 +273,8 @@ class Caller:
         return permit
 
     def _silent_seconds(self) -> float:
-        return self.now() - self._last_answer
+        # Whoever refuses a call for want of room is there.
+        return self.now() - max(self._last_answer, self._last_no_room)
 
     def _outage(self, last: Failure) -> RetryLater:
         return RetryLater(

@@ -6,6 +6,7 @@ from typing import cast
 from tenacity import RetryCallState
 
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited
+from include.llm.service_tier import NoRoom
 
 # While others are answered, a record that fails this often within half a minute is itself the trouble. Where one back
 # end of several is at its limit, four calls in ten are refused by chance alone.
@@ -30,7 +31,7 @@ class Setbacks:
     def __init__(self, first: Failure, since: float) -> None:
         self._last, self._since = first, since
         self._count = self._troubles = 0
-        self._strikes: dict[type[Failure], int] = {PassingTrouble: 0, RateLimited: 0}
+        self._strikes: dict[type[Failure], int] = {PassingTrouble: 0, RateLimited: 0, NoRoom: 0}
 
     def needs_probe(self, failure: Failure, last_answer: float) -> bool:
         """Whether a tiny question has to tell a poisoned record from an outage, because nobody else was answered.
@@ -65,9 +66,9 @@ class Setbacks:
         return self._strikes[PassingTrouble] >= MAX_ATTEMPTS or self._strikes[RateLimited] >= MAX_REFUSALS
 
     def wait_seconds(self) -> float:
-        """How long to wait now; 429s are no failures, and the next one is as likely as the first."""
+        """How long to wait now; refusals are no failures, and the next one is as likely as the first."""
         asked = self._last.retry_after_seconds
-        is_refused = isinstance(self._last, RateLimited)
+        is_refused = not isinstance(self._last, PassingTrouble)
         if is_refused and asked:
             # The server knows better than a guess that grows.
             return asked * (1 + random.uniform(0, RETRY_AFTER_JITTER))

@@ -12,6 +12,8 @@ from include.llm.provider_errors import Refused, Unusable
 
 # Of the tiny question: a model that now and then says nothing says something within so many tries.
 MOST_PROBES = 3
+# Takes in tokens that were paid for nothing, and the tier on which they are billed.
+Waste = Callable[[Usage, str | None], None]
 
 
 class Witness:
@@ -34,7 +36,7 @@ class Witness:
         self._answered = max(self._answered, asked_at)
 
     async def stop_if_everybodys(
-        self, since: float, ask_probe: Callable[[], Awaitable[Completion]], waste: Callable[[Usage], None]
+        self, since: float, ask_probe: Callable[[], Awaitable[Completion]], waste: Waste
     ) -> None:
         """Return when others are answered, so that the trouble is this record's.
 
@@ -55,18 +57,18 @@ class Witness:
             if self._trouble is not None and self._answered < since:
                 raise self._trouble
 
-    async def _probe(self, ask_probe: Callable[[], Awaitable[Completion]], waste: Callable[[Usage], None]) -> None:
+    async def _probe(self, ask_probe: Callable[[], Awaitable[Completion]], waste: Waste) -> None:
         for _ in range(MOST_PROBES):
             asked_at = self._clock()
             try:
                 completion = await ask_probe()
-                waste(completion.usage)
+                waste(completion.usage, completion.service_tier)
                 refuse_repetition(content_of(completion))
             except Refused as refused:
                 self._unanswered, self._trouble = self._clock(), refused.for_all(self._endpoint)
                 return
             except Unusable as unusable:
-                waste(unusable.usage)
+                waste(unusable.usage, unusable.service_tier)
                 self._unanswered, self._trouble = self._clock(), unusable.for_all(self._endpoint)
                 continue
             except Quarantine:

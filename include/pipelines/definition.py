@@ -123,6 +123,12 @@ class Pipeline:
         budget_usd: most that one run may cost.
         over_budget: what becomes of the answers of a run whose budget was used up on the way: `publish` them and leave
             the rest to the next run, or `hold` them, so that analysts see the whole night or nothing.
+        mode: how its nights ask, unless the form says it: `online`, or `flex`, slower and at about half the price where
+            the provider has it.
+        flex_patience_seconds: for so long a record that flex has no room for is asked at flex again, with growing
+            waits; then it is asked at the standard tier, at its price.
+        flex_refused_share: while so large a share of the last minute's calls at flex finds no room, from 0 to 1, a
+            record that is refused is asked at the standard tier at once.
         shard_size: records in one mapped task, unless the deployment says it (`NIGHTSHIFT_SHARD_RECORDS`).
     """
 
@@ -150,6 +156,9 @@ class Pipeline:
     tokens_per_minute: int | None = None
     budget_usd: float = 20.0
     over_budget: Literal["publish", "hold"] = "publish"
+    mode: Literal["online", "flex"] = "online"
+    flex_patience_seconds: float = 600.0
+    flex_refused_share: float = 0.9
     shard_size: int = 1_000
     folder: Path = field(init=False)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.llm.prices import NIGHTS_A_MONTH, usd
+from include.llm.service_tier import FLEX
 from include.report.figures import by_size, quarantine_reasons, sentiment_counts, topic_rows
 from include.report.purpose import RECORDED_SHORT, mark_of
 from include.report.report_input import ReportInput
@@ -69,7 +70,7 @@ def _headline(outcome: ReportInput) -> Headline:
                 f"They would cost {estimate}, and a month of such nights about {usd(NIGHTS_A_MONTH * cost)}, without "
                 "what the provider's prompt cache saves."
             )
-        return Headline(subject, [*lines, *_cost_unknown(outcome, cost)])
+        return Headline(subject, [*lines, *_flex(outcome), *_cost_unknown(outcome, cost)])
     if not count:
         held = len(outcome.quarantined)
         problem = f", {held} could not be answered" if held else ""
@@ -119,8 +120,22 @@ def _cost_unknown(outcome: ReportInput, cost: float | None) -> list[str]:
     return [f"{said} NIGHTSHIFT_PRICES names a file with prices."] if cost is None else []
 
 
+def _flex(outcome: ReportInput) -> list[str]:
+    """At which tier the answers of a run came that asked for flex, and what that has saved."""
+    if outcome.no_flex is not None:
+        return [f"Flex was asked for, and the run went online: {outcome.no_flex}"]
+    tiers = dict(outcome.run.get("service_tier_counts") or ())
+    if outcome.run.get("mode") != FLEX or not (tiers or outcome.run["requests"]):
+        return []
+    if not tiers:
+        return ["The endpoint does not say at which tier it bills: the cost is that of the standard one"]
+    answered = ", ".join(f"{count} at {tier}" for tier, count in sorted(tiers.items(), key=lambda one: -one[1]))
+    saved = "" if outcome.saved_usd is None else f"; flex has saved about {usd(outcome.saved_usd)}"
+    return [f"Answers by service tier: {answered}{saved}"]
+
+
 def _problems(outcome: ReportInput) -> list[str]:
-    lines = _cost_unknown(outcome, outcome.run["cost_usd"])
+    lines = [*_cost_unknown(outcome, outcome.run["cost_usd"]), *_flex(outcome)]
     reasons = quarantine_reasons(outcome)
     if reasons:
         named = ", ".join(f"{count} {reason}" for _, reason, count, _ in reasons[:3])

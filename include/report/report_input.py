@@ -35,6 +35,8 @@ class ReportInput:
         demo_model: whether the bundled model answered.
         data_docs: Data Docs page by table, as links relative to the report.
         dry_run: whether nothing was asked on purpose.
+        no_flex: why the run went online although flex was asked for.
+        saved_usd: about how much cheaper its answers at flex were; None: not known.
     """
 
     pipeline: Pipeline
@@ -47,3 +49,5 @@ class ReportInput:
     demo_model: bool
     data_docs: Mapping[str, str]
     dry_run: bool = False
+    no_flex: str | None = None
+    saved_usd: float | None = None

@@ -45,12 +45,15 @@ def record_failure(lake: Lake, run: RunContext, reason: str = UNKNOWN_REASON) ->
     extract, carried = work.read(Extracted, default=Extracted()), costs_before(work)
     # The effort of a step stands in the entry of its answer too.
     entries = [entry for entry in ledger.values() if not (entry.reused or entry.step_of in ledger)]
-    spent = total_spent([*entries, *(entry for entry in scan_ledger(lake, work.ledger) if entry.is_unusable)])
+    unusable = [entry for entry in scan_ledger(lake, work.ledger) if entry.is_unusable]
+    spent = total_spent([*entries, *unusable])
     spent += carried.effort
     tiers = Counter(entry.service.service_tier for entry in entries if entry.service.service_tier)
     row = {
         **run_identity(run),
         **ended,
+        # As `plan` has found that it can go.
+        "mode": next((entry.service.mode for entry in (*unusable, *entries) if entry.service.mode), run.mode),
         "extracted": extract.extracted,
         "published": 0,
         "quarantined": 0,

@@ -5,8 +5,9 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from include.llm.service_tier import MODES
 from include.pipelines.definition import Pipeline
-from include.stages.run_context import MODES, READ_FROM, REPROCESS
+from include.stages.run_context import READ_FROM, REPROCESS
 
 _ANSWERS = "How they are answered"
 
@@ -81,13 +82,15 @@ def _answers(pipeline: Pipeline) -> dict[str, Param]:
             "first answer are asked; all others keep theirs, unless *Process again* says so.",
             section=_ANSWERS,
         ),
-        # Hidden until there is a second one.
         "mode": Param(
-            MODES[0],
+            pipeline.mode,
             type="string",
-            const=MODES[0],
+            enum=list(MODES),
+            values_display=dict(zip(MODES, ("online", "flex: about half the price, slower"), strict=True)),
             title="Mode",
-            description_md="`online` asks the endpoint record by record.",
+            description_md="`flex` is asked for as `service_tier`. A record that it has no room for waits, for "
+            f"{pipeline.flex_patience_seconds:g} seconds at most, and is then asked at the standard price. A model "
+            "without it is asked online, which `plan` and the report say.",
             section=_ANSWERS,
         ),
     }

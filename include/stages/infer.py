@@ -18,8 +18,10 @@ from include.llm.answerer import Answerer, open_answerer
 from include.llm.answers_file import write_answers
 from include.llm.chain import Text
 from include.llm.endpoint import Endpoint
+from include.llm.flex import FlexPatience
 from include.llm.job import Answered, Job
 from include.llm.ledger import FLUSH_SECONDS, LedgerWriter
+from include.llm.service_tier import FLEX
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting
@@ -96,13 +98,15 @@ def _save_memory() -> None:
 
 
 def _job(work: WorkFiles, pipeline: Pipeline, plan: Planned, shard: int, texts: int, environ: Mapping[str, str]) -> Job:
+    patience = FlexPatience(pipeline.flex_patience_seconds, pipeline.flex_refused_share)
     return Job(
         run_key=f"{work.lake.uri(work.path())} {plan.budget_key}",
         texts=texts,
         progress=work.progress(shard),
         price=plan.price,
         redaction=pipeline.redaction,
-        mode=work.run.mode,
+        mode=plan.mode,
+        flex=patience if plan.mode == FLEX else None,
         number=shard,
         share_of_run=texts / max(plan.asked, 1),
         expected_output_tokens=plan.expected_output_tokens,

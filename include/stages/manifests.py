@@ -12,6 +12,7 @@ from pydantic import PlainSerializer, PlainValidator
 from include.errors import NightshiftError
 from include.lake.effort import NO_EFFORT, Effort
 from include.llm.prices import Price
+from include.llm.service_tier import ONLINE
 from include.pipelines.planned_chain import PlannedChain
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import Measure
@@ -78,6 +79,7 @@ class Planned:
         has_other_answers: whether the run was planned before, and may have paid for what is not asked any more.
         spent_usd: by shards of earlier plans.
         budget_key: under which all shards count what they spend of what is left.
+        mode: how the run goes, which may be another than it was asked to, and `no_flex` why it is.
     """
 
     file: ClassVar = "plan"
@@ -93,6 +95,8 @@ class Planned:
     has_other_answers: bool = False
     spent_usd: float = 0.0
     budget_key: str
+    mode: str = ONLINE
+    no_flex: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,14 +3,14 @@
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from include.errors import BudgetExceeded
-from include.lake.effort import Effort
+from include.lake.effort import Effort, Service
 from include.lake.lake_index import update_index
 from include.lake.output_history import OutputHistory, output_history
 from include.lake.paths import Lake
@@ -23,6 +23,7 @@ from include.llm.first_question import ask_first
 from include.llm.ledger import LedgerEntry, LedgerWriter
 from include.llm.preflight import Preflight
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
+from include.llm.service_tier import FLEX
 from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import write_down
@@ -31,6 +32,7 @@ from include.stages.audit import announce
 from include.stages.carried_over import FIRST_QUESTION, carry_over, keep_tries
 from include.stages.concurrent_runs import IsRunning, claimed_by_others, nothing_else_runs
 from include.stages.costs_before import costs_before
+from include.stages.flex_night import Going, going
 from include.stages.manifests import Extracted, Planned
 from include.stages.planned_texts import ROWS_AT_ONCE, texts_of
 from include.stages.questions import (
@@ -53,8 +55,8 @@ async def plan_run(
 ) -> list[int]:
     """Settle what is asked, estimate it, check the endpoint and write the shards.
 
-    Where the endpoint takes the question in another meaning only, such as with another effort, its answers have other
-    keys, and the plan is made once more. Texts are read part by part.
+    Where the endpoint takes the question in another meaning only, so that answers have other keys, or has no flex, so
+    that they cost more, the plan is made once more. Texts are read part by part.
 
     Args:
         is_running: whether another run of the pipeline is under way, by its id.
@@ -76,29 +78,26 @@ async def plan_run(
     spent_usd = keep_tries(work)
     update_index(lake, run.pipeline)
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
-    price = load_price(run.model, endpoint.base_url)
+    goes = going(lake, run, load_price(run.model, endpoint.base_url))
     checked: Preflight | None = None
-    while True:
-        settled = _settle(work, pipeline, chain, price, is_running)
-        _check_budget(work, settled, price, spent_usd)
-        if not len(settled.asked) or checked is not None:
-            break
-        endpoint, checked = await ask_first(endpoint, chain.question)
+    settled = _settle(work, pipeline, chain, goes, spent_usd, is_running)
+    if len(settled.asked):
+        endpoint, checked = await ask_first(endpoint, chain.question, at_flex=goes.mode == FLEX)
         guessed, chain = chain.question.identity, chain.in_dialect(checked.dialect)
-        if chain.question.identity == guessed:
-            break
+        if chain.question.identity != guessed or checked.no_flex is not None:
+            goes = goes.online(checked.no_flex)
+            settled = _settle(work, pipeline, chain, goes, spent_usd, is_running)
     write_plan(work, settled.questions, settled.reasons)
     announce(lake, run, endpoint, pa.array(settled.keys, pa.string()), _parts_to_ask(work, chain, settled.asked))
     if checked is not None:
-        _keep_first_question(work, checked, price)
+        _keep_first_question(work, checked, goes)
     shards = write_shards(work, settled.keys, settled.asked, shard_records(pipeline))
-    reasons = Counter(reason for reason in settled.reasons if reason and reason != "too_long")
     work.write(
         Planned(
             estimated=settled.estimated,
-            price=price,
+            price=goes.price,
             expected_output_tokens=settled.history.p90 if settled.history else None,
-            skipped=reasons,
+            skipped=settled.skipped,
             asked=len(settled.asked),
             shards=shards,
             before=before,
@@ -106,6 +105,8 @@ async def plan_run(
             has_other_answers=lake.has(work.path("plan.json")),
             spent_usd=spent_usd,
             budget_key=uuid.uuid4().hex,
+            mode=goes.mode,
+            no_flex=goes.no_flex,
         )
     )
     return list(range(shards))
@@ -125,9 +126,16 @@ class _Settled:
         """Answer keys of what is asked."""
         return [self.questions.keys[place] for place in self.asked]
 
+    @property
+    def skipped(self) -> Counter[str]:
+        """Records by the reason why they are not asked about; what is too long is quarantined."""
+        return Counter(reason for reason in self.reasons if reason and reason != "too_long")
 
-def _settle(work: WorkFiles, pipeline: Pipeline, chain: Chain, price: Price | None, is_running: IsRunning) -> _Settled:
-    """What is asked with this chain, and its estimate."""
+
+def _settle(
+    work: WorkFiles, pipeline: Pipeline, chain: Chain, goes: Going, spent_usd: float, is_running: IsRunning
+) -> _Settled:
+    """What is asked with this chain, and its estimate, which is within the budget."""
     lake, run = work.lake, work.run
     questions = read_questions(work, chain)
     settled = carry_over(work, pipeline, questions)
@@ -135,11 +143,14 @@ def _settle(work: WorkFiles, pipeline: Pipeline, chain: Chain, price: Price | No
     reasons = skip_reasons(pipeline, run, questions, settled, left)
     asked = places_to_ask(questions, reasons, settled)
     history = output_history(lake, pipeline.name, run.model, prompt_hash(chain))
-    estimated, counted_by = _estimate(chain, planned_texts(work, chain, asked), history, price)
-    _log_estimate(run, estimated, counted_by, len(questions.keys), len(asked), price)
+    found = estimate(chain, planned_texts(work, chain, asked), history.mean if history else None)
+    estimated = Effort(replace(found.usage, cached_tokens=0), goes.cost_usd(found))
+    _log_estimate(run, estimated, found.counted_by, len(questions.keys), len(asked), goes)
     if run.dry_run:
         reasons, asked = ["dry_run"] * len(reasons), asked[:0]
-    return _Settled(questions, reasons, asked, estimated, history)
+    settled_now = _Settled(questions, reasons, asked, estimated, history)
+    _check_budget(work, settled_now, goes.price, spent_usd)
+    return settled_now
 
 
 def _parts_to_ask(work: WorkFiles, chain: Chain, asked: Positions) -> Iterator[tuple[pa.Table, list[Text]]]:
@@ -165,28 +176,18 @@ def _check_budget(work: WorkFiles, settled: _Settled, price: Price | None, spent
         )
 
 
-def _keep_first_question(work: WorkFiles, checked: Preflight, price: Price | None) -> None:
+def _keep_first_question(work: WorkFiles, checked: Preflight, goes: Going) -> None:
     """What the first question has cost: it is paid for, and no record's."""
-    effort = Effort(checked.usage, cost_usd(price, checked.usage), attempts=1, requests=checked.requests)
+    cost = cost_usd(goes.price, checked.usage, checked.service_tier)
+    effort = Effort(checked.usage, cost, attempts=1, requests=checked.requests)
+    service = Service(goes.mode, checked.service_tier, work.run.endpoint)
     moment = datetime.now(UTC).isoformat()
+    entry = LedgerEntry(FIRST_QUESTION, None, effort, moment, is_unusable=True, service=service)
     with LedgerWriter(work.lake, work.carried) as ledger:
-        ledger.append(
-            LedgerEntry(key=FIRST_QUESTION, answer=None, effort=effort, processed_at=moment, is_unusable=True)
-        )
+        ledger.append(entry)
 
 
-def _estimate(
-    chain: Chain, texts: Iterable[Text], history: OutputHistory | None, price: Price | None
-) -> tuple[Effort, str]:
-    """Tokens and cost without what a prompt cache saves, and which token counter says so."""
-    found = estimate(chain, texts, history.mean if history else None)
-    usage = replace(found.usage, cached_tokens=0)
-    return Effort(usage, found.cost_usd(price, is_cached=False)), found.counted_by
-
-
-def _log_estimate(
-    run: RunContext, estimated: Effort, counted_by: str, records: int, asked: int, price: Price | None
-) -> None:
+def _log_estimate(run: RunContext, estimated: Effort, counted_by: str, records: int, asked: int, goes: Going) -> None:
     cost, usage = estimated.cost_usd, estimated.usage
     log.info(
         "%d of %d records are to be asked: about %s prompt and %s completion tokens (counted by %s), about %s this "
@@ -200,7 +201,7 @@ def _log_estimate(
         usd(None if cost is None else NIGHTS_A_MONTH * cost),
         usd(run.budget_usd),
         run.model,
-        price or "nobody knows what",
+        goes,
     )
     if cost is None:
         log.warning(

@@ -28,6 +28,7 @@ from include.quality.measures import measures_table, run_measures
 from include.stages.audit import commit_audit
 from include.stages.concurrent_runs import IsRunning, all_may_run
 from include.stages.dead_work import remove_dead_work
+from include.stages.flex_night import saved_usd
 from include.stages.manifests import Extracted, Planned, Replaced, Validated
 from include.stages.run_context import RunContext
 from include.stages.work_files import WorkFiles
@@ -54,8 +55,8 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     """
     work = WorkFiles(lake, run)
     extract, plan, validated = work.read(Extracted), work.read(Planned), work.read(Validated)
-    accepted = read_table(lake, work.accepted, ("reused", *USAGE_COLUMNS, "cost_usd"))
-    quarantined = read_table(lake, work.path("quarantined.parquet"), (*USAGE_COLUMNS, "cost_usd"))
+    accepted = read_table(lake, work.accepted, ("reused", "service_tier", *USAGE_COLUMNS, "cost_usd"))
+    quarantined = read_table(lake, work.path("quarantined.parquet"), ("service_tier", *USAGE_COLUMNS, "cost_usd"))
     skipped = Counter(extract.skipped) + Counter(validated.skipped)
     _check_counts(work, extract.extracted, accepted.num_rows, quarantined.num_rows, skipped.total())
     results_path = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
@@ -87,6 +88,8 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
         "skipped": dict(skipped),
         "expectations": [asdict(result) for result in validated.expectations],
         "data_docs": validated.data_docs,
+        "no_flex": plan.no_flex,
+        "saved_usd": saved_usd(plan.price, (accepted, quarantined)),
         "results": lake.uri(results_path),
         "current": lake.uri(lake.table("current", run.pipeline)),
     }
@@ -171,6 +174,7 @@ def _run_row(
     spent = (_of_rows(accepted) + _of_rows(quarantined) + calls + in_no_row).columns()
     return {
         **run_identity(run),
+        "mode": plan.mode,
         "finished_at": datetime.now(UTC),
         "extracted": extract.extracted,
         "published": accepted.num_rows,

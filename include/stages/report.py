@@ -59,6 +59,8 @@ def report_run(
         demo_model=endpoint.is_demo,
         data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},
         dry_run=run.dry_run,
+        no_flex=published.get("no_flex"),
+        saved_usd=published.get("saved_usd"),
     )
     page = render_page(outcome)
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")

@@ -12,12 +12,12 @@ from include.errors import ConfigurationError
 from include.lake.paths import DRY_RUN_SUFFIX, TRIAL_SUFFIX, manual_run_key, window_run_key
 from include.limits.run_limits import RunLimits
 from include.llm.endpoint import Endpoint
+from include.llm.service_tier import MODES, ONLINE
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting, production_model, rate_limits
 
 REPROCESS = ("none", "quarantined", "older_prompt", "all")
 READ_FROM = ("source", "raw")
-MODES = ("online",)
 FORM_FIELDS = (
     *("since", "until", "limit", "dry_run", "read_from", "reprocess"),
     *("model", "prompt_version", "promote", "mode", "budget_usd"),
@@ -40,7 +40,7 @@ class RunContext:
         budget_usd: most that the run may cost.
         has_own_budget: whether a person set it, in the form or the environment.
         requests_per_minute, tokens_per_minute: the provider's limit; None: not known.
-        mode: how answers are asked for.
+        mode: how answers are asked for: `online` or `flex`. What the endpoint does not have `plan` tells.
         endpoint: host[:port] of who answers.
     """
 
@@ -64,7 +64,7 @@ class RunContext:
     dry_run: bool
     is_bounded: bool
     is_promotion: bool = False
-    mode: str = "online"
+    mode: str = ONLINE
     endpoint: str | None = None
     has_own_budget: bool = False
 
@@ -149,7 +149,7 @@ def settle_run(
         dry_run=bool(form.get("dry_run")),
         is_bounded=start is not None or end is not None,
         is_promotion=differs and not is_trial,
-        mode=_one_of(form, "mode", MODES),
+        mode=_one_of({"mode": form.get("mode") or pipeline.mode}, "mode", MODES),
         endpoint=endpoint.address,
     )
 

@@ -92,6 +92,8 @@ def completion_reply(
         "choices": [],
         "usage": usage(chat, completion_tokens),
         "system_fingerprint": "fault-server",
+        # As OpenAI has it: only where one was asked for.
+        "service_tier": ("default" if chat.service_tier == "auto" else chat.service_tier) or ...,
         **parts,
     }
     completion = {name: value for name, value in completion.items() if value is not ...}

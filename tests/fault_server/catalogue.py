@@ -8,6 +8,7 @@ from tests.fault_server import (
     body_faults,
     status_faults,
     text_faults,
+    tier_faults,
     transport_faults,
     wrapped_faults,
 )
@@ -15,7 +16,7 @@ from tests.fault_server.faults import Fault
 
 _GROUPS = (
     *(status_faults.fault, transport_faults.fault, body_faults.fault, answer_faults.fault, wrapped_faults.fault),
-    text_faults.fault,
+    *(text_faults.fault, tier_faults.fault),
 )
 CATALOGUE: dict[str, Fault] = {fault.name: fault for group in _GROUPS for fault in group.faults}
 

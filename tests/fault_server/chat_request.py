@@ -40,6 +40,7 @@ class ChatRequest:
         prompt_tokens: tokens of the whole conversation; at least 1.
         asked: the whole body.
         cached_tokens: those of the prefix, if the server has seen it before.
+        service_tier: that is asked for, if any; the answer is billed on it.
     """
 
     model: str
@@ -56,6 +57,7 @@ class ChatRequest:
     prompt_tokens: int
     asked: Mapping[str, Any]
     cached_tokens: int = 0
+    service_tier: str | None = None
 
     @property
     def schema(self) -> Mapping[str, Any] | None:
@@ -105,6 +107,7 @@ def parse_chat_request(body: bytes, api_key: str | None) -> ChatRequest:
         prefix_tokens=prefix_tokens,
         prompt_tokens=max(1, prefix_tokens + rest_tokens),
         asked=asked,
+        service_tier=asked.get("service_tier"),
     )
 
 

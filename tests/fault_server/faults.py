@@ -25,15 +25,21 @@ class Fault:
 
     Args:
         name: as it stands in plans and in `FAULT:<name>`.
-        group: `status`, `transport`, `body`, `answer`, `wrapped` or `text`.
+        group: `status`, `transport`, `body`, `answer`, `wrapped`, `text` or `tier`.
         description: one line for people.
         make: from the question and the settings to the reply.
+        only_at: the service tier that a call must ask for to meet it; None: any.
     """
 
     name: str
     group: str
     description: str
     make: Make
+    only_at: str | None = None
+
+    def concerns(self, chat: ChatRequest) -> bool:
+        """Whether this call can meet it."""
+        return self.only_at in (None, chat.service_tier)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -53,13 +59,13 @@ class Fault:
 class FaultGroup:
     """Collects the faults of one module."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, only_at: str | None = None) -> None:
+        self.name, self.only_at = name, only_at
         self.faults: list[Fault] = []
 
     def add(self, name: str, description: str, make: Make) -> None:
         """Register a fault."""
-        self.faults.append(Fault(name, self.name, description, make))
+        self.faults.append(Fault(name, self.name, description, make, self.only_at))
 
     def __call__(self, name: str) -> Callable[[Make], Make]:
         """Decorator: register the function under this name, described by the first line of its docstring."""

@@ -45,12 +45,14 @@ class Script:
                 self._applied[number, chat.text_key] += rule.times is not None
                 return _apply(rule, chat)
         marked = self._marked(chat, attempt)
-        if marked is not None:
+        if marked is not None and find(marked).concerns(chat):
             return find(marked).reply(chat, {}), marked
         return answer_reply(chat, default_content(chat)), None
 
     def _holds(self, number: int, rule: Rule, chat: ChatRequest, call: int, attempt: int) -> bool:
         if rule.marker is not None and rule.marker not in chat.text:
+            return False
+        if rule.fault is not None and not find(rule.fault).concerns(chat):
             return False
         if rule.calls is not None and not rule.calls[0] <= call <= rule.calls[1]:
             return False

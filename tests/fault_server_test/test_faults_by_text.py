@@ -18,7 +18,8 @@ SAMPLES = {fault.group: fault.name for fault in CATALOGUE.values()}
 def test_a_fault_in_the_text_may_be_over_the_next_time(name: str, fault_server: FaultServer) -> None:
     """`FAULT:<name>:once` fails the first question about a text and answers the re-ask."""
     text = f"Please FAULT:{name}:once now."
-    raw_bytes(fault_server, text, wait_seconds=0.05)
+    # Some faults are met at flex only.
+    raw_bytes(fault_server, question(text, service_tier="flex"), wait_seconds=0.05)
     assert fault_server.counters().by_fault == {name: 1}
     assert ask(fault_server, text).status == 200
     assert fault_server.counters().by_fault == {name: 1}

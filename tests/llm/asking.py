@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from include.llm.answerer import open_answerer
 from include.llm.chain import Chain, Text
 from include.llm.dialect import Dialect, first_dialect
 from include.llm.endpoint import Endpoint
+from include.llm.flex import FlexPatience
 from include.llm.job import Job
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
 from include.llm.prices import Price
@@ -26,6 +28,7 @@ from tests.fault_server.running import FaultServer
 from tests.llm.speaking import Speaker
 
 PRICE = Price(input_usd=1.0, cached_input_usd=0.5, output_usd=2.0, as_of="2026-11-23")
+AT_FLEX = Price(input_usd=0.5, cached_input_usd=0.25, output_usd=1.0, as_of="2026-11-23")
 
 
 class Answer(StrictAnswer):
@@ -65,6 +68,8 @@ def answer_texts(
     outage_seconds: float = 20.0,
     ledger_clock: Callable[[], float] = time.monotonic,
     dialect: Dialect | None = None,
+    flex: FlexPatience | None = None,
+    store: MemoryStore | None = None,
 ) -> dict[str, LedgerEntry]:
     """Answer texts and read the ledger back: text to entry. Waits between retries are cut to a hundredth."""
     question, lake = question_for(server, dialect=dialect), open_lake(str(folder))
@@ -75,10 +80,11 @@ def answer_texts(
     async def run() -> None:
         endpoint = Endpoint(server.base_url, "key", is_demo=False, in_flight=in_flight, timeout_seconds=timeout_seconds)
         limits = RunLimits(None, None, budget_usd)
-        job = Job("test", len(texts), f"{lake.root}/progress.json", PRICE, RedactionPolicy())
+        mode, price = ("online", PRICE) if flex is None else ("flex", replace(PRICE, tiers={"flex": AT_FLEX}))
+        job = Job("test", len(texts), f"{lake.root}/progress.json", price, RedactionPolicy(), mode, flex=flex)
         ledger = LedgerWriter(lake, f"{lake.root}/ledger", clock=ledger_clock)
         async with open_answerer(
-            Chain(question), endpoint, limits, job, MemoryStore(), lambda: 1, outage_seconds, hurried
+            Chain(question), endpoint, limits, job, store or MemoryStore(), lambda: 1, outage_seconds, hurried
         ) as answerer:
             await answerer.answer([Text(question.key(text), text) for text in texts], ledger)
 
