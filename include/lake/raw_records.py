@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from include.lake.paths import Lake, is_trial
 from include.lake.row_groups import file_schema, read_rows
 from include.lake.row_hashes import Mask, Positions, RowHashes, newest_of_each, row_hashes
 from include.lake.schemas import RAW_FIELDS, UTC_TIME
-from include.sources.record import Record
 
 # When a record counts as new: the source's time of its last change, else of its writing, else that of the pull. Null
 # in files of before there was the column: then the time of writing counts.
@@ -26,6 +25,7 @@ RAW_ONLY = (CHANGED_AT, REDACTION_VERSION)
 # What a pull notes about itself in its file: when it was (UTC), and, once a try of the run has done so, that it asked
 # the live source for all since the last success, or which files it read whole for that (JSON: version by name).
 PULLED_AT, PULLED_ALL, PULLED_FILES = b"pulled_at", b"pulled_all", b"pulled_files"
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _ARROW_TYPES = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
@@ -39,27 +39,6 @@ def raw_schema(declared: Mapping[str, type], others: Iterable[str] = ()) -> pa.S
     types = {name: pa.string() for name in others} | {name: _ARROW_TYPES[t] for name, t in declared.items()}
     attributes = [pa.field(f"attr_{name}", types[name]) for name in sorted(types)]
     return pa.schema([*RAW_FIELDS, *RAW_ONLY, *attributes])
-
-
-def records_to_table(
-    records: Iterable[tuple[Record, datetime]], schema: pa.Schema, redaction_version: str | None = None
-) -> pa.Table:
-    """Records, each with its `changed_at`, as a table in a schema of `raw_schema`."""
-    rows = [
-        {
-            "record_id": record.record_id,
-            "record_version": record.record_version,
-            "source": record.source,
-            "source_url": record.source_url,
-            "occurred_at": record.occurred_at,
-            "changed_at": changed_at,
-            "redaction_version": redaction_version,
-            "text": record.text,
-            **{f"attr_{name}": value for name, value in record.attributes.items()},
-        }
-        for record, changed_at in records
-    ]
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def attribute_names(schemas: Iterable[pa.Schema]) -> set[str]:
@@ -166,8 +145,7 @@ def pull_notes(lake: Lake, path: str) -> Mapping[bytes, bytes]:
 
 def microseconds(moment: datetime) -> int:
     """Since 1970, as Arrow counts them."""
-    count: int = pa.scalar(moment, UTC_TIME).value
-    return count
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _index_rows(rows: pa.Table) -> tuple[RowHashes, RowHashes, Positions]:

@@ -36,7 +36,10 @@ class Engine(Protocol):
 
 def take(text: str, found: Iterable[Finding], kinds: frozenset[str]) -> tuple[list[Finding], str]:
     """Of what was found in a text that which counts, sorted, and the text of the same length without it."""
-    taken = [one for one in _without_overlaps(found) if one.kind in kinds and TAKEN not in text[one.start : one.end]]
+    in_order = sorted(found, key=lambda finding: (finding.start, -finding.end))
+    if not in_order:
+        return in_order, text
+    taken = [one for one in _without_overlaps(in_order) if one.kind in kinds and TAKEN not in text[one.start : one.end]]
     return (taken, _blanked(text, taken)) if taken else (taken, text)
 
 
@@ -53,10 +56,10 @@ def _blanked(text: str, findings: Sequence[Finding]) -> str:
     return "".join([*parts, text[position:]])
 
 
-def _without_overlaps(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings in order; of two that overlap the earlier, and the longer of two that begin together."""
+def _without_overlaps(in_order: Iterable[Finding]) -> Iterator[Finding]:
+    """Of two findings that overlap the earlier, and the longer of two that begin together."""
     end = -1
-    for finding in sorted(findings, key=lambda finding: (finding.start, -finding.end)):
+    for finding in in_order:
         if finding.start >= end and finding.end > finding.start:
             end = finding.end
             yield finding

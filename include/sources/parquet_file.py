@@ -1,6 +1,6 @@
 """Rows of a Parquet file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pyarrow as pa
@@ -34,7 +34,7 @@ def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
             yield 1, unusable
             return
         for batch in parquet.iter_batches(batch_size=ROWS_PER_BATCH):
-            columns = [_with_python_times(column) for column in batch.columns]
+            columns = [(column, _values(column)) for column in map(_with_python_times, batch.columns)]
             for index in range(batch.num_rows):
                 number += 1
                 yield number, _row(header, columns, index)
@@ -97,16 +97,25 @@ def _with_python_times(column: pa.Array) -> pa.Array:
     return column
 
 
-def _row(header: Header, columns: list[pa.Array], index: int) -> dict[str, Any] | BadRow:
+def _values(column: pa.Array) -> Callable[[int], Any]:
+    """Gives the values of a column by their places in it; no text before it is asked for."""
+    if pa.types.is_dictionary(column.type):
+        # The scalar of a dictionary takes longer than one of its words.
+        places, words = column.indices.to_pylist(), column.dictionary
+        return lambda index: None if places[index] is None else words[places[index]].as_py()
+    return lambda index: column[index].as_py()
+
+
+def _row(header: Header, columns: list[tuple[pa.Array, Callable[[int], Any]]], index: int) -> dict[str, Any] | BadRow:
     values: list[Any] = []
-    for name, column in zip(header.names, columns, strict=True):
+    for name, (column, value_at) in zip(header.names, columns, strict=True):
         # A list may repeat a word of its dictionary so often that Python's copy of it fills the memory.
         if pa.types.is_nested(column.type) and (size := column.slice(index, 1).nbytes) > MAX_LINE_BYTES:
             return BadRow(
                 "too_large", f"column {name!r} has {size:,} bytes, more than {MAX_LINE_BYTES:,}", name.encode()
             )
         try:
-            value = column[index].as_py()
+            value = value_at(index)
             values.append(value.decode() if isinstance(value, bytes) else value)
         except UnicodeDecodeError:
             if name in header.own:

@@ -5,9 +5,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from itertools import chain
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,13 +22,13 @@ from include.lake.raw_records import (
     PULLED_AT,
     PULLED_FILES,
     RAW_ONLY,
+    REDACTION_VERSION,
     RawIndex,
     attribute_names,
     microseconds,
     pull_notes,
     raw_schema,
     read_index,
-    records_to_table,
 )
 from include.lake.read import read_table
 from include.lake.row_groups import file_schema, read_groups
@@ -40,7 +39,7 @@ from include.lake.write import open_table_writer, write_table
 from include.pipelines.definition import Pipeline
 from include.settings import live_source, share_setting, source_location, source_setting, timezone_setting
 from include.sources.files import Files
-from include.sources.record import Record, UnreadableRecord
+from include.sources.record import UnreadableRecord
 from include.stages.concurrent_runs import outcomes_for
 from include.stages.manifests import Begun, Extracted
 from include.stages.pull import pull_records
@@ -141,10 +140,9 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, mo
         borrowed = index.of_trials & np.bool_(run.is_promotion)
         _append_raw(lake, pipeline, run, pulled, chosen & is_record, index, borrowed, due & borrowed)
     schema = raw_schema(pipeline.attributes, pulled.attributes | attribute_names(index.schemas(due)))
-    tables = (records_to_table(_records(part), schema) for part in pulled.rows(fresh & is_record))
-    _write_records(lake, run, schema, chain(tables, index.read(due)))
+    _write_records(lake, run, schema, chain(pulled.records(fresh, schema), index.read(due)))
     unreadable = fresh & ~is_record & ~np.bool_(run.dry_run)
-    _write_quarantine(lake, run, pulled.rows(unreadable))
+    _write_quarantine(lake, run, pulled.unreadable(unreadable))
     if not chosen.all():
         log.info("%d rows are older copies of other records in the source", int((~chosen).sum()))
     skipped = Counter(
@@ -170,7 +168,7 @@ def _check_readable(pulled: PullSpool, fresh: Mask, most_unreadable: float) -> N
     count, of = int(unreadable.sum()), int(fresh.sum())
     if of < ROWS_BEFORE_JUDGEMENT or count <= most_unreadable * of:
         return
-    rows = [row for part in pulled.rows(unreadable) for row, _ in part if isinstance(row, UnreadableRecord)]
+    rows = [row for part in pulled.unreadable(unreadable) for row in part]
     reasons = Counter(row.error_type for row in rows).most_common(3)
     raise SourceUnreadable(
         f"{count} of {of} new rows cannot become records ({', '.join(f'{name}: {n}' for name, n in reasons)}), such as "
@@ -261,18 +259,15 @@ def _append_raw(
         # The earlier rows come first, so that the index still says where they stand.
         for rows in read_groups(lake, path) if has_earlier else ():
             writer.write(conform(rows, schema))
-        for part in pulled.rows(fresh):
-            writer.write(records_to_table(_records(part), schema, redaction_version(pipeline.redaction)))
+        version, place = redaction_version(pipeline.redaction), schema.get_field_index(REDACTION_VERSION.name)
+        for rows in pulled.records(fresh, schema):
+            writer.write(conform(rows.set_column(place, REDACTION_VERSION, pa.repeat(version, rows.num_rows)), schema))
         for rows in index.read(promoted):
             writer.write(conform(rows, schema))
 
 
 def _raw_path(lake: Lake, run: RunContext) -> str:
     return lake.run_file("raw", run.pipeline, run.run_date, run.run_key)
-
-
-def _records(part: list[tuple[Any, datetime]]) -> list[tuple[Record, datetime]]:
-    return [(row, changed_at) for row, changed_at in part if isinstance(row, Record)]
 
 
 def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
@@ -284,10 +279,10 @@ def _write_records(lake: Lake, run: RunContext, schema: pa.Schema, tables: Itera
             writer.write(conform(table, schema).drop_columns([field.name for field in RAW_ONLY]))
 
 
-def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[tuple[Any, datetime]]]) -> None:
+def _write_quarantine(lake: Lake, run: RunContext, parts: Iterable[list[UnreadableRecord]]) -> None:
     with open_table_writer(lake, WorkFiles(lake, run).quarantined, QUARANTINE_SCHEMA) as writer:
         for part in parts:
-            writer.write(quarantine_table(_quarantine_row(row, run) for row, _ in part))
+            writer.write(quarantine_table(_quarantine_row(row, run) for row in part))
 
 
 def _quarantine_row(row: UnreadableRecord, run: RunContext) -> QuarantineRow:

@@ -19,10 +19,14 @@ def clean_text(text: str) -> str:
     normalisation is left out on purpose: it takes quadratic time on long runs of combining marks (a text of
     100,000 characters can cost it 12 seconds), and it would change what the customer wrote.
     """
+    if text.isprintable():
+        return text.strip()
     unified = _LINE_END.sub("\n", text)
     return _CONTROL.sub("", _LONE_SURROGATE.sub("\ufffd", unified)).strip()
 
 
 def is_blank(text: str) -> bool:
     """Whether nobody could see anything in it: spaces, control characters, zero-width characters, bare accents."""
+    if text[:1].isalnum() and text[0] not in _BLANK_CHARACTERS:
+        return False
     return all(character in _BLANK_CHARACTERS or unicodedata.category(character) in _WITHOUT_INK for character in text)

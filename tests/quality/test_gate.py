@@ -4,8 +4,10 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -68,6 +70,22 @@ def test_a_quote_is_found_in_spite_of_curly_marks_and_white_space() -> None:
 
 def test_a_value_outside_a_closed_set_fails_its_record() -> None:
     assert list(judge(PIPELINE, table(review(0), review(1, kind="rant"))).failing_records) == ["r1"]
+
+
+def test_an_own_rule_about_each_share_that_fails_stops_the_batch() -> None:
+    from great_expectations import expectations as expect
+
+    from include.quality.suites import Suites
+
+    rule = expect.ExpectColumnValuesToBeBetween(column="share", max_value=0.5, meta={"says": "no value has the half"})
+    own = SimpleNamespace(FIELDS_THAT_VARY=(), expectations=lambda: {"shares": [rule]})
+    shares = Suites(PIPELINE.answer, own).of_shares(blocking=True)
+    assert (
+        shares.judge(pd.DataFrame({"field": ["kind"] * 2, "value": ["a", "b"], "n": [3, 1], "share": [0.75, 0.25]}))
+        == {}
+    )
+    assert [(check.success, check.unexpected) for check in shares.checks] == [(False, 1)]
+    assert shares.checks[0].suite_failure
 
 
 def test_the_same_record_twice_fails_also_in_another_part() -> None:

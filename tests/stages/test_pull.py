@@ -14,6 +14,7 @@ import pytest
 
 from include.errors import RetryLater
 from include.lake.paths import open_lake
+from include.lake.raw_records import raw_schema
 from include.lake.read import read_table
 from include.sources.normalise import Normaliser
 from include.sources.source import Window
@@ -54,8 +55,8 @@ def test_a_try_that_was_given_up_and_goes_on_disturbs_no_other(office: Office) -
         for row in part:
             tried.add(row, NIGHT)
         tried.commit({"page": 1}, None)
-    (kept,) = retry.rows(np.ones(20, dtype=np.bool_))
-    assert [row.record_id for row, _ in kept] == [f"T-{number:03d}" for number in range(20)]
+    (kept,) = retry.records(np.ones(20, dtype=np.bool_), raw_schema({}, retry.attributes))
+    assert kept["record_id"].to_pylist() == [f"T-{number:03d}" for number in range(20)]
 
 
 def test_a_pull_that_is_made_again_after_it_succeeded_begins_anew(office: Office) -> None:

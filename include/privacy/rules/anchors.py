@@ -3,6 +3,8 @@
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from include.privacy.rules.addresses import STREET_ENDINGS, STREET_WORDS
 from include.privacy.rules.announced_addresses import ADDRESS_WORDS
@@ -21,6 +23,8 @@ from include.privacy.rules.spoken_numbers import DIGIT_WORDS
 _QUOTES = ('"', "“", "”", "„", "«", "»")
 # Shorter ones are abbreviations: HAMP, ALMA.
 _FEWEST_CAPITALS = 4
+# Of a longer word nothing is kept in mind.
+_LONGEST_KNOWN = 40
 _DIGITS_AND_LETTER = re.compile(r"\d+[^\W\d_]")
 _POSSESSIVES = ("'s", "’s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
@@ -50,27 +54,41 @@ def _searches_by_word() -> dict[str, tuple[str, ...]]:
 _SEARCHES = _searches_by_word()
 
 
+class _Word(NamedTuple):
+    """What a word is searched for wherever it stands, and where it is no piece of an id; `small` in small letters."""
+
+    small: str
+    always: tuple[str, ...]
+    outside_code: tuple[str, ...]
+
+
 def find_anchors(text: str) -> Mapping[str, Sequence[Anchor]]:
     """Anchors by the name of the search that they concern, in the order of the text."""
     anchors: dict[str, list[Anchor]] = {}
-    names, small = given_names(), given_in_small_letters()
     for match in _WORD.finditer(text):
         said = match.group()
-        word = said.lower()
-        for search in _SEARCHES.get(word, ()):
-            anchors.setdefault(search, []).append(Anchor(*match.span(), word))
-        if said[0] < "a" or said[0] > "z":
-            if _is_in_code(text, match):
-                continue
-            if said in names or (said[-2:] in _POSSESSIVES and said[:-2] in names and not _is_shop(text, match)):
-                anchors.setdefault("given_name", []).append(Anchor(*match.span(), word))
-            if len(said) > _FEWEST_CAPITALS and said.isupper() and word in small:
-                anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
-            if word.endswith(STREET_ENDINGS) and "street" not in _SEARCHES.get(word, ()):
-                anchors.setdefault("street", []).append(Anchor(*match.span(), word))
-        elif said in small:
-            anchors.setdefault("small_name", []).append(Anchor(*match.span(), word))
+        small, always, outside_code = _word(said) if len(said) <= _LONGEST_KNOWN else _word.__wrapped__(said)
+        for search in always:
+            anchors.setdefault(search, []).append(Anchor(*match.span(), small))
+        if outside_code and not _is_in_code(text, match):
+            for search in outside_code:
+                if search != "given_name" or said in given_names() or not _is_shop(text, match):
+                    anchors.setdefault(search, []).append(Anchor(*match.span(), small))
     return anchors
+
+
+@lru_cache(maxsize=1 << 14)
+def _word(said: str) -> _Word:
+    small, names, in_small = said.lower(), given_names(), given_in_small_letters()
+    searches = _SEARCHES.get(small, ())
+    if "a" <= said[0] <= "z":
+        return _Word(small, (*searches, "small_name") if said in in_small else searches, ())
+    forms = {
+        "given_name": said in names or (said[-2:] in _POSSESSIVES and said[:-2] in names),
+        "small_name": len(said) > _FEWEST_CAPITALS and said.isupper() and small in in_small,
+        "street": small.endswith(STREET_ENDINGS) and "street" not in searches,
+    }
+    return _Word(small, searches, tuple(search for search, has_form in forms.items() if has_form))
 
 
 def _is_in_code(text: str, match: re.Match[str]) -> bool:

@@ -42,12 +42,14 @@ _SEARCHES: tuple[tuple[frozenset[str], re.Pattern[str] | None, Search], ...] = (
 def find_by_rules(text: str, kinds: frozenset[str], people: dict[str, str]) -> Iterable[Finding]:
     """See `engine.Engine`; takes time that grows with the length of the text alone."""
     findings: list[Finding] = []
-    anchors = find_anchors(text)
+    searched = Searched(text, find_anchors(text), people)
     has = {None: True, _DIGIT: bool(_DIGIT.search(text)), AT: bool(AT.search(text))}
     for wanted, needs, search in _searches(kinds):
         if has[needs]:
-            found, text = take(text, search(Searched(text, anchors, people)), wanted)
-            findings += found
+            found, text = take(searched.text, search(searched), wanted)
+            if found:
+                findings += found
+                searched = searched._replace(text=text)
     return findings
 
 
