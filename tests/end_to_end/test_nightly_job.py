@@ -70,9 +70,15 @@ def test_the_report_is_a_tab_of_the_run_and_opens_with_its_data_docs_and_back(st
 
 
 def test_a_trial_leaves_current_alone_and_a_promoted_run_replaces_it(standalone: Standalone) -> None:
+    # Of an endpoint that knows no `json_schema`.
+    standalone.server.set_plan(Plan(dialect="deepseek"))
     before, sent = standalone.current(), len(standalone.mailbox.messages)
     assert standalone.run("manual__trial", prompt_version="v2", limit=5) == "success"
-    assert standalone.row("manual__trial")["published"] == 5
+    row = standalone.row("manual__trial")
+    assert (row["published"], row["requests"]) == (5, 5 + 2) and row["dialect"].startswith("json_object, ")
+    assert any(
+        "says '" in line and "asked with: json_object" in line for line in standalone.log("manual__trial", "plan")
+    )
     assert standalone.current().equals(before)
     # Nor is it told as news, or listed as a night.
     assert len(standalone.mailbox.messages) == sent
@@ -83,6 +89,8 @@ def test_a_trial_leaves_current_alone_and_a_promoted_run_replaces_it(standalone:
     assert len(current) == 120
     assert current["record_id"].is_unique
     assert set(current["prompt_version"]) == {"v2"}
+    assert set(current["dialect"]) == {row["dialect"]}
+    standalone.server.set_plan(Plan())
 
 
 def test_a_backfill_runs_each_night_with_its_own_interval(standalone: Standalone) -> None:
