@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator
 
-from include.answer.structured_output import LENGTHS, json_schema, quote_paths
+from include.answer.structured_output import LENGTHS, quote_paths
 from include.errors import StopRun
 from include.llm.base_url import is_same_place
 from include.llm.chain import Chain
@@ -139,7 +139,8 @@ def _question(written: PlannedQuestion, pipeline: Pipeline, answer: type[BaseMod
         written.dialect, written.model, written.prompt, answer, written.max_output_tokens, written.schema
     )
     has_same_quotes = written.quotes == quote_paths(answer)
-    if not has_same_quotes or not takes_all_of(json_schema(answer, length_keywords=True), written.schema):
+    # Pydantic's own schema checks no less than the strict one, which takes half a second and 40 MB of each task.
+    if not has_same_quotes or not takes_all_of(answer.model_json_schema(), written.schema):
         raise StopRun(
             f"{answer.__name__} in {pipeline.folder / 'output.py'} has changed since `plan`, and does not take every "
             f"answer to what was planned. {_WAY_OUT}"

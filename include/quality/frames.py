@@ -21,27 +21,26 @@ def row_frames(rows: pa.Table, answer: type[BaseModel]) -> dict[str, pd.DataFram
     """
     flat_columns = [name for name in rows.column_names if not pa.types.is_list(rows.schema.field(name).type)]
     frames = {"records": rows.select(flat_columns).to_pandas()}
+    ids, texts = rows["record_id"].to_pylist(), rows["text"].to_pylist()
+    quotes = quote_paths(answer)
     for name, info in answer.model_fields.items():
         columns = element_fields(name, info)
+        if (name,) in quotes:
+            frames["records"][f"{name}_in_text"] = list(map(_stands_in, rows[name].to_pylist(), texts))
         if not columns:
             continue
-        ids, texts, lists = (rows[column].to_pylist() for column in ("record_id", "text", name))
+        lists = rows[name].to_pylist()
         frames["records"][f"{name}_elements"] = [None if values is None else len(values) for values in lists]
+        places = [place for place, values in enumerate(lists) for _ in values or ()]
+        elements = [element for values in lists for element in values or ()]
         has_fields = item_model(info) is not None
-        elements = [
-            {**(element if has_fields else {name: element}), "record_id": record_id, "_text": text}
-            for record_id, text, values in zip(ids, texts, lists, strict=True)
-            for element in values or ()
-        ]
-        frames[name] = pd.DataFrame(elements, columns=["record_id", *columns, "_text"])
-    for path in quote_paths(answer):
-        frame, texts = ("records", "text") if len(path) == 1 else (path[0], "_text")
-        _add_in_text(frames[frame], path[-1], texts)
-    return {name: frame.drop(columns="_text", errors="ignore") for name, frame in frames.items()}
+        said = {column: [each[column] for each in elements] if has_fields else elements for column in columns}
+        for column in (path[1] for path in quotes if path[0] == name):
+            said[f"{column}_in_text"] = list(map(_stands_in, said[column], (texts[place] for place in places)))
+        frames[name] = pd.DataFrame({"record_id": [ids[place] for place in places], **said})
+    return frames
 
 
-def _add_in_text(frame: pd.DataFrame, column: str, text_column: str) -> None:
-    frame[f"{column}_in_text"] = [
-        quote is None or pd.isna(quote) or fold(quote) in fold(text)
-        for quote, text in zip(frame[column], frame[text_column], strict=True)
-    ]
+def _stands_in(quote: str | None, text: str) -> bool:
+    # Word for word, as nearly all are, nothing has to be folded.
+    return quote is None or quote in text or fold(quote) in fold(text)
