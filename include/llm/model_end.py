@@ -4,9 +4,11 @@ The endpoint's own list of models says it first, then the short table below, the
 date. About names that nobody knows, such as those of Azure's deployments, nothing is said.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +19,8 @@ from include.llm.prices import is_deprecated
 
 log = logging.getLogger(__name__)
 
+# What is good to know is not waited for.
+PATIENCE_SECONDS = 5.0
 # With fewer days left it stands on the first screen of a report.
 SOON_DAYS = 30
 # https://developers.openai.com/api/docs/deprecations, read on 29 November 2026. OpenAI's list of models has the days
@@ -69,7 +73,7 @@ class ModelEnd:
         """In words, without a full stop."""
         left = self.days_left(today)
         if self.day is None or left is None:
-            said = f"{self.model} is marked as deprecated in {self.source}"
+            said = f"{self.model} is marked as deprecated"
         else:
             day = date.fromisoformat(self.day)
             said = f"{self.model} {'ends' if left > 0 else 'ended'} on {day.day} {day:%B %Y}"
@@ -117,16 +121,21 @@ async def model_end(
     if endpoint.comes_along or _is_azure(endpoint.base_url):
         return None
     known, found = known_end(model, endpoint.base_url), None
-    for path in (f"models/{quote(model, safe='/')}", "models"):
-        if (found := await get(path)) is not None:
-            break
-        log.debug("%s says nothing at %s of when the model ends", endpoint.base_url, path)
-    said = end_in(found, model, f"the list of models of {endpoint.address}") if found else None
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            found = await get(f"models/{quote(model, safe='/:')}") or await get("models")
+    said = end_in(found or {}, model, f"the list of models of {endpoint.address}")
     if said is not None:
-        return said if said.successor or known is None else replace(said, successor=known.successor)
-    if known is None and is_deprecated(model, endpoint.base_url):
-        return ModelEnd(model, None, None, "the prices of genai-prices")
-    return known
+        end: ModelEnd | None = replace(said, successor=said.successor or (known.successor if known else None))
+    elif known is None and is_deprecated(model, endpoint.base_url):
+        end = ModelEnd(model, None, None, "the prices of genai-prices")
+    else:
+        end = known
+    if end is None:
+        log.debug("nobody says when %s ends at %s", model, endpoint.base_url)
+    else:
+        log.warning("%s (says %s). `make try` compares another one; set NIGHTSHIFT_MODEL.", end.sentence(), end.source)
+    return end
 
 
 def _day(value: Any) -> str | None:

@@ -16,11 +16,13 @@ from include.lake.lake_index import run_rows
 from include.lake.paths import open_lake
 from include.limits.open_store import open_store
 from include.llm.answerer import open_answerer
+from include.llm.client import ChatClient
 from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.first_question import ask_first
 from include.llm.job import Job
 from include.llm.ledger import LedgerWriter, read_ledger
+from include.llm.model_end import model_end
 from include.llm.prices import check_budget, load_price
 from include.local.model_server import running_model
 from include.pipelines.chain import build_chain
@@ -112,6 +114,8 @@ async def compare(pipeline: Pipeline, endpoint: Endpoint, prompt: str, model: st
         chain = build_chain(pipeline, endpoint, name, run.prompt_version)
         endpoint, checked = await ask_first(endpoint, chain.question)
         dialects[name] = checked.dialect
+        async with ChatClient(endpoint, 1) as client:
+            await model_end(endpoint, name, client.get_json)
     variants = []
     for run in runs:
         print(f"asking {run.prompt_version} on {run.model} about {len(records)} records ...", flush=True)

@@ -48,6 +48,9 @@ def headline(outcome: ReportInput) -> Headline:
     stopped = f"budget used up, {waiting} records wait for the next run"
     subject = f"{found.subject}; {stopped}" if waiting else found.subject
     lines = [f"{stopped[0].upper()}{stopped[1:]}", *found.lines] if waiting else found.lines
+    end, today = outcome.model_end, outcome.run["finished_at"].date()
+    if end is not None and end.is_soon(today):
+        lines = [*lines, f"{end.sentence(today)}: set NIGHTSHIFT_MODEL"]
     return Headline(_one_line(f"{mark}. {subject}" if mark else subject), lines)
 
 

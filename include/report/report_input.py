@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from include.llm.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.report.digest import Digest
@@ -37,6 +38,7 @@ class ReportInput:
         dry_run: whether nothing was asked on purpose.
         no_flex: why the run went online although flex was asked for.
         saved_usd: about how much cheaper its answers at flex were; None: not known.
+        model_end: when the model ends; None: nobody says.
     """
 
     pipeline: Pipeline
@@ -51,3 +53,4 @@ class ReportInput:
     dry_run: bool = False
     no_flex: str | None = None
     saved_usd: float | None = None
+    model_end: ModelEnd | None = None

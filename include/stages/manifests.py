@@ -11,6 +11,7 @@ from pydantic import PlainSerializer, PlainValidator
 
 from include.errors import NightshiftError
 from include.lake.effort import NO_EFFORT, Effort
+from include.llm.model_end import ModelEnd
 from include.llm.prices import Price
 from include.llm.service_tier import ONLINE
 from include.pipelines.planned_chain import PlannedChain
@@ -80,6 +81,7 @@ class Planned:
         spent_usd: by shards of earlier plans.
         budget_key: under which all shards count what they spend of what is left.
         mode: how the run goes, which may be another than it was asked to, and `no_flex` why it is.
+        model_end: when the model ends; None: nobody says.
     """
 
     file: ClassVar = "plan"
@@ -97,6 +99,7 @@ class Planned:
     budget_key: str
     mode: str = ONLINE
     no_flex: str | None = None
+    model_end: ModelEnd | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

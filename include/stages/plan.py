@@ -17,10 +17,12 @@ from include.lake.paths import Lake
 from include.lake.row_groups import read_rows
 from include.lake.row_hashes import Positions
 from include.llm.chain import Chain, Text
+from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
 from include.llm.first_question import ask_first
 from include.llm.ledger import LedgerEntry, LedgerWriter
+from include.llm.model_end import ModelEnd, model_end
 from include.llm.preflight import Preflight
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
 from include.llm.service_tier import FLEX
@@ -107,9 +109,15 @@ async def plan_run(
             budget_key=uuid.uuid4().hex,
             mode=goes.mode,
             no_flex=goes.no_flex,
+            model_end=await _model_end(endpoint, run.model),
         )
     )
     return list(range(shards))
+
+
+async def _model_end(endpoint: Endpoint, model: str) -> ModelEnd | None:
+    async with ChatClient(endpoint, 1) as client:
+        return await model_end(endpoint, model, client.get_json)
 
 
 @dataclass(frozen=True)

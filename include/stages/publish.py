@@ -48,7 +48,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
             goes; where nobody says which are dead, it stays.
 
     Returns:
-        The run's row, its skipped records by reason, its expectations, and where its Data Docs are.
+        The run's row, its skipped records by reason, its expectations, where its Data Docs are, and its model's end.
 
     Raises:
         CountsDoNotAddUp: extracted is not published + quarantined + skipped; nothing is published.
@@ -90,6 +90,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
         "data_docs": validated.data_docs,
         "no_flex": plan.no_flex,
         "saved_usd": saved_usd(plan.price, (accepted, quarantined)),
+        "model_end": asdict(plan.model_end) if plan.model_end else None,
         "results": lake.uri(results_path),
         "current": lake.uri(lake.table("current", run.pipeline)),
     }

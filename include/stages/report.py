@@ -15,6 +15,7 @@ from include.lake.row_groups import read_groups
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
+from include.llm.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import shares_of
@@ -61,6 +62,7 @@ def report_run(
         dry_run=run.dry_run,
         no_flex=published.get("no_flex"),
         saved_usd=published.get("saved_usd"),
+        model_end=ModelEnd(**end) if (end := published.get("model_end")) else None,
     )
     page = render_page(outcome)
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")

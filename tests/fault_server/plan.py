@@ -78,6 +78,7 @@ class Plan(_Setting):
         latency_seconds: how long each valid answer takes: a time, or the shortest and the longest.
         api_key: required bearer token; None: anyone may ask.
         models: those that exist; None: any name does.
+        of_models: what `GET /v1/models` says of each besides, such as its `shutdown_date`.
         limits: all of them hold at once.
         rate_headers: whether answers carry `x-ratelimit-*` headers about the limits.
         seed: of all that is random.
@@ -90,6 +91,7 @@ class Plan(_Setting):
     latency_seconds: float | tuple[float, float] = 0.0
     api_key: str | None = None
     models: tuple[str, ...] | None = None
+    of_models: dict[str, Any] = {}
     limits: tuple[Limit, ...] = ()
     rate_headers: bool = False
     seed: int = 0

@@ -146,7 +146,8 @@ class FaultApplication:
         if not entry.authorized:
             return wrong_key()
         names = self._plan.models or (DEFAULT_MODEL,)
-        cards = {name: {"id": name, "object": "model", "created": 0, "owned_by": "fault-server"} for name in names}
+        card = {"object": "model", "created": 0, "owned_by": "fault-server", **self._plan.of_models}
+        cards = {name: {"id": name, **card} for name in names}
         wanted = path.removeprefix("/v1/models").strip("/")
         if not wanted:
             return Reply(200, fast_json.dumps({"object": "list", "data": list(cards.values())}))

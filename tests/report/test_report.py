@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
+from include.llm.model_end import ModelEnd
 from include.pipelines.registry import load_pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.report.digest import Digest
@@ -131,6 +132,16 @@ def test_runs_before_measures_are_said_to_have_none() -> None:
     said = "No earlier measures"
     assert said in render_page(outcome(reviews("login"), earlier=None))
     assert said not in render_page(outcome(reviews("login"), earlier=[]))
+
+
+@pytest.mark.parametrize(("days", "is_news"), [(29, True), (30, False), (-3, True)])
+def test_a_models_end_stands_in_the_engineers_part_and_first_when_it_is_near(days: int, is_news: bool) -> None:
+    end = ModelEnd("gpt-4.1-mini", (END + timedelta(days=days)).date().isoformat(), "gpt-6-luna", "its vendor")
+    found = outcome(reviews("login"), model_end=end)
+    sentence = end.sentence(END.date())
+    assert f"{sentence} (says its vendor)" in render_page(found).split("Tokens, cost and versions")[1]
+    assert (f"{sentence}: set NIGHTSHIFT_MODEL" in headline(found).lines) == is_news
+    assert "the model's end" not in render_page(outcome(reviews("login")))
 
 
 def test_customer_text_is_escaped_everywhere() -> None:

@@ -256,6 +256,21 @@ def test_a_dry_run_estimates_and_asks_nothing(deployment: Deployment, fault_serv
     assert deployment.run("manual__2")["published"] == 10
 
 
+def test_a_models_end_is_said_by_plan_and_in_the_report(
+    deployment: Deployment, fault_server: FaultServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault_server.set_plan(Plan(models=("gpt-4.1-mini",), of_models={"shutdown_date": "2099-01-14"}))
+    deployment.write_source(tickets(2))
+    for run_id, dry_run in (("manual__1", True), ("manual__2", False)):
+        with caplog.at_level("WARNING", "include.llm.model_end"):
+            deployment.run(run_id, model="gpt-4.1-mini", promote=True, dry_run=dry_run)
+    ends = "gpt-4.1-mini ends on 14 January 2099; its successor is gpt-6-luna"
+    assert [ends in record.message for record in caplog.records if record.name == "include.llm.model_end"] == [True] * 2
+    pages = [page.read_text() for page in (deployment.folder / "lake/reports").rglob("*.html")]
+    assert [page.count(ends) for page in pages if "the model's end" in page] == [1, 1]
+    assert fault_server.counters().requests == 2 + 1
+
+
 def test_a_run_above_its_budget_stops_before_the_first_request(
     deployment: Deployment, fault_server: FaultServer
 ) -> None:
