@@ -75,8 +75,7 @@ async def plan_run(
     work = WorkFiles(lake, run)
     work.read(Extracted)
     # Looks whether the run has a ledger, so before it gets one; kept, for a plan that dies after that.
-    before = costs_before(work)
-    work.write(before)
+    work.write(before := costs_before(work))
     spent_usd = keep_tries(work)
     update_index(lake, run.pipeline)
     chain = build_chain(pipeline, endpoint, run.model, run.prompt_version)
