@@ -26,7 +26,11 @@ REVIEWS = "app_store_reviews"
 
 
 class Playing(Deployment):
-    """A deployment that plays recorded weeks."""
+    """A deployment that plays recorded weeks, with what was left to play before each run and the run's row."""
+
+    def __init__(self, folder: Path, base_url: str, pipeline: str) -> None:
+        super().__init__(folder, base_url, pipeline)
+        self.played: list[tuple[list[Week], dict[str, Any]]] = []
 
     @property
     def endpoint(self) -> Endpoint:
@@ -51,21 +55,22 @@ def playing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Playing]:
     folder = tmp_path_factory.mktemp("playing")
     with RecordedServer(0, load_answers(), sleep=lambda _: None) as server:
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield Playing(folder, f"http://127.0.0.1:{server.server_port}/v1", REVIEWS)
+        playing = Playing(folder, f"http://127.0.0.1:{server.server_port}/v1", REVIEWS)
+        for run in ("week-1__now", "week-2__now", "week-3__now", "week-3__again"):
+            left = weeks_to_play(playing.lake, REVIEWS)
+            playing.played.append((left, playing.play(left[0], f"recorded__{run}")))
+        yield playing
         server.shutdown()
 
 
 def test_each_week_takes_its_own_file_the_late_review_and_the_edited_one_and_asks_about_nothing_twice(
     playing: Playing,
 ) -> None:
-    lake, read = playing.lake, 0
-    for number in (1, 2, 3):
-        assert [week.number for week in weeks_to_play(lake, REVIEWS)] == list(range(number, 4))
-        row = playing.play(Week(REVIEWS, number), f"recorded__week-{number}__now")
+    for number, (left, row) in enumerate(playing.played[:3], 1):
+        assert [week.number for week in left] == list(range(number, 4))
         assert row["published"] + row["quarantined"] == 24
-        assert (row["skipped"], row["model"], row["purpose"]) == (read, "recorded-answers", "night")
+        assert (row["skipped"], row["model"], row["purpose"]) == (24 * (number - 1), "recorded-answers", "night")
         assert (row["window_start"], row["window_end"]) == (None, Week(REVIEWS, number).end)
-        read += 24
     results = playing.table("results").merge(playing.table("runs")[["run_id", "window_end"]], on="run_id")
     late = results[results["occurred_at"] < results["window_end"] - (Week(REVIEWS, 2).end - Week(REVIEWS, 1).end)]
     assert {run for run in late["run_id"] if "week-2" in run}, "a review of week 1 that came with week 2"
@@ -73,8 +78,8 @@ def test_each_week_takes_its_own_file_the_late_review_and_the_edited_one_and_ask
     assert [["week-2" in first, "week-3" in second] for first, second in versions[versions.str.len() == 2]] == [
         [True, True]
     ], "a review that was edited in week 3"
-    (week,) = weeks_to_play(lake, REVIEWS)
-    again = playing.play(week, "recorded__week-3__again")
+    left, again = playing.played[3]
+    assert [week.number for week in left] == [3]
     assert (again["requests"], again["skipped"]) == (0, again["extracted"])
 
 
