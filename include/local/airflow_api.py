@@ -1,17 +1,16 @@
 """The few calls of Airflow's REST API that `make run` needs."""
 
 import http.client
-import json
 import threading
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_fixed
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from include.local.ports import DIRECT
 from include.report.run_page import UNFINISHED
@@ -24,10 +23,8 @@ TRIES = 8
 WAIT_SECONDS = 1.0
 
 
-def _passes(error: BaseException) -> bool:
-    if isinstance(error, urllib.error.HTTPError):
-        return error.code >= 500
-    return isinstance(error, (OSError, http.client.HTTPException))
+def _status(error: requests.HTTPError) -> int | None:
+    return None if error.response is None else error.response.status_code
 
 
 class AirflowApi:
@@ -39,24 +36,29 @@ class AirflowApi:
     """
 
     def __init__(self, base_url: str, wait_seconds: float = WAIT_SECONDS) -> None:
-        self._base_url = base_url
-        self._token: str | None = None
-        self._again = Retrying(
-            retry=retry_if_exception(_passes),
-            stop=stop_after_attempt(TRIES),
-            wait=wait_fixed(wait_seconds),
-            reraise=True,
+        self._base_url, self._session = base_url, requests.Session()
+        # No proxy and no .netrc of the environment knows this machine's server.
+        self._session.trust_env = False
+        self._session.headers["Accept"] = "application/json"
+        again = Retry(
+            TRIES - 1,
+            allowed_methods=None,
+            status_forcelist=range(500, 600),
+            backoff_factor=wait_seconds,
+            backoff_max=wait_seconds,
+            raise_on_status=False,
         )
+        self._session.mount(base_url, HTTPAdapter(max_retries=again))
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """Call `/api/v2/<path>`.
 
         Raises:
-            urllib.error.URLError: the server refuses, or was not there for several tries.
+            requests.RequestException: the server refuses, or was not there for several tries.
         """
-        if self._token is None:
-            self._token = self._again(self._send, "GET", "/auth/token", None)["access_token"]
-        return self._again(self._send, method, f"/api/v2/{path}", body)
+        if "Authorization" not in self._session.headers:
+            self._session.headers["Authorization"] = f"Bearer {self._send('GET', '/auth/token')['access_token']}"
+        return self._send(method, f"/api/v2/{path}", body)
 
     def warm_up(self) -> threading.Thread:
         """Have the api-server build, beside everything else, what the first task asks of it: that takes seconds."""
@@ -72,15 +74,10 @@ class AirflowApi:
         thread.start()
         return thread
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self._base_url}{path}", data, headers, method=method)
-        with DIRECT.open(request, timeout=CALL_SECONDS) as response:
-            content = response.read()
-        answer: dict[str, Any] = json.loads(content) if content else {}
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        response = self._session.request(method, f"{self._base_url}{path}", json=body, timeout=CALL_SECONDS)
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json() if response.content else {}
         return answer
 
     def wait_for_dag(self, dag_id: str, seconds: float) -> bool:
@@ -90,8 +87,8 @@ class AirflowApi:
             try:
                 self.call("GET", f"dags/{dag_id}")
                 return True
-            except urllib.error.HTTPError as error:
-                if error.code != 404:
+            except requests.HTTPError as error:
+                if _status(error) != 404:
                     raise
             time.sleep(0.5)
         return False
@@ -111,8 +108,8 @@ class AirflowApi:
         }
         try:
             self.call("POST", "pools", pool)
-        except urllib.error.HTTPError as error:
-            if error.code != 409:
+        except requests.HTTPError as error:
+            if _status(error) != 409:
                 raise
             self.call("PATCH", f"pools/{name}", pool)
 
@@ -134,9 +131,9 @@ class AirflowApi:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(form)}
         try:
             self.call("POST", f"dags/{dag_id}/dagRuns", body)
-        except urllib.error.HTTPError as error:
+        except requests.HTTPError as error:
             # An earlier try of this very call has made the run, and its answer was lost.
-            if error.code != 409:
+            if _status(error) != 409:
                 raise
 
     def state(self, dag_id: str, run_id: str) -> str:
@@ -162,7 +159,7 @@ class AirflowApi:
         path = f"{self._run_path(dag_id, run_id)}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
         try:
             events = self.call("GET", f"{path}?map_index={task['map_index']}&full_content=true")["content"]
-        except urllib.error.HTTPError as error:
+        except requests.HTTPError as error:
             return f"its log cannot be read ({error})"
         for event in reversed([event for event in events if isinstance(event, dict)]):
             details = event.get("error_detail")
@@ -174,4 +171,4 @@ class AirflowApi:
 
     @staticmethod
     def _run_path(dag_id: str, run_id: str) -> str:
-        return f"dags/{dag_id}/dagRuns/{urllib.parse.quote(run_id, safe='')}"
+        return f"dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from include.errors import ConfigurationError, EndpointUnusable
@@ -29,8 +30,9 @@ from include.local.ports import DIRECT, HOST, free_port
 DEFAULT_PORT = 8089
 # So far away that neither takes the other's next free port.
 RECORDED_PORT = 8189
-# Requests decoded at once; more of them share two cores and all get slower.
-SLOTS = 4
+# Requests at once; the others wait. llama.cpp decodes several as one batch by the threads that read prompts: on two
+# busy cores that takes more than twice as long as one after the other, which also reads once what all begin with.
+SLOTS = 1
 # Tokens of prompt and answer together that one request may have.
 SLOT_CONTEXT = 4096
 # Measured on two cores: with two decoding threads every other busy process makes each wait for the other at every
@@ -103,33 +105,14 @@ def wait_until_healthy(url: str, children: Children, name: str, seconds: float) 
     raise EndpointUnusable(f"{name} did not come up within {seconds:.0f} s. Its log is {children.log_path(name)}.")
 
 
-def start_model(children: Children, port: int | None = None) -> str:
-    """Start the model server as a child and wait for it.
-
-    Args:
-        port: None: the usual one, or the next that is free.
+def start_server(children: Children, name: Literal["model", "recorded"], port: int) -> str:
+    """Start the bundled model, or the server of the recorded answers, as a child and wait for it.
 
     Returns:
         Its base URL, with the `/v1`.
     """
-    return _start(children, "model", "model_server", port or free_port(DEFAULT_PORT))
-
-
-def start_recorded(children: Children, port: int | None = None) -> str:
-    """Start the server of the recorded answers, see `recorded_server.py`, as a child and wait for it.
-
-    Args:
-        port: None: the usual one, or the next that is free.
-
-    Returns:
-        Its base URL, with the `/v1`.
-    """
-    return _start(children, "recorded", "recorded_server", port or free_port(RECORDED_PORT))
-
-
-def _start(children: Children, name: str, module: str, port: int) -> str:
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    children.start(name, [sys.executable, "-m", f"include.local.{module}", "--port", str(port)], environ)
+    children.start(name, [sys.executable, "-m", f"include.local.{name}_server", "--port", str(port)], environ)
     wait_until_healthy(f"http://{HOST}:{port}/health", children, name, START_SECONDS)
     return f"http://{HOST}:{port}/v1"
 
@@ -138,7 +121,7 @@ def _start(children: Children, name: str, module: str, port: int) -> str:
 def running_model() -> Iterator[str]:
     """The model server for as long as the block lasts; gives its base URL."""
     with tempfile.TemporaryDirectory() as folder, Children(Path(folder)) as children:
-        yield start_model(children)
+        yield start_server(children, "model", free_port(DEFAULT_PORT))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,15 @@ With a key or an endpoint of your own (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, the 
 that it serves answers, and nothing is replayed.
 """
 
-import http.client
 import os
 import signal
 import sys
 import time
-import urllib.error
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+import requests
 
 from include.errors import ConfigurationError, NightshiftError
 from include.lake.paths import Lake, open_lake
@@ -27,7 +27,7 @@ from include.local.children import Children
 from include.local.choice import Choice, check_lake, choose
 from include.local.closing_words import closing_words
 from include.local.file_report_text import show_report
-from include.local.model_server import DEFAULT_PORT, RECORDED_PORT, start_model, start_recorded
+from include.local.model_server import DEFAULT_PORT, RECORDED_PORT, start_server
 from include.local.own_file import check_there, own_file
 from include.local.player import Player, Turn
 from include.local.ports import HOST, free_port
@@ -76,13 +76,13 @@ def run(choice: Choice, home: Path, once: bool) -> int:
             if line:
                 say(line)
 
-        def start_server() -> None:
+        def serve_answers() -> None:
             if is_recorded:
-                start_recorded(children, recorded_port)
+                start_server(children, "recorded", recorded_port)
             elif is_bundled:
-                start_model(children, model_port)
+                start_server(children, "model", model_port)
 
-        api = start_airflow(children, home, environ, say, 1 if is_bundled else POOL_SLOTS, start_server)
+        api = start_airflow(children, home, environ, say, 1 if is_bundled else POOL_SLOTS, serve_answers)
         ui = environ["AIRFLOW__API__BASE_URL"].replace(HOST, "localhost")
         lock.write_text(ui)
         say(f"Airflow's UI is at {ui} (no login)")
@@ -119,7 +119,7 @@ def try_model(player: Player, lake: Lake, children: Children, port: int, pipelin
         "and is asked through the same door as yours. A trial: current/ stays as it is"
     )
     with waiting_for("the bundled model", USUAL_MODEL_START_SECONDS):
-        start_model(children, port)
+        start_server(children, "model", port)
     week = weeks_of(pipeline)[-1]
     turn = Turn(
         pipeline, _run_id(TRIAL_NAME), f"{pipeline}, trial of the bundled model", week.trial_form, is_trial=True
@@ -169,7 +169,7 @@ def main() -> int:
     except NightshiftError as error:
         say(str(error))
         return 1
-    except (urllib.error.URLError, TimeoutError, http.client.HTTPException) as error:
+    except requests.RequestException as error:
         say(f"Airflow's api-server does not answer as it should ({error}). See .airflow/logs/processes/api-server.log.")
         return 1
 

@@ -65,13 +65,9 @@ def changed_at(row: Mapping[str, Any], latest: datetime, zone: tzinfo = UTC) -> 
     """
     given = {name: key for key in row if (name := _spelt_name(key[:MAX_ID_CHARACTERS])) in CHANGED_COLUMNS}
     for name in CHANGED_COLUMNS:
-        if name in given:
-            try:
-                moment = time_of({"created_at": row[given[name]]}, zone)
-            except ValueError:
-                continue
-            if moment is not None and moment <= latest:
-                return moment
+        moment = moment_of(row[given[name]], zone) if name in given else None
+        if moment is not None and moment <= latest:
+            return moment
     return None
 
 
@@ -167,6 +163,14 @@ def time_of(columns: Mapping[str, Any], zone: tzinfo = UTC) -> datetime | None:
             # Without the value: the message is stored, and the value is whatever somebody wrote there.
             raise ValueError(f"{name} is no time") from error
     return None
+
+
+def moment_of(value: Any, zone: tzinfo = UTC) -> datetime | None:
+    """A time in UTC, written as `time_of` says; None if it is none."""
+    try:
+        return time_of({"created_at": value}, zone)
+    except ValueError:
+        return None
 
 
 def _as_time(value: Any, zone: tzinfo) -> datetime:

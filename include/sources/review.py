@@ -1,9 +1,9 @@
 """What the reviews of all app stores have in common: the columns of their rows."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
-from include.sources.fields import time_of
+from include.sources.fields import moment_of
 from include.sources.source import SourceRow
 from include.text.clean import clean_text, is_blank
 from include.text.columns import content_version
@@ -59,14 +59,6 @@ def review_row(
         "store": store,
     }
     return SourceRow(place, row, changed_at)
-
-
-def moment_of(value: Any) -> datetime | None:
-    """A time in UTC; None if it is none, which the normaliser says when it comes to it."""
-    try:
-        return time_of({"created_at": value})
-    except ValueError:
-        return None
 
 
 def place_of(store: str, app_id: str, review_id: Any, review: Any) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
-from include.sources.fields import canonical, id_of, time_of
+from include.sources.fields import canonical, id_of, moment_of
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
 from include.text.columns import column_name, content_version
@@ -107,10 +107,7 @@ class SqlTable:
         # A row without an id is known again by what it holds: queries give their rows in any order.
         name = id_of(row) or content_version(canonical(row))
         place = f"{self.connection_id}/{self.query_path.name}#{name}"
-        try:
-            changed_at = time_of({"created_at": row.pop("changed_at", None)})
-        except ValueError:
-            changed_at = None
+        changed_at = moment_of(row.pop("changed_at", None))
         return SourceRow(place, unreadable or row, changed_at)
 
     def _query(self) -> str:

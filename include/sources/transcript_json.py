@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from include.sources.fields import time_of
+from include.sources.fields import moment_of
 from include.sources.transcript import Transcript, Turn, joined, seconds
 from include.sources.transcript_text import CLOCK, clock_seconds
 
@@ -215,12 +215,7 @@ def _role(value: Any) -> str | None:
 
 def _moment(clock: Any) -> datetime | None:
     """A time of day with its date, as some players give each turn; None for anything else."""
-    if seconds(clock) is not None:
-        return None
-    try:
-        moment = time_of({"created_at": clock})
-    except ValueError:
-        return None
+    moment = moment_of(clock) if seconds(clock) is None else None
     # Some programs write the year 1 for a time that they do not have.
     return moment if moment and moment > EPOCH else None
 

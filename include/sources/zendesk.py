@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.sources.fields import moment_of
 from include.sources.json_parts import as_list, part
-from include.sources.review import moment_of
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import NothingThere, RequestRefused, WebApi

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from include.lake.paths import Lake
 from include.lake.read import read_table
-from include.lake.schemas import UTC_TIME
+from include.lake.schemas import UTC_TIME, fields_of
 from include.lake.write import open_table_writer, write_table
 from include.llm.chain import Text
 from include.llm.endpoint import Endpoint
@@ -22,13 +22,10 @@ from include.privacy.policy import kinds_in
 from include.stages.run_context import RunContext
 
 _OF_RECORD = ["record_id", "record_version"]
+_TEXTS = (*_OF_RECORD, "answer_key", "endpoint", "model")
 AUDIT_SCHEMA = pa.schema(
     [
-        pa.field("record_id", pa.string(), nullable=False),
-        pa.field("record_version", pa.string(), nullable=False),
-        pa.field("answer_key", pa.string(), nullable=False),
-        pa.field("endpoint", pa.string(), nullable=False),
-        pa.field("model", pa.string(), nullable=False),
+        *fields_of(_TEXTS, never_null=_TEXTS),
         pa.field("characters", pa.int64(), nullable=False),
         # Null: announced, and not known to have been answered. It may have been sent.
         pa.field("requests", pa.int64()),

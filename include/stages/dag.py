@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_context, task
 
+from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task, running_runs, running_shards
@@ -105,12 +106,8 @@ async def plan(run: dict[str, Any]) -> list[int]:
     """Estimate tokens and cost, check budget and endpoint, write the shards. Nothing is paid before this passes."""
     from include.stages.plan import plan_run
 
-    context = RunContext.from_dict(run)
-    is_running = running_runs(get_current_context())
     with failing_fast():
-        return await plan_run(
-            _lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(context.model), is_running
-        )
+        return await plan_run(*_work_of(run), running_runs(get_current_context()))
 
 
 @stage(pool=POOL, execution_timeout=INFER_TIMEOUT, map_index_template="shard {{ task.op_kwargs['shard'] }}")
@@ -118,16 +115,8 @@ async def infer(run: dict[str, Any], shard: int) -> dict[str, int]:
     """Answer one shard. A retry, a cleared task or a new worker goes on where the last one stopped."""
     from include.stages.infer import infer_shard
 
-    context = RunContext.from_dict(run)
     with failing_fast():
-        return await infer_shard(
-            _lake(),
-            load_pipeline(context.pipeline),
-            context,
-            endpoint_of_deployment(context.model),
-            shard,
-            count_shards=running_shards(get_current_context()),
-        )
+        return await infer_shard(*_work_of(run), shard, count_shards=running_shards(get_current_context()))
 
 
 @stage(trigger_rule="none_failed")
@@ -135,9 +124,8 @@ def validate(run: dict[str, Any]) -> dict[str, Any]:
     """Great Expectations: failing rows go to quarantine, a failing suite stops the publish."""
     from include.stages.validate import validate_run
 
-    context = RunContext.from_dict(run)
     with failing_fast():
-        return validate_run(_lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(context.model))
+        return validate_run(*_work_of(run))
 
 
 # One publish of a pipeline at a time, backfills included: `current/` is read, merged and replaced.
@@ -160,11 +148,15 @@ def report(run: dict[str, Any], published: dict[str, Any]) -> dict[str, Any]:
     """Write the digest that people read, send it where a connection for it exists."""
     from include.stages.report import report_run
 
-    context = RunContext.from_dict(run)
     with failing_fast():
-        return report_run(
-            _lake(), load_pipeline(context.pipeline), context, published, endpoint_of_deployment(context.model)
-        )
+        lake, pipeline, context, endpoint = _work_of(run)
+        return report_run(lake, pipeline, context, published, endpoint)
+
+
+def _work_of(run: dict[str, Any]) -> tuple[Any, Pipeline, RunContext, Endpoint]:
+    """What a stage works with: the lake, and the pipeline, settings and endpoint of the run."""
+    context = RunContext.from_dict(run)
+    return _lake(), load_pipeline(context.pipeline), context, endpoint_of_deployment(context.model)
 
 
 def _lake() -> Any:

@@ -22,8 +22,8 @@ from include.llm.prompt import Prompt
 from include.local.children import Children
 from include.local.choice import Choice
 from include.local.closing_words import closing_words
-from include.local.model_server import start_recorded
-from include.local.ports import DIRECT
+from include.local.model_server import RECORDED_PORT, start_server
+from include.local.ports import DIRECT, free_port
 from include.local.recorded_server import RECORDED as WEEKS
 from include.local.recorded_server import Recorded, RecordedServer, load_answers
 from include.local.summary import summary_table
@@ -290,7 +290,7 @@ def test_in_a_run_every_text_of_the_weeks_gets_its_answer_or_cannot_be_read(tmp_
 @pytest.mark.slow
 def test_it_starts_as_a_child_with_all_that_is_recorded_and_ends_with_it(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
-        base_url = start_recorded(children)
+        base_url = start_server(children, "recorded", free_port(RECORDED_PORT))
         with DIRECT.open(f"{base_url}/models") as response:
             assert [model["id"] for model in json.load(response)["data"]] == [RECORDED_MODEL]
     with pytest.raises(urllib.error.URLError):
