@@ -129,8 +129,8 @@ class Dialect:
         return replace(self, effort=effort, thinking_tokens=room, refused=refused)
 
     def _less_structure(self, refusal: Refusal) -> "Dialect | None":
-        of_another = "response_format" if self.structure == "tool" else "tools"
-        if "structure" in self.fixed or self.structure == "text" or refusal.parameter == of_another:
+        is_of_another = refusal.parameter == "tools" and self.structure != "tool"
+        if "structure" in self.fixed or self.structure == "text" or is_of_another:
             return None
         lower = STRUCTURES[STRUCTURES.index(self.structure) + 1]
         if lower == "json_object" and refusal.parameter == "response_format" and not refusal.is_of_type_only:

@@ -19,7 +19,7 @@ _NAMES = re.compile(
 )
 _REFUSES = re.compile(
     r"support|unrecogni[sz]ed|unknown|permitted|not allowed|extra_forbidden|extraneous|deprecated|unexpected|should be"
-    r"|must be|(un|not )available|only available|not enabled|not implemented|not one of|\brequires --",
+    r"|must be|(un|not )available|only available|not enabled|not implemented|not one of|disabled|\brequires\b",
     re.IGNORECASE,
 )
 # Said of a schema, or of decoding by it, whatever is wrong with it.
@@ -121,11 +121,13 @@ def _refusal_in(words: str, param: str = "") -> Refusal | None:
 
 
 def _refusal(name: str, words: str, param: str) -> Refusal | None:
+    name = name.lower()
     if name in CAPS and _CAP_VALUE.search(words) and not re.search("unsupported|unknown|unrecogni", words, re.I):
         return None
-    if name.startswith(("tool", "function")):
+    is_of_tools = name.startswith(("tool", "function"))
+    if is_of_tools and not _OF_STRUCTURE.search(words):
         name = "tools"
-    elif _OF_STRUCTURE.match(name):
+    elif is_of_tools or _OF_STRUCTURE.match(name):
         if re.search(r"\bstrict\b", f"{param} {words}"):
             name = "strict"
         else:

@@ -10,7 +10,7 @@ import pytest
 from include.errors import EndpointUnusable
 from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
-from include.llm.preflight import MOST_DAMAGED, PATIENCE_SECONDS, PAUSE_SECONDS, Preflight, check_endpoint
+from include.llm.preflight import MOST_DAMAGED, MOST_REFUSED, PATIENCE_SECONDS, PAUSE_SECONDS, Preflight, check_endpoint
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
 from tests.llm.speaking import Model, Speaker, completion
@@ -108,8 +108,8 @@ def test_a_model_without_chat_completions_is_named_in_the_providers_words(status
 @pytest.mark.parametrize(
     ("message", "calls"),
     [
-        # json_schema, json_object, a tool, and that is refused in words of another.
-        ("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.", 3),
+        # A schema, a JSON object, a tool, text.
+        ("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.", 4),
         # The schema, without what may go, a JSON object, a tool, text.
         ("Grammar error: the schema is too complex.", 5),
         ("Model is overloaded with rules.", 1),
@@ -151,6 +151,21 @@ def test_an_endpoint_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> No
     with Speaker(refuses_all) as provider, pytest.raises(EndpointUnusable, match="max_tokens"):
         check(provider, question("prod-fast"))
     assert len(provider.asked) <= 3
+
+
+def test_nobody_is_asked_in_more_forms_than_a_few() -> None:
+    offers = "Unsupported value: reasoning_effort; supported are: 'low', 'medium', 'high'."
+    said = iter(
+        [
+            "Unsupported parameter: 'max_tokens'", "Unsupported parameter: temperature", offers, offers,
+            "Unknown parameter: 'strict'", "'maxLength' is not permitted", "'minItems' is not permitted",
+            "json_schema is not supported", "json_object is not supported", "tools are not supported",
+        ]
+    )  # fmt: skip
+    with Speaker(lambda _: Reply(400, {"error": {"message": next(said)}})) as provider:
+        with pytest.raises(EndpointUnusable, match="json_object is not supported"):
+            check(provider, question("prod-fast"))
+        assert len(provider.asked) == MOST_REFUSED + 1
 
 
 def test_a_server_that_is_starting_is_waited_for_and_one_that_stays_away_is_not() -> None:
