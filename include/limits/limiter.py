@@ -4,9 +4,10 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from include.limits.crowd import Crowd
 from include.limits.demand import Demand
+from include.limits.in_flight import InFlight, Permit
 from include.limits.ramp import Ramp
 from include.limits.refusals import Refusals
 from include.limits.shared_state import SharedState, Sleep
@@ -14,7 +15,9 @@ from include.limits.slots import Slots
 from include.limits.state import (
     CANARY_SECONDS,
     DEFAULT_PAUSE_SECONDS,
+    Lease,
     LeaseRequest,
+    LimitState,
     canary_lost,
     lease,
     pause,
@@ -34,21 +37,6 @@ LOOK_SECONDS = 0.5
 _WAKE_SECONDS = 0.0005
 
 
-@dataclass(slots=True)
-class Permit:
-    """Leave to send one request.
-
-    Args:
-        tokens: what it was estimated at.
-        number: of the call, among those of this worker.
-        is_canary: the circuit breaker resets or stays tripped by what becomes of it.
-    """
-
-    tokens: int
-    number: int
-    is_canary: bool = False
-
-
 class Limiter:
     """Lets requests go at the rate of a limit that is shared through a store. Use as an async context manager.
 
@@ -59,6 +47,7 @@ class Limiter:
         key: of the limit: endpoint and model.
         requests_per_minute, tokens_per_minute: of the whole cluster; None: not known.
         workers: so many share the limit; each takes its part of it while the store is away.
+        patience_seconds: after so long a call is given up by its caller.
         sleep, clock: for tests.
         count_workers: counts them anew then.
     """
@@ -70,13 +59,15 @@ class Limiter:
         requests_per_minute: float | None,
         tokens_per_minute: float | None,
         workers: int,
+        patience_seconds: float,
         sleep: Sleep = asyncio.sleep,
         clock: Clock = time.monotonic,
         count_workers: Callable[[], int] | None = None,
     ) -> None:
         self._sleep = sleep
         store_clock = StoreClock(clock, self._on_new_clock)
-        self._shared = SharedState(store, f"pace:{key}", workers, sleep, store_clock, count_workers)
+        # Whoever adds to the state changes the key: an older version cannot read it, while both run or after a return.
+        self._shared = SharedState(store, f"limit:{key}", workers, sleep, store_clock, count_workers)
         self._now, self._update = store_clock.now, self._shared.update
         self._holder = uuid.uuid4().hex
         self._per_minute = {
@@ -85,6 +76,7 @@ class Limiter:
             if limit
         }
         self._slots, self._demand, self._credit, self._ramp = Slots(), Demand(), TokenCredit(), Ramp()
+        self._in_flight, self._clock = InFlight(patience_seconds), clock
         self._line: WaitingLine[Permit] = WaitingLine()
         self._pump: asyncio.Task[None] | None = None
         self._renewal: asyncio.Task[None] | None = None
@@ -122,7 +114,7 @@ class Limiter:
     async def answered(
         self, permit: Permit, used_tokens: int, remaining: int | None = None, wait_seconds: float | None = None
     ) -> None:
-        """A call came back with an answer, or with a refusal that has nothing to do with the limit.
+        """A call came back with an answer.
 
         Args:
             permit: of the call.
@@ -131,6 +123,17 @@ class Limiter:
         """
         if used_tokens:
             self._credit.settle(permit.tokens, used_tokens)
+        self._in_flight.answered(permit.number, self._clock())
+        await self._let_through(permit, remaining, wait_seconds)
+
+    async def turned_down(self, permit: Permit) -> None:
+        """A call came back with a refusal that has nothing to do with the limit, nor with how long answers take."""
+        self._in_flight.returned(permit.number, self._clock())
+        await self._let_through(permit)
+
+    async def _let_through(
+        self, permit: Permit, remaining: int | None = None, wait_seconds: float | None = None
+    ) -> None:
         self._ramp.answered(remaining)
         self._refusals.answered()
         if permit.is_canary:
@@ -142,7 +145,7 @@ class Limiter:
 
     async def rejected(self, permit: Permit, retry_after_seconds: float | None) -> None:
         """A call came back with a 429. Its caller waits; everybody does when it shows that we are too fast."""
-        self._ramp.in_flight -= 1
+        self._in_flight.returned(permit.number, self._clock())
         self._refusals.refused += 1
         if permit.is_canary:
             self._close(await self._update(lambda state, now: pause(state, now, retry_after_seconds)))
@@ -169,12 +172,22 @@ class Limiter:
                 self._close(wait)
         self._changed.set()
 
-    async def failed(self, permit: Permit) -> None:
-        """A call came back without an answer and without a 429."""
-        self._ramp.in_flight -= 1
+    async def failed(self, permit: Permit) -> bool:
+        """A call came back without an answer and without a 429.
+
+        Returns:
+            Whether it was overdue as all others were, which is nobody's fault.
+        """
+        is_everybodys = self._in_flight.failed(permit.number, self._clock())
         if permit.is_canary:
             await self._update(lambda state, now: canary_lost(state, now))
         self._changed.set()
+        return is_everybodys
+
+    @property
+    def at_a_time(self) -> int | None:
+        """How many calls the server seems to answer at a time, where others wait for that."""
+        return self._in_flight.at_a_time if self._line else None
 
     @property
     def pause_seconds(self) -> float:
@@ -182,7 +195,10 @@ class Limiter:
         return max(self._lease_at - self._now(), 0.0) if self._is_closed else 0.0
 
     def _may_go(self, now: float) -> bool:
-        return self._is_open(now) and ("requests" in self._per_minute or self._ramp.has_room(self._holders))
+        in_flight = self._in_flight
+        if not (self._is_open(now) and in_flight.has_room):
+            return False
+        return "requests" in self._per_minute or self._ramp.has_room(len(in_flight), self._holders)
 
     def _is_open(self, now: float) -> bool:
         return not self._is_closed and now < self._look_at + LOOK_SECONDS
@@ -199,9 +215,9 @@ class Limiter:
         is_canary, self._has_canary = self._has_canary, False
         if not is_canary:
             self._slots.take({"requests": 1.0, "tokens": charge})
-        self._ramp.in_flight += 1
         self._demand.add(charge)
         self._refusals.sent += 1
+        self._in_flight.sent(self._refusals.sent, self._clock())
         return Permit(tokens, self._refusals.sent, is_canary)
 
     async def _let_in_turn(self) -> None:
@@ -252,7 +268,15 @@ class Limiter:
         least = {"requests": 1.0, "tokens": first}
         sent, refused = self._refusals.unreported()
         request = LeaseRequest(self._holder, self._rates(), wants, least, sent, refused)
-        granted = await self._update(lambda state, now: lease(state, now, request))
+        seen = self._in_flight.unreported(self._clock())
+
+        def step(state: LimitState, now: float) -> tuple[Lease, Crowd, int]:
+            granted = lease(state, now, request)
+            state.crowd.take_in(seen, now)
+            return granted, state.crowd, state.crowd.share(list(state.holders), self._holder, now)
+
+        granted, crowd, share = await self._update(step)
+        self._in_flight.take_in(crowd, share)
         now = self._now()
         self._holders = granted.holders
         if self._is_closed and not granted.is_closed:

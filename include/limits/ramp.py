@@ -9,27 +9,26 @@ class Ramp:
     """A limit that nobody has told us is felt for, and kept to by what the responses say is left of it.
 
     Attributes:
-        in_flight: requests of this worker that are on their way.
         remaining: requests that the last response leaves to all workers; None: it does not say.
     """
 
     def __init__(self) -> None:
-        self.in_flight = self._answers = 0
+        self._answers = 0
         self.remaining: int | None = None
 
     def answered(self, remaining: int | None) -> None:
         """A request came back with an answer."""
-        self.in_flight -= 1
         self._answers += 1
         self.remaining = remaining
 
-    def has_room(self, workers: int) -> bool:
+    def has_room(self, in_flight: int, workers: int) -> bool:
         """Whether one more may go.
 
         Args:
+            in_flight: requests of this worker that are on their way.
             workers: that share what remains.
         """
         most = FIRST_IN_FLIGHT + self._answers // ANSWERS_PER_MORE
         if self.remaining is not None:
             most = min(most, max(self.remaining // workers, 1))
-        return self.in_flight < most
+        return in_flight < most

@@ -55,7 +55,7 @@ class SharedState:
         """Change the state in one step, and return what the step does."""
 
         def on_object(held: dict[str, Any], now: float) -> tuple[dict[str, Any], tuple[R, float]]:
-            state = LimitState(**held)
+            state = LimitState.from_dict(held)
             result = step(state, now)
             return state.to_dict(), (result, now)
 

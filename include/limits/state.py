@@ -17,6 +17,8 @@ import random
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from include.limits.crowd import Crowd
+
 # What one worker leases at once, in seconds of the whole limit.
 SLICE_SECONDS = 0.25
 # How far ahead of now slots are given away: room for four workers to hold a slice each.
@@ -60,6 +62,7 @@ class LimitState:
         ceiling: requests per second that were accepted when the circuit breaker tripped.
         raised_at: when `learned` last grew.
         usual_share, refused_share: of calls that were refused before the circuit breaker tripped, and lately.
+        crowd: how many calls may be in flight.
     """
 
     due: dict[str, float] = field(default_factory=dict)
@@ -75,6 +78,13 @@ class LimitState:
     raised_at: float = 0.0
     usual_share: float = 0.0
     refused_share: float = 0.0
+    crowd: Crowd = field(default_factory=Crowd)
+
+    @classmethod
+    def from_dict(cls, held: dict[str, Any]) -> "LimitState":
+        """Of JSON, which another version of this may have written."""
+        known = {name: held[name] for name in cls.__dataclass_fields__ if name in held}
+        return cls(**known | {"crowd": Crowd(**held.get("crowd", {}))})
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""

@@ -71,9 +71,12 @@ async def open_answerer(
     run_budget = RunBudget(store, job.run_key, job.number, limits.budget_usd, job.share_of_run)
     most_failing = 1.0 if endpoint.is_demo else job.max_error_share
     fuse = Fuse(store, f"{job.run_key} {job.times_blown}", job.number, most_failing)
+    asked = endpoint if job.flex is None else patient(endpoint)
     async with (
-        Limiter(store, key, *per_minute, workers=count_workers(), count_workers=count_workers) as limiter,
-        ChatClient(endpoint if job.flex is None else patient(endpoint), endpoint.in_flight) as client,
+        Limiter(
+            store, key, *per_minute, count_workers(), asked.timeout_seconds, count_workers=count_workers
+        ) as limiter,
+        ChatClient(asked, endpoint.in_flight) as client,
     ):
         settles = not provider_at(endpoint.base_url).charges_what_was_asked
         flex = None if job.flex is None else Flex(job.flex)

@@ -282,4 +282,5 @@ class FanOut:
     def _take_stock(self) -> None:
         meter, trouble = self._caller.meter, None if self._ledger_trouble is None else str(self._ledger_trouble)
         is_held = self._caller.is_held or (trouble is not None and not meter.in_flight)
-        self._progress.show(meter, self._caller.pause_seconds, self._ledger.waiting, trouble, is_held)
+        caller, unwritten = self._caller, self._ledger.waiting
+        self._progress.show(meter, caller.pause_seconds, caller.at_a_time, unwritten, trouble, is_held)

@@ -33,7 +33,8 @@ class ShardProgress:
         attempt: number of the task's try.
         phase: `waiting` for the first answer, `asking`, `paused` by the provider or by the storage, `done`, `failed`.
         in_flight: calls that are sent and not answered.
-        waiting_for_permit: calls that the rate limit holds back.
+        waiting_for_permit: calls that the rate limit holds back, or the server's own pace.
+        at_a_time: how many calls the server seems to answer at a time, where it cannot take more; null where it can.
         waiting_to_retry: calls that failed and are sent again after a while.
         unwritten: outcomes that are in memory only, until the ledger takes them.
         rate_60s: outcomes a second in the last minute.
@@ -52,6 +53,7 @@ class ShardProgress:
     failed: int = 0
     in_flight: int = 0
     waiting_for_permit: int = 0
+    at_a_time: int | None = None
     waiting_to_retry: int = 0
     unwritten: int = 0
     rate_60s: float = 0.0
@@ -74,18 +76,25 @@ class ShardProgress:
         self.cost_usd = None if self.cost_usd is None or cost_usd is None else self.cost_usd + cost_usd
 
     def show(
-        self, meter: CallMeter, pause_seconds: float, unwritten: int, ledger_trouble: str | None, is_held: bool
+        self,
+        meter: CallMeter,
+        pause_seconds: float,
+        at_a_time: int | None,
+        unwritten: int,
+        ledger_trouble: str | None,
+        is_held: bool,
     ) -> None:
         """Take in what the calls and the ledger are doing at this moment.
 
         Args:
             pause_seconds: how long the provider lets nobody go.
+            at_a_time: how many calls it answers at a time, where others wait for that.
             unwritten: outcomes in memory only.
             ledger_trouble: why the ledger cannot be written; None while it can.
             is_held: whether no call is sent because so much is in memory only.
         """
         self.in_flight, self.waiting_for_permit = meter.in_flight, meter.waiting_for_permit
-        self.waiting_to_retry = meter.waiting_to_retry
+        self.waiting_to_retry, self.at_a_time = meter.waiting_to_retry, at_a_time
         self.rate_limited_60s, self.failures_60s = meter.rate_limited_60s, meter.failures_60s
         self.unwritten, self.last_error = unwritten, ledger_trouble or meter.last_error
         is_paused = pause_seconds >= 1
@@ -179,11 +188,12 @@ class ProgressReporter:
     def _line(self) -> str:
         p = self._progress
         low, high = p.seconds_left_low, p.seconds_left_high
+        crowded = f"the server answers {p.at_a_time} at a time: {p.in_flight} in flight"
         left = "time left unknown" if low is None else f"{low:.0f} s left or more"
         parts = [
             f"{p.done} of {p.total} done ({p.failed} failed)",
-            f"{p.in_flight} in flight",
-            f"{p.waiting_for_permit} wait for the rate limit" if p.waiting_for_permit else "",
+            f"{p.in_flight} in flight" if p.at_a_time is None else crowded,
+            f"{p.waiting_for_permit} wait for the rate limit" if p.waiting_for_permit and p.at_a_time is None else "",
             f"{p.waiting_to_retry} wait to be asked again" if p.waiting_to_retry else "",
             f"{p.rate_60s:g}/s",
             f"in the last minute {p.rate_limited_60s} x 429 and {p.failures_60s} failures",

@@ -64,12 +64,14 @@ class PassingTrouble:
         message: one line for people.
         reached_provider: whether the call counts as a request.
         retry_after_seconds: how long the server asks to wait, if it says.
+        is_everybodys: whether it was overdue as all others were, so that nothing is held against this record.
     """
 
     reason: str
     message: str
     reached_provider: bool = True
     retry_after_seconds: float | None = None
+    is_everybodys: bool = False
 
     def __str__(self) -> str:
         return self.message

@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from tenacity import Retrying, retry_always
 
 from include.errors import Quarantine, RetryLater
-from include.limits.limiter import Limiter, Permit
+from include.limits.in_flight import Permit
+from include.limits.limiter import Limiter
 from include.limits.shared_state import Sleep
 from include.llm.call_meter import CallCounts, CallMeter, LastMinute
 from include.llm.client import ChatClient
@@ -34,6 +36,8 @@ MOST_AT_LONG_LIMIT = 16
 # A call that failed keeps its place for about as long as an answer takes. Refusals come back at once: where all are
 # refused from now on, places that are free at once would send dozens before it shows.
 PLACE_KEPT_SECONDS = 0.05
+
+SLOW = "A server that takes longer for one answer gets it by `timeout` (seconds) in the connection's extra. "
 
 
 class Caller:
@@ -98,6 +102,11 @@ class Caller:
     def pause_seconds(self) -> float:
         """How long nobody may go because of a 429; 0 when all may."""
         return self._limiter.pause_seconds
+
+    @property
+    def at_a_time(self) -> int | None:
+        """How many calls the endpoint seems to answer at a time, where others wait for that."""
+        return self._limiter.at_a_time
 
     def end(self) -> None:
         """The shard ends: calls that failed are not repeated any more, and those that wait are given up."""
@@ -212,8 +221,10 @@ class Caller:
             outcome = await self._client.complete(at_tier(body, tier))
         except (Quarantine, Unusable) as error:
             counts.requests += 1
-            used = error.usage.total if self._settles and isinstance(error, Unusable) else 0
-            await self._limiter.answered(permit, used)
+            if isinstance(error, Unusable):
+                await self._limiter.answered(permit, error.usage.total if self._settles else 0)
+            else:
+                await self._limiter.turned_down(permit)
             if self._flex and isinstance(error, Refused) and self._flex.learn(error, tier):
                 return NoRoom(error.message)
             raise
@@ -247,7 +258,7 @@ class Caller:
         else:
             counts.requests += outcome.reached_provider
             self.meter.failures.add()
-            await self._limiter.failed(permit)
+            outcome = replace(outcome, is_everybodys=await self._limiter.failed(permit))
         return outcome
 
     async def _found_no_room(self, permit: Permit, counts: CallCounts, asked_at: float) -> None:
@@ -257,8 +268,7 @@ class Caller:
         self._last_no_room = self.now()
         if self._flex:
             self._flex.refused()
-        # The limit has let it through.
-        await self._limiter.answered(permit, 0)
+        await self._limiter.turned_down(permit)
 
     async def _permit(self, tokens: int) -> Permit:
         await self._may_send.wait()
@@ -277,7 +287,9 @@ class Caller:
         return self.now() - max(self._last_answer, self._last_no_room)
 
     def _outage(self, last: Failure) -> RetryLater:
+        is_slow = isinstance(last, PassingTrouble) and last.reason == "timeout"
         return RetryLater(
-            f"The endpoint has answered nobody for {self._silent_seconds():.0f} s; the last failure: {last}. What was "
-            "answered before is kept, and the task's retry goes on from there."
+            f"The endpoint has answered nobody for {self._silent_seconds():.0f} s; the last failure: {last}. "
+            + (SLOW if is_slow else "")
+            + "What was answered before is kept, and the task's retry goes on from there."
         )

@@ -21,7 +21,8 @@ LONGEST_WAIT_SECONDS = 30.0
 class Setbacks:
     """Of one question, from its first failure until it is answered or given up.
 
-    A failure is a strike against the record only when somebody was answered since its last one.
+    A failure is a strike against the record only when somebody was answered since its last one, and when it was not
+    overdue as all others were.
 
     Args:
         first: failure, which is to be added too.
@@ -40,8 +41,8 @@ class Setbacks:
             failure: that is to be added.
             last_answer: when anybody was answered last.
         """
-        is_often = isinstance(failure, PassingTrouble) and self._count + 1 >= MAX_ATTEMPTS
-        return is_often and last_answer <= self._since
+        is_its_own = isinstance(failure, PassingTrouble) and not failure.is_everybodys
+        return is_its_own and self._count + 1 >= MAX_ATTEMPTS and last_answer <= self._since
 
     def add(self, failure: Failure, last_answer: float, now: float) -> None:
         """Count one.
@@ -52,7 +53,8 @@ class Setbacks:
         self._last = failure
         self._count += 1
         self._troubles += isinstance(failure, PassingTrouble)
-        self._strikes[type(failure)] += last_answer > self._since
+        is_everybodys = isinstance(failure, PassingTrouble) and failure.is_everybodys
+        self._strikes[type(failure)] += last_answer > self._since and not is_everybodys
         self._since = now
 
     @property

@@ -36,6 +36,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--dialect", help="what it takes of a question, by name")
     parser.add_argument("--latency", metavar="SECONDS[-SECONDS]", help="how long each answer takes")
+    parser.add_argument("--slots", type=int, help="questions that are answered at a time; the others wait")
     parser.add_argument("--api-key", help="required key")
     parser.add_argument("--model", action="append", help="a model that exists; may be given more than once")
     parser.add_argument("--requests-per-minute", type=int)
@@ -62,6 +63,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
         ("models", options.model),
         ("seed", options.seed),
         ("dialect", options.dialect),
+        ("slots", options.slots),
     ):
         if value is not None:
             given[name] = value

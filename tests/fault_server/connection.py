@@ -34,10 +34,12 @@ class Exchange:
     Args:
         reply: what to send.
         ended: told the outcome: `sent`, `cut` or `abandoned`.
+        wait: calls what it is given when the reply may be begun; None: at once.
     """
 
     reply: Reply
     ended: Callable[[str], None]
+    wait: Callable[[Callable[[], None]], None] | None = None
 
 
 class Handler(Protocol):
@@ -93,12 +95,19 @@ class Connection(asyncio.Protocol):
             if request is None:
                 break
             self._exchange = self._handler.respond(request) if isinstance(request, HttpRequest) else request
-            delay = self._exchange.reply.delay_seconds
-            if delay > 0:
-                self.later(delay, self._deliver)
+            if self._exchange.wait is not None:
+                self._exchange.wait(self._begin)
             else:
-                self._deliver()
+                self._begin()
         self._serving = False
+
+    def _begin(self) -> None:
+        assert self._exchange is not None
+        delay = self._exchange.reply.delay_seconds
+        if delay > 0:
+            self.later(delay, self._deliver)
+        else:
+            self._deliver()
 
     def _take(self) -> HttpRequest | Exchange | None:
         """The next request; None while it is incomplete; an exchange if it cannot be read."""

@@ -76,6 +76,8 @@ class Plan(_Setting):
         markers: whether a text with `FAULT:<name>` in it gets that fault, and with `FAULT:<name>:once` the first time
             only.
         latency_seconds: how long each valid answer takes: a time, or the shortest and the longest.
+        slots: questions that are answered at a time; the others wait in a queue, and who gives up is dropped from it.
+            None: all are.
         api_key: required bearer token; None: anyone may ask.
         models: those that exist; None: any name does.
         of_models: what `GET /v1/models` says of each besides, such as its `shutdown_date`.
@@ -89,6 +91,7 @@ class Plan(_Setting):
     rules: tuple[Rule, ...] = ()
     markers: bool = True
     latency_seconds: float | tuple[float, float] = 0.0
+    slots: int | None = Field(default=None, ge=1)
     api_key: str | None = None
     models: tuple[str, ...] | None = None
     of_models: dict[str, Any] = {}

@@ -22,6 +22,7 @@ from tests.fault_server.limits import Limits
 from tests.fault_server.plan import Plan
 from tests.fault_server.reply import Reply, error_reply
 from tests.fault_server.script import Script
+from tests.fault_server.slots import Slots
 from tests.fault_server.status_faults import unknown_model, wrong_key
 
 HOST = "127.0.0.1"
@@ -48,6 +49,7 @@ class FaultApplication:
         self._plan = plan
         self._script = Script(plan)
         self._limits = Limits(plan.limits)
+        self._slots = Slots(plan.slots) if plan.slots else None
         self._journal = Journal()
         self._seen_prefixes: set[bytes] = set()
 
@@ -93,7 +95,12 @@ class FaultApplication:
         entry.completion_tokens = reply.completion_tokens
         self._journal.begin(entry)
         # Bound now: a plan that is set in the meantime starts a journal of its own.
-        return Exchange(reply, ended=partial(self._journal.end, entry))
+        ended = partial(self._journal.end, entry)
+        if self._slots is None or not entry.number:
+            return Exchange(reply, ended)
+        return Exchange(
+            reply, partial(_leave, self._slots, entry.number, ended), partial(self._slots.enter, entry.number)
+        )
 
     def _chat(self, request: HttpRequest, entry: Entry) -> Reply:
         counters = self._journal.counters
@@ -170,6 +177,11 @@ class FaultApplication:
             case _:
                 return error_reply(404, f"There is no {request.method} {path}.")
         return Reply(200, b"{}")
+
+
+def _leave(slots: Slots, number: int, ended: Callable[[str], None], outcome: str) -> None:
+    ended(outcome)
+    slots.leave(number)
 
 
 def _bearer(request: HttpRequest) -> str | None:

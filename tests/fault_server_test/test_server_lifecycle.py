@@ -145,6 +145,27 @@ def test_requests_in_flight_are_counted(fault_server: FaultServer) -> None:
     assert [entry.in_flight for entry in fault_server.log().requests] == [1, 2, 3]
 
 
+def test_with_slots_the_others_wait_and_who_leaves_is_dropped_from_the_queue(fault_server: FaultServer) -> None:
+    """One hangs in the only slot and one leaves the queue; when the first one leaves too, the third is answered."""
+    fault_server.set_plan(Plan(slots=1, rules=(Rule(fault="hang", marker="hangs"),)))
+    lines = []
+    for number, text in enumerate(("It hangs.", "two", "three"), 1):
+        body = json.dumps(question(text)).encode()
+        line = socket.create_connection(("127.0.0.1", fault_server.port), timeout=60)
+        line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        lines.append(line)
+        _wait_for(fault_server, in_flight=number)
+    lines[1].close()
+    _wait_for(fault_server, in_flight=2)
+    assert fault_server.counters().answered_ok == 0
+    lines[0].close()
+    assert lines[2].recv(12) == b"HTTP/1.1 200"
+    _wait_for(fault_server, in_flight=0)
+    lines[2].close()
+    counters = fault_server.counters()
+    assert (counters.abandoned, counters.answered_ok) == (2, 1)
+
+
 def _wait_for(server: FaultServer, in_flight: int) -> None:
     for _ in range(6_000):
         if server.counters().in_flight == in_flight:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from include.limits.limiter import Limiter, Permit
+from include.limits.in_flight import Permit
+from include.limits.limiter import Limiter
 from include.limits.store import MemoryStore
 from tests.limits.virtual_time import run_virtually
 
@@ -52,9 +53,17 @@ async def storm(
     """
     loop = asyncio.get_running_loop()
     store, left = MemoryStore(loop.time), [texts]
+    # How many calls the provider takes at once is known by now.
+    await store.update("limit:k", lambda held, now: ({"crowd": {"allowed": float(workers * in_flight)}}, None))
     limiters = [
         Limiter(
-            store, "k", limits.get("requests_per_minute"), limits.get("tokens_per_minute"), workers, clock=loop.time
+            store,
+            "k",
+            limits.get("requests_per_minute"),
+            limits.get("tokens_per_minute"),
+            workers,
+            120.0,
+            clock=loop.time,
         )
         for _ in range(workers)
     ]

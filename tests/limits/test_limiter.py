@@ -65,6 +65,7 @@ def with_limiters(
                 requests_per_minute,
                 tokens_per_minute,
                 share_of,
+                120.0,
                 clock=clock,
                 count_workers=count_workers,
             )
@@ -106,10 +107,11 @@ def test_four_workers_share_one_limit(ahead_seconds: float) -> None:
 def test_workers_share_one_limit_through_a_file(tmp_path: Path) -> None:
     async def main() -> float:
         stores = [SqliteStore(tmp_path / "limits.sqlite") for _ in range(2)]
-        limiters = [Limiter(store, "k", 6_000, None, 2) for store in stores]
+        limiters = [Limiter(store, "k", 6_000, None, 2, 120.0) for store in stores]
         began = time.monotonic()
         for _ in range(40):
-            await asyncio.gather(*(limiter.acquire(1) for limiter in limiters))
+            permits = await asyncio.gather(*(limiter.acquire(1) for limiter in limiters))
+            await asyncio.gather(*(each.answered(permit, 1) for each, permit in zip(limiters, permits, strict=True)))
         took = time.monotonic() - began
         for limiter, store in zip(limiters, stores, strict=True):
             await limiter.__aexit__()

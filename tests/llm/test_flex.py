@@ -61,7 +61,7 @@ def ask_once(server: FaultServer | Speaker, clock: Clock, patience: FlexPatience
         endpoint, learned = Endpoint(server.base_url, "key", is_demo=False), Learned(question)
         async with (
             ChatClient(endpoint, 1) as client,
-            Limiter(MemoryStore(clock), "test", None, None, 1, clock.sleep, clock) as limiter,
+            Limiter(MemoryStore(clock), "test", None, None, 1, 900.0, clock.sleep, clock) as limiter,
         ):
             caller = Caller(client, limiter, learned, clock=clock, sleep=clock.sleep, flex=Flex(patience, clock))
             return await caller.ask(question.body(question.prepare(TEXTS[0])), 500, counts)
@@ -76,7 +76,7 @@ def tiers_asked(server: FaultServer) -> list[str | None]:
 
 def has_tripped(server: FaultServer, store: MemoryStore) -> bool:
     """Whether the circuit breaker has."""
-    key = f"pace:{server.base_url} test-model"
+    key = f"limit:{server.base_url} test-model"
     state: dict[str, Any] = asyncio.run(store.update(key, lambda state, _: (state, state)))
     assert state["holders"]
     return bool(state["closed_until"])

@@ -99,6 +99,14 @@ def test_a_server_that_never_answers_ends_at_the_deadline(fault_server: FaultSer
     assert all(entry.answer is not None for entry in entries.values())
 
 
+def test_a_server_that_is_too_slow_for_anybody_is_said_to_get_more_time(
+    fault_server: FaultServer, tmp_path: Path
+) -> None:
+    fault_server.set_plan(Plan(rules=(Rule(fault="hang"),)))
+    with pytest.raises(RetryLater, match="gets it by `timeout`"):
+        answer_texts(fault_server, tmp_path, TEXTS, timeout_seconds=0.1, outage_seconds=0.5)
+
+
 def test_a_dripping_server_ends_at_the_deadline(fault_server: FaultServer, tmp_path: Path) -> None:
     fault_server.set_plan(Plan(rules=(Rule(fault="drip", times=1),)))
     entries = answer_texts(fault_server, tmp_path, TEXTS[:2], timeout_seconds=1.0)

@@ -35,6 +35,16 @@ class Clock:
         return self.now
 
 
+def test_a_server_that_answers_a_few_at_a_time_is_said_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    progress = ShardProgress(shard=3, total=2_000, in_flight=3, waiting_for_permit=61, at_a_time=1)
+    reporter = ProgressReporter(open_lake(str(tmp_path)), f"{tmp_path}/progress.json", progress)
+    reporter.finish("done")
+    (line,) = caplog.messages
+    assert "the server answers 1 at a time: 3 in flight" in line
+    assert "rate limit" not in line
+
+
 def test_rate_and_time_left_are_those_of_the_last_minute(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     clock, progress = Clock(), ShardProgress(shard=3, total=2_000)

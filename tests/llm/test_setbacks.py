@@ -53,6 +53,15 @@ def test_only_what_fails_while_others_are_answered_is_the_records_own_trouble(fa
     assert not after(*[failure] * 2 * most, last_answer=0.0).is_poisoned
 
 
+def test_what_is_overdue_with_all_others_is_nobodys_trouble() -> None:
+    overdue = PassingTrouble("timeout", "No answer within 120 s", is_everybodys=True)
+    assert not after(*[overdue] * 3 * MAX_ATTEMPTS, last_answer=1e9).is_poisoned
+    assert not after(*[overdue] * MAX_ATTEMPTS).needs_probe(overdue, last_answer=0.0)
+    # It does wait longer each time.
+    assert max(waits(*[overdue] * 20)) > LONGEST_WAIT_SECONDS / 2
+    assert after(*[overdue] * MAX_ATTEMPTS, *[BROKEN] * MAX_ATTEMPTS, last_answer=1e9).is_poisoned
+
+
 def test_a_probe_is_needed_once_it_fails_often_and_nobody_is_answered() -> None:
     alone = after(*[BROKEN] * (MAX_ATTEMPTS - 1))
     assert alone.needs_probe(BROKEN, last_answer=0.0)

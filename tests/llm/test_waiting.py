@@ -29,6 +29,23 @@ def test_others_are_asked_in_the_place_of_a_call_that_waits(
     assert all(entries[text].answer is not None for text in (SLOW, *OTHERS))
 
 
+def test_a_server_that_answers_one_at_a_time_answers_all_and_nobody_is_blamed(
+    fault_server: FaultServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Ollama on a CPU: with all of them in its queue most would give up before their turn, again and again."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr("include.llm.progress.LOG_EVERY_SECONDS", 0.0)
+    fault_server.set_plan(Plan(slots=1, latency_seconds=0.05))
+    texts = [f"Ticket number {number}. It waits." for number in range(60)]
+    entries = answer_texts(fault_server, tmp_path, texts, in_flight=64, timeout_seconds=1.0)
+    assert all(entries[text].answer is not None for text in texts)
+    counters = fault_server.counters()
+    assert counters.requests <= 10 + 1.1 * 60
+    # 64 of them would wait for 3 s.
+    assert counters.max_in_flight <= 20
+    assert any("the server answers 1 at a time: " in message for message in caplog.messages)
+
+
 class Shop:
     """A fan-out in small: every worker takes a number and waits for as long as it is told."""
 

@@ -45,7 +45,7 @@ def shared_limits(folder: Path) -> tuple[set[str], dict[str, list[str]]]:
     """Of the store below a folder: what is kept to together, and key to dimensions of each pace."""
     with closing(sqlite3.connect(next(folder.rglob("limits.sqlite")))) as store:
         rows = dict(store.execute("SELECT key, object FROM objects"))
-    paces = {key: sorted(json.loads(state)["due"]) for key, state in rows.items() if key.startswith("pace:")}
+    paces = {key: sorted(json.loads(state)["due"]) for key, state in rows.items() if key.startswith("limit:")}
     return {key.partition(":")[0] for key in rows}, paces
 
 
@@ -77,9 +77,9 @@ def test_a_trial_and_a_night_ask_with_the_same_key_in_flight_limits_and_budget(
             asyncio.run(infer_shard(lake, pipeline, run, endpoint, shard))
     counters = fault_server.counters()
     assert (counters.answered_ok, counters.max_in_flight) == (13 if who == "a trial" else 7, 2)
-    pace = f"pace:{fault_server.base_url} gpt-6-luna"
+    pace = f"limit:{fault_server.base_url} gpt-6-luna"
     # A trial shows what fails, however much of it.
-    kept = {"pace", "budget"} if who == "a trial" else {"pace", "budget", "fuse"}
+    kept = {"limit", "budget"} if who == "a trial" else {"limit", "budget", "fuse"}
     assert shared_limits(tmp_path) == (kept, {pace: ["requests", "tokens"]})
 
 
