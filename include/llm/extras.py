@@ -22,7 +22,7 @@ PLAIN_HEADERS = frozenset(
     {"openai-organization", "openai-project", "openai-beta", "http-referer", "x-title", "user-agent", "accept"}
 )
 _EXTRA = "the extra of the Airflow connection openai_default"
-_HEADERS = f"default_headers in {_EXTRA}, or OPENAI_CUSTOM_HEADERS"
+_HEADERS = f"{_EXTRA}, or in OPENAI_CUSTOM_HEADERS, OPENAI_ORG_ID or OPENAI_PROJECT_ID,"
 # RFC 9110: a token; of the values what every server reads alike.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t -~]+")

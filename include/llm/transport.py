@@ -56,7 +56,9 @@ def trouble_on_the_way(
         said = f"Cannot connect to the proxy {endpoint.proxy_address}: {error}"
         return PassingTrouble("unreachable", said, reached_provider=False)
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        said = f"Cannot connect to {endpoint.base_url}: {error}"
+        # The library's own words of a time-out hold the whole URL.
+        words = f"nobody answers within {CONNECT_SECONDS:g} s" if isinstance(error, TimeoutError) else error
+        said = f"Cannot connect to {endpoint.base_url}: {words}"
         stray = next((name for name in _STRAY if environ.get(name)), None)
         if isinstance(error, aiohttp.ClientConnectorSSLError):
             said += ". The URL of a server without TLS begins with http://"

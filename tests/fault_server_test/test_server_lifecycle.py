@@ -1,9 +1,11 @@
 """Starting, stopping, the log, and what a connection has to bear."""
 
+import http.client
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from tests.fault_server import FaultServer, Plan, Rule
 from tests.fault_server.__main__ import main
 from tests.fault_server.catalogue import CATALOGUE, markdown_table
 from tests.fault_server_test.asking import ask, question, send
+from tests.servers.company_ca import CompanyCa
 
 ROOT = Path(__file__).parents[2]
 README = Path(__file__).parents[1] / "fault_server" / "README.md"
@@ -244,3 +247,16 @@ def test_the_readme_lists_every_fault() -> None:
     """Its table is the one that `python -m tests.fault_server --list` prints."""
     assert markdown_table() in README.read_text(encoding="utf-8"), "Copy the table from --list into the README."
     assert len(CATALOGUE) > 60
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_it_speaks_tls_with_a_certificate(process: bool, company_ca: CompanyCa) -> None:
+    trusting = ssl.create_default_context(cafile=company_ca.certificate)
+    with FaultServer(certificate=company_ca.issue("localhost"), process=process) as server:
+        assert server.base_url == f"https://127.0.0.1:{server.port}/v1"
+        connection = http.client.HTTPSConnection("localhost", server.port, context=trusting)
+        connection.request("GET", "/v1/models")
+        assert json.load(connection.getresponse())["data"]
+        connection.close()
+        # Its own controls too.
+        assert [entry.path for entry in server.log().requests] == ["/v1/models"]

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import pytest
 
 from include.errors import EndpointUnusable
@@ -191,3 +192,10 @@ def test_a_stray_proxy_is_named_only_where_it_may_help(
     trouble = trouble_on_the_way(asyncio.run(connect()), Endpoint(base_url, None, is_demo=False, proxy=proxy), environ)
     assert isinstance(trouble, PassingTrouble) and trouble.reason == "unreachable" and not trouble.reached_provider
     assert ("NIGHTSHIFT_PROXY" in str(trouble)) == is_named
+
+
+def test_what_a_firewall_drops_has_not_reached_anybody() -> None:
+    error = aiohttp.ConnectionTimeoutError("Connection timeout to host https://llm.company.test/v1?token=S3cret")
+    trouble = trouble_on_the_way(error, Endpoint(URL, None, is_demo=False), {"HTTPS_PROXY": "http://x"})
+    assert isinstance(trouble, PassingTrouble) and trouble.reason == "unreachable" and not trouble.reached_provider
+    assert "NIGHTSHIFT_PROXY" in str(trouble) and "S3cret" not in str(trouble)
