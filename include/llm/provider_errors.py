@@ -176,7 +176,7 @@ def failure_of(
     wait = asked_wait_seconds(headers)
     wait = wait_in_error(error) if wait is None else wait
     if says_no_room(status, names, message, sent):
-        return NoRoom(f"Flex has no room now ({status})", wait)
+        return NoRoom(f"Flex has no room now ({status})", None if wait is None else min(wait, MAX_RETRY_AFTER_SECONDS))
     if kind == table.RATE and (wait or 0.0) <= MAX_RETRY_AFTER_SECONDS:
         return RateLimited(wait)
     words = provider_words(error, endpoint, sent)

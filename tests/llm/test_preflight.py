@@ -12,6 +12,8 @@ from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.preflight import MOST_DAMAGED, MOST_REFUSED, PATIENCE_SECONDS, PAUSE_SECONDS, Preflight, check_endpoint
 from include.llm.request import Question
+from tests.fault_server.plan import Plan, Rule
+from tests.fault_server.running import FaultServer
 from tests.llm.asking import PROMPT, Answer
 from tests.llm.speaking import Model, Speaker, completion
 from tests.servers.provider import Answer as Reply
@@ -218,3 +220,33 @@ def test_without_a_key_no_authorization_is_sent() -> None:
         check(provider, question("qwen3"), key=None)
         check(provider, question("qwen3"))
     assert [asked.headers.get("Authorization") for asked in provider.asked] == [None, f"Bearer {KEY}"]
+
+
+FLEX_ANSWERS = [
+    ("no_flex", "flex is not available", [200, 400]),
+    ("no_service_tier", "Extra inputs are not permitted", [200, 422]),
+    ("billed_at_default", "is billed at default", [200]),
+    ("tier_not_named", None, [200]),
+    # It is there, and only busy.
+    ("resource_unavailable", None, [429]),
+]
+
+
+@pytest.mark.parametrize(("fault", "why", "statuses"), FLEX_ANSWERS)
+def test_whether_an_endpoint_has_flex_shows_in_the_first_question(
+    fault: str, why: str | None, statuses: list[int], fault_server: FaultServer
+) -> None:
+    fault_server.set_plan(Plan(rules=(Rule(fault=fault),)))
+    clock = Clock()
+    endpoint = Endpoint(fault_server.base_url, KEY, is_demo=False)
+    said = asyncio.run(check_endpoint(endpoint, question("m"), clock=clock, sleep=clock.sleep, at_flex=True))
+    assert (said.no_flex is None) == (why is None) and (why or "") in (said.no_flex or "")
+    assert sorted(fault_server.counters().by_status) == statuses and said.requests == len(statuses)
+    assert said.service_tier == ("default" if fault == "billed_at_default" else None)
+    assert said.dialect == question("m").dialect
+
+
+def test_a_first_question_at_flex_says_at_which_tier_it_is_billed(fault_server: FaultServer) -> None:
+    endpoint = Endpoint(fault_server.base_url, KEY, is_demo=False)
+    said = asyncio.run(check_endpoint(endpoint, question("m"), at_flex=True))
+    assert (said.service_tier, said.no_flex, said.requests) == ("flex", None, 1)

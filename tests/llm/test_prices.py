@@ -106,6 +106,19 @@ def test_ones_own_table_goes_before_all_else(own: dict[str, str]) -> None:
     assert rates(load_price("gpt-4.1-mini", OPENAI, own)) == (0.4, 0.1, 0.4, 1.6)
 
 
+def test_ones_own_table_may_say_what_a_tier_costs(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    rows = ["luna,3,0.3,30,2026-11-01,", "luna,1,0.1,12,2026-11-01,flex", "sol,1,1,1,2026-11-01,flex"]
+    path.write_text("\n".join([f"{OWN_TABLE_COLUMNS},service_tier", *rows]))
+    price = load_price("azure/luna", PUBLIC, {"NIGHTSHIFT_PRICES": str(path)})
+    assert price is not None and rates(price) == (3, 0.3, 3, 30)
+    assert price.cost_usd(Usage(1000, 500, 100), "flex") == pytest.approx((500 * 1 + 500 * 0.1 + 100 * 12) / 1e6)
+    # Cached tokens and fresh ones cost three times as much, answers two and a half times.
+    assert (price.dearest_by("flex"), price.dearest_by("priority")) == (pytest.approx(3), 1)
+    # A price of flex alone does not say what an answer costs that is not billed at it.
+    assert load_price("sol", PUBLIC, {"NIGHTSHIFT_PRICES": str(path)}) is None
+
+
 @pytest.mark.parametrize(
     "row", ["gpt-6-luna,cheap,0,0,x", "gpt-6-luna,nan,0,0,x", "gpt-6-luna,-1,0,0,x", "gpt-6-luna,1"]
 )
@@ -125,6 +138,12 @@ def test_a_table_that_cannot_be_read_is_said(tmp_path: Path, row: str) -> None:
         (Usage(272_000, 0, 100), None, 272_000 * 0.1 + 100 * 0.5),
         (Usage(272_001, 200_000, 100), None, 72_001 * 0.2 + 200_000 * 0.02 + 100 * 0.75),
         (Usage(1000, 500, 100), "flex", 500 * 0.05 + 500 * 0.005 + 100 * 0.25),
+        (Usage(1000, 900, 100, cache_write_tokens=50), "flex", 50 * 0.05 + 900 * 0.005 + 50 * 0.0625 + 100 * 0.25),
+        (Usage(272_001, 200_000, 100), "flex", 72_001 * 0.1 + 200_000 * 0.01 + 100 * 0.375),
+        (Usage(300_000, 0, 100, cache_write_tokens=100_000), None, 200_000 * 0.2 + 100_000 * 0.25 + 100 * 0.75),
+        (Usage(300_000, 0, 100, cache_write_tokens=100_000), "flex", 200_000 * 0.1 + 100_000 * 0.125 + 100 * 0.375),
+        (Usage(1000, 0, 100), "priority", 1000 * 0.2 + 100 * 1.0),
+        *[(Usage(1000, 0, 100), tier, 1000 * 0.1 + 100 * 0.5) for tier in ("auto", "standard", "on_demand", "scale")],
         (Usage(1000, 0, 100), "a tier that nobody knows", 1000 * 0.1 + 100 * 0.5),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited
+from include.llm.service_tier import NoRoom
 from include.llm.setbacks import LONGEST_WAIT_SECONDS, MAX_ATTEMPTS, MAX_REFUSALS, RETRY_AFTER_JITTER, Setbacks
 
 BROKEN = PassingTrouble("server_error", "The endpoint answered 500")
@@ -35,6 +36,15 @@ def test_waits_after_failures_grow_and_differ(count: int, longest: float) -> Non
         drawn = waits(*[failure] * count)
         assert longest / 2 < max(drawn) <= longest
         assert min(drawn) < longest / 2
+
+
+def test_a_record_that_flex_has_no_room_for_waits_longer_and_longer_and_is_never_to_blame() -> None:
+    full = NoRoom("Flex has no room now (429)")
+    assert 0.25 < max(waits(full)) <= 0.5
+    assert LONGEST_WAIT_SECONDS / 2 < max(waits(*[full] * 20)) <= LONGEST_WAIT_SECONDS
+    assert min(waits(NoRoom("Flex has no room now (429)", retry_after_seconds=4.0))) >= 4.0
+    refused = after(*[full] * 10 * MAX_REFUSALS, last_answer=1e9)
+    assert not refused.is_poisoned and not refused.needs_probe(full, last_answer=0.0)
 
 
 def test_a_429_makes_no_later_wait_longer() -> None:

@@ -330,3 +330,35 @@ def test_the_quarantine_offers_only_what_helps(stage: str, reason: str, again: b
     page = render_page(outcome(reviews("login"), quarantined=held))
     assert ("asks once more" in page) is again
     assert ("max_text_characters" in page) is raise_cap
+
+
+@pytest.mark.parametrize(
+    ("run", "changes", "line"),
+    [
+        (
+            {"mode": "flex", "service_tier_counts": [("default", 12), ("flex", 48)]},
+            {"saved_usd": 0.25},
+            "Answers by service tier: 48 at flex, 12 at default; flex has saved about 0.25 USD",
+        ),
+        ({"mode": "flex", "service_tier_counts": [("flex", 3)]}, {}, "Answers by service tier: 3 at flex"),
+        (
+            {"mode": "flex", "service_tier_counts": [], "requests": 3},
+            {"saved_usd": 0.0},
+            "The endpoint does not say at which tier it bills: the cost is that of the standard one",
+        ),
+        (
+            {"mode": "online", "requests": 3},
+            {"no_flex": "Invalid service_tier argument"},
+            "Flex was asked for, and the run went online: Invalid service_tier argument",
+        ),
+        ({"mode": "flex", "service_tier_counts": [], "requests": 0}, {}, None),
+        ({"mode": "online", "service_tier_counts": [("default", 3)], "requests": 3}, {"saved_usd": 0.0}, None),
+    ],
+)
+def test_a_run_that_asked_for_flex_says_what_came_of_it(
+    run: dict[str, Any], changes: dict[str, Any], line: str | None
+) -> None:
+    found = outcome(reviews("login"), run=run, **changes)
+    said = [one for one in headline(found).lines if "tier" in one or "lex" in one]
+    assert said == ([] if line is None else [line])
+    assert line is None or line in render_page(found)

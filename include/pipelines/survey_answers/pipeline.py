@@ -35,6 +35,7 @@ before the text is stored or sent.
     tags=("nightshift", "surveys"),
     schedule="0 4 * * *",
     attributes={"question": str, "score": int, "country": str, "trip": str, "house": str},
+    # Nobody waits for a survey: where the provider has flex, mode="flex" asks at about half the price.
     # A usual answer has about 80 tokens; two sentences that fill their caps and the other fields have about 170.
     max_output_tokens=240,
     # The survey's field ends at 4,000 characters; what is longer did not come through it.
