@@ -59,12 +59,8 @@ class Going:
             return standard
         at_flex = found.cost_usd(self.price, is_cached=False, service_tier=FLEX) or 0.0
         expected = at_flex + self.standard_share * (standard - at_flex)
-        log.info(
-            "at flex it is about %s: %.0f %% of the answers may have to go at the standard tier; if all have to, %s",
-            usd(expected),
-            100 * self.standard_share,
-            usd(standard),
-        )
+        said = usd(expected), 100 * self.standard_share, usd(standard)
+        log.info("at flex about %s, %.0f %% of the answers at the standard tier; if all have to go there, %s", *said)
         return expected
 
     def __str__(self) -> str:

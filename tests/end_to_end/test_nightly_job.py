@@ -167,3 +167,16 @@ def test_a_shard_that_is_marked_failed_keeps_its_answers_and_the_next_run_does_w
     # Three more are of the run that found no endpoint; the source has them no more.
     assert (row["published"], row["reused"]) == (60 + 3, kept)
     assert {"T-0700", "T-0701", "T-0702"} <= set(standalone.current()["record_id"])
+
+
+def test_a_night_at_flex_with_a_quarter_of_the_calls_refused_is_published_whole(standalone: Standalone) -> None:
+    standalone.server.set_plan(Plan(rules=(Rule(fault="resource_unavailable", probability=0.25),), seed=3))
+    standalone.write_source(tickets(60, start=20_000))
+    assert standalone.run("manual__flex", mode="flex") == "success"
+    row = standalone.row("manual__flex")
+    assert row["published"] == row["extracted"] >= 60 and row["quarantined"] == row["rate_limited"] == 0
+    assert (row["requested_mode"], row["mode"]) == ("flex", "flex")
+    assert dict(row["service_tier_counts"]) == {"flex": row["published"] - row["reused"]}
+    refused = standalone.server.counters().by_fault["resource_unavailable"]
+    assert refused > 60 / 8 and row["requests"] == standalone.server.counters().requests
+    assert "at flex; flex has saved about" in standalone.page("reports/support_tickets/manual__flex")[1]

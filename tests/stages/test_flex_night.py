@@ -107,7 +107,7 @@ def test_the_next_estimate_counts_on_as_many_at_the_standard_tier(
     assert (dry["requested_mode"], dry["mode"], dry["requests"]) == ("flex", "flex", 0)
     online = deployment.run("manual__1", dry_run=True)["estimated_cost_usd"]
     assert dry["estimated_cost_usd"] == pytest.approx(online * (0.5 + 0.5 * ASSUMED_STANDARD_SHARE))
-    assert f"if all have to, {usd(online)}" in caplog.text
+    assert f"if all have to go there, {usd(online)}" in caplog.text
     # A night on which all goes at the standard tier.
     fault_server.set_plan(Plan(rules=(Rule(fault="resource_unavailable"),)))
     assert dict(impatient(deployment).run("manual__2")["service_tier_counts"]) == {"default": RECORDS}
