@@ -1,6 +1,6 @@
 """Rows of a Parquet file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO, Any
 
 import pyarrow as pa
@@ -13,7 +13,9 @@ from include.sources.row import MAX_LINE_BYTES, BadRow, Row
 MAX_ROW_GROUP_BYTES = 1024 * 1024 * 1024
 SMALL_ROW_GROUP_BYTES = 32 * 1024 * 1024
 READ_AHEAD_BYTES = 1024 * 1024
-ROWS_PER_BATCH = 100
+# At once, fewer where a batch of them could be more than this: a long text that a file of 60 kB repeats by its
+# dictionary takes gigabytes.
+ROWS_PER_BATCH, BATCH_BYTES = 100, 64 * 1024 * 1024
 REASON_CHARACTERS = 200
 
 
@@ -33,8 +35,8 @@ def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
         if unusable:
             yield 1, unusable
             return
-        for batch in parquet.iter_batches(batch_size=ROWS_PER_BATCH):
-            columns = [(column, _values(column)) for column in map(_with_python_times, batch.columns)]
+        for batch in parquet.iter_batches(batch_size=_rows_at_once(parquet)):
+            columns = [_with_python_times(column) for column in batch.columns]
             for index in range(batch.num_rows):
                 number += 1
                 yield number, _row(header, columns, index)
@@ -58,25 +60,17 @@ def _opened(file: IO[bytes]) -> pq.ParquetFile:
         page_checksum_verification=True,
         pre_buffer=False,
         buffer_size=READ_AHEAD_BYTES,
-        read_dictionary=_text_columns(metadata),
     )
 
 
-def _text_columns(metadata: pq.FileMetaData) -> list[str]:
-    """Columns of text whose dictionaries stay dictionaries.
-
-    Otherwise a long text that a file of 60 kB repeats by its dictionary takes gigabytes. In large row groups the
-    dictionary itself would: it grows with every text, and there no text is the same as another.
-    """
-    # Only row groups are asked for their size: pyarrow 26 aborts the process when asked for a damaged column's.
-    if any(size > SMALL_ROW_GROUP_BYTES for size in _row_group_sizes(metadata)):
-        return []
-    columns = [metadata.schema.column(index) for index in range(metadata.num_columns)]
-    # Dictionaries within lists cannot be read where there is more than one row group.
-    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY" and "." not in column.path]
+def _rows_at_once(parquet: pq.ParquetFile) -> int:
+    largest = max(_row_group_sizes(parquet.metadata), default=0)
+    # In large row groups no text is the same as another.
+    return ROWS_PER_BATCH if largest > SMALL_ROW_GROUP_BYTES else min(ROWS_PER_BATCH, BATCH_BYTES // max(largest, 1))
 
 
 def _row_group_sizes(metadata: pq.FileMetaData) -> list[int]:
+    # Only row groups are asked for their size: pyarrow 26 aborts the process when asked for a damaged column's.
     return [metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)]
 
 
@@ -97,25 +91,16 @@ def _with_python_times(column: pa.Array) -> pa.Array:
     return column
 
 
-def _values(column: pa.Array) -> Callable[[int], Any]:
-    """Gives the values of a column by their places in it; no text before it is asked for."""
-    if pa.types.is_dictionary(column.type):
-        # The scalar of a dictionary takes longer than one of its words.
-        places, words = column.indices.to_pylist(), column.dictionary
-        return lambda index: None if places[index] is None else words[places[index]].as_py()
-    return lambda index: column[index].as_py()
-
-
-def _row(header: Header, columns: list[tuple[pa.Array, Callable[[int], Any]]], index: int) -> dict[str, Any] | BadRow:
+def _row(header: Header, columns: list[pa.Array], index: int) -> dict[str, Any] | BadRow:
     values: list[Any] = []
-    for name, (column, value_at) in zip(header.names, columns, strict=True):
+    for name, column in zip(header.names, columns, strict=True):
         # A list may repeat a word of its dictionary so often that Python's copy of it fills the memory.
         if pa.types.is_nested(column.type) and (size := column.slice(index, 1).nbytes) > MAX_LINE_BYTES:
             return BadRow(
                 "too_large", f"column {name!r} has {size:,} bytes, more than {MAX_LINE_BYTES:,}", name.encode()
             )
         try:
-            value = value_at(index)
+            value = column[index].as_py()
             values.append(value.decode() if isinstance(value, bytes) else value)
         except UnicodeDecodeError:
             if name in header.own:
