@@ -70,6 +70,7 @@ OWN = {
     "organization": "org-1",
     "project": "proj-1",
     "timeout": 30,
+    "dialect": {"structure": "tool", "body": {"provider": {"require_parameters": True}}},
     "proxy": "http://night:proxy-S3cret@proxy.company.test:3128",
 }
 
@@ -83,7 +84,7 @@ def test_a_connection_says_what_is_sent_along_and_none_of_it_is_logged(
     endpoint = endpoint_of_deployment()
     assert endpoint.headers == {"OpenAI-Organization": "org-1", "OpenAI-Project": "proj-1", "X-Token": "token-S3cret"}
     assert (endpoint.query, endpoint.timeout_seconds) == ({"api-version": "2024-10-21"}, 30.0)
-    assert endpoint.proxy == OWN["proxy"]
+    assert (endpoint.proxy, endpoint.dialect) == (OWN["proxy"], OWN["dialect"])
     said = str(redact("token-S3cret and proxy-S3cret, not org-1 of 2024-10-21"))
     assert said == "*** and ***, not org-1 of 2024-10-21"
 
