@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from include.errors import EndpointUnusable
 from include.llm.call_meter import LastMinute
 from include.llm.completion import Completion
 from include.llm.endpoint import Endpoint
 from include.llm.error_body import error_in
-from include.llm.provider_errors import FORBIDDEN, INVALID_REQUEST, Failure, Refused, Unusable
+from include.llm.provider_errors import FORBIDDEN, INVALID_REQUEST, PAYMENT_REQUIRED, Failure, Refused, Unusable
 from include.llm.service_tier import FLEX, FLEX_TIMEOUT_SECONDS, STANDARD
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ FEWEST_REFUSALS = 20
 _NAMES_TIER = re.compile(
     r"service[_ -]?tier|\bflex\b[^.]*(support|availab|enabled|tier|processing)|support\w* flex\b", re.IGNORECASE
 )
+_MAY_BE_OF_TIER = frozenset({INVALID_REQUEST, FORBIDDEN, PAYMENT_REQUIRED})
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ class Flex:
 
 def why_no_flex(came: Completion | Failure | Exception) -> str | None:
     """Why a run cannot go at flex, by what came of its first question, which was asked so; None: it can."""
-    if isinstance(came, Refused) and names_tier(came):
-        return came.message
+    if isinstance(came, Refused | EndpointUnusable) and names_tier(came):
+        return str(came)
     billed = came.service_tier if isinstance(came, Completion | Unusable) else None
     return None if billed in (None, FLEX) else f"The first question was asked at {FLEX} and is billed at {billed}"
 
@@ -101,7 +103,9 @@ def patient(endpoint: Endpoint) -> Endpoint:
     return replace(endpoint, timeout_seconds=max(endpoint.timeout_seconds, FLEX_TIMEOUT_SECONDS))
 
 
-def names_tier(refused: Refused) -> bool:
+def names_tier(refused: Refused | EndpointUnusable) -> bool:
     """Whether an endpoint refuses a request for its `service_tier`: in `param`, or only in its message."""
+    if isinstance(refused, EndpointUnusable):
+        return bool(_NAMES_TIER.search(str(refused)))
     said = f"{error_in(refused.raw).get('param') or ''} {refused.message}"
-    return refused.error_type in (INVALID_REQUEST, FORBIDDEN) and bool(_NAMES_TIER.search(said))
+    return refused.error_type in _MAY_BE_OF_TIER and bool(_NAMES_TIER.search(said))

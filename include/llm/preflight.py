@@ -82,7 +82,7 @@ async def check_endpoint(
             except (Refused, EndpointUnusable, Unusable) as error:
                 came = error
             usage += came.usage if isinstance(came, Completion | Unusable) else Usage()
-            if tier and (no_flex := why_no_flex(came)) and isinstance(came, Refused):
+            if tier and (no_flex := why_no_flex(came)) and isinstance(came, Refused | EndpointUnusable):
                 continue
             if refused < MOST_REFUSED and (dialect := _without_what_is_refused(question, came)):
                 refused += 1

@@ -24,7 +24,7 @@ STANDARD = "default"
 FLEX_TIMEOUT_SECONDS = 900.0
 # At the end of a body that asks for flex.
 _AT_FLEX = b',"service_tier":"flex"}'
-_UNAVAILABLE = re.compile(r"resource[ _-]?unavailable", re.IGNORECASE)
+_UNAVAILABLE = re.compile(r"resource[ _-]?unavailable|capacity[ _-]?exceeded", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,6 +231,7 @@ def test_the_budget_holds_although_flex_runs_out_of_room(
 REFUSALS = [
     (429, {"error": {"message": "Resource Unavailable", "type": "resource_unavailable", "code": None}}, NoRoom),
     (429, {"error": {"message": "Resource unavailable. Try later.", "code": None}}, NoRoom),
+    (429, {"error": {"message": "Flex tier capacity exceeded"}}, NoRoom),
     (429, {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}}, RateLimited),
     (498, {"error": {"message": "Over capacity", "code": "capacity_exceeded"}}, NoRoom),
     (503, {"error": {"message": "Overloaded", "status": "UNAVAILABLE"}}, NoRoom),

@@ -246,6 +246,27 @@ def test_whether_an_endpoint_has_flex_shows_in_the_first_question(
     assert said.dialect == question("m").dialect
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(404, "The model m does not support flex"), (403, "Flex processing is not enabled for your plan"),
+     (402, "The flex tier needs a paid plan")],
+)  # fmt: skip
+def test_flex_may_be_refused_with_any_status(status: int, words: str) -> None:
+    def paid_only(asked: Asked) -> Reply:
+        if "service_tier" in json.loads(asked.body):
+            return Reply(status, {"error": {"message": words}})
+        return completion("yes")
+
+    with Speaker(paid_only) as provider:
+        clock, endpoint = Clock(), Endpoint(provider.base_url, KEY, is_demo=False)
+        said = asyncio.run(check_endpoint(endpoint, question("m"), clock=clock, sleep=clock.sleep, at_flex=True))
+        assert words in (said.no_flex or "") and said.requests == len(provider.asked) == 2
+        # What is refused without it too is nobody's flex.
+        provider.fail(Reply(status, {"error": {"message": words}}), times=2)
+        with pytest.raises(EndpointUnusable, match=words):
+            asyncio.run(check_endpoint(endpoint, question("m"), clock=clock, sleep=clock.sleep, at_flex=True))
+
+
 def test_a_first_question_at_flex_says_at_which_tier_it_is_billed(fault_server: FaultServer) -> None:
     endpoint = Endpoint(fault_server.base_url, KEY, is_demo=False)
     said = asyncio.run(check_endpoint(endpoint, question("m"), at_flex=True))
