@@ -72,13 +72,9 @@ class Price:
 
     def dearest_by(self, service_tier: str) -> float:
         """How many times as much as on a tier a call may cost at most that is billed at this price instead."""
-        cheaper = self.tiers.get(service_tier, self)
-        pairs = zip(self._rates, cheaper._rates, strict=True)
-        return max(1.0, *(here / there for here, there in pairs if there))
-
-    @property
-    def _rates(self) -> tuple[float, float, float]:
-        return self.input_usd, self.cached_input_usd, self.output_usd
+        # A token of each kind.
+        kinds = Usage(1), Usage(1, 1), Usage(1, 0, 0, 0, 1), Usage(0, 0, 1)
+        return max(1.0, *(self.cost_usd(one) / there for one in kinds if (there := self.cost_usd(one, service_tier))))
 
     def __str__(self) -> str:
         rates = f"{self.input_usd:g} USD in, {self.cached_input_usd:g} from the cache, {self.output_usd:g} out"

@@ -2,9 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -85,14 +84,11 @@ def going(lake: Lake, run: RunContext, price: Price | None) -> Going:
 
 
 def _standard_share(lake: Lake, pipeline: str) -> float:
-    nights = [row for row in run_rows(lake, pipeline).rows.values() if row.get("mode") == FLEX and _tiers(row)]
-    newest = sorted(nights, key=lambda row: row["started_at"])[-NIGHTS:]
-    tiers = sum((_tiers(row) for row in newest), Counter[str]())
+    rows = [row for row in run_rows(lake, pipeline).rows.values() if row.get("mode") == FLEX]
+    tiers = Counter[str]()
+    for row in sorted(rows, key=lambda row: row["started_at"])[-NIGHTS:]:
+        tiers.update(dict(row["service_tier_counts"] or ()))
     return 1 - tiers[FLEX] / tiers.total() if tiers else ASSUMED_STANDARD_SHARE
-
-
-def _tiers(row: Mapping[str, Any]) -> Counter[str]:
-    return Counter(dict(row.get("service_tier_counts") or ()))
 
 
 def saved_usd(price: Price | None, tables: Iterable[pa.Table]) -> float | None:
