@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from multidict import CIMultiDict
 
@@ -17,60 +17,34 @@ NO_RESET_SECONDS = 1.0
 _A_MOMENT, _A_MOMENT_IN_MILLISECONDS = 1e9, 1e12
 
 
-_Counted = Literal["requests", "tokens"]
-
-
-class _Form(NamedTuple):
-    """The headers of one limit: what is left of how much, and when there is more."""
-
-    counted: _Counted
-    left: str
-    limit: str
-    reset: str = ""
-
-
-def _anthropic(counted: _Counted, name: str) -> _Form:
-    prefix = f"anthropic-ratelimit-{name}"
-    return _Form(counted, f"{prefix}-remaining", f"{prefix}-limit", f"{prefix}-reset")
-
-
-# Each as its vendor's documentation or a recorded answer has it. Where the limit is of a day, as Groq's requests are,
-# it is the one that is used up first which asks for a wait.
+# Each as its vendor's documentation or a recorded answer has it, with the name of what is left, of how much, and when
+# there is more. Where the limit is of a day, as Groq's requests are, the one that is used up asks for a wait.
 _FORMS = (
     # OpenAI, Azure, Groq, xAI, Fireworks, DeepInfra, LiteLLM.
-    _Form("requests", "x-ratelimit-remaining-requests", "x-ratelimit-limit-requests", "x-ratelimit-reset-requests"),
-    _Form("tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-reset-tokens"),
-    # Anthropic: a moment as RFC 3339 has it.
-    _anthropic("requests", "requests"),
-    _anthropic("tokens", "tokens"),
-    _anthropic("tokens", "input-tokens"),
-    _anthropic("tokens", "output-tokens"),
+    ("requests", "x-ratelimit-{}-requests"),
+    ("tokens", "x-ratelimit-{}-tokens"),
+    # Anthropic.
+    ("requests", "anthropic-ratelimit-requests-{}"),
+    ("tokens", "anthropic-ratelimit-tokens-{}"),
+    ("tokens", "anthropic-ratelimit-input-tokens-{}"),
+    ("tokens", "anthropic-ratelimit-output-tokens-{}"),
     # Mistral, Cerebras.
-    _Form("requests", "x-ratelimit-remaining-req-minute", "x-ratelimit-limit-req-minute"),
-    _Form(
-        "requests",
-        "x-ratelimit-remaining-requests-day",
-        "x-ratelimit-limit-requests-day",
-        "x-ratelimit-reset-requests-day",
-    ),
-    _Form(
-        "tokens",
-        "x-ratelimit-remaining-tokens-minute",
-        "x-ratelimit-limit-tokens-minute",
-        "x-ratelimit-reset-tokens-minute",
-    ),
-    _Form("tokens", "x-ratelimitbysize-remaining-minute", "x-ratelimitbysize-limit-minute", "ratelimitbysize-reset"),
-    _Form("tokens", "ratelimitbysize-remaining", "ratelimitbysize-limit", "ratelimitbysize-reset"),
+    ("requests", "x-ratelimit-{}-req-minute"),
+    ("requests", "x-ratelimit-{}-requests-day"),
+    ("tokens", "x-ratelimit-{}-tokens-minute"),
+    ("tokens", "x-ratelimitbysize-{}-minute"),
+    ("tokens", "ratelimitbysize-{}"),
     # Fireworks. Its `x-ratelimit-over-limit: yes` comes with an answer, so it asks for nothing.
-    _Form("tokens", "x-ratelimit-remaining-tokens-prompt", "x-ratelimit-limit-tokens-prompt"),
-    _Form("tokens", "x-ratelimit-remaining-tokens-generated", "x-ratelimit-limit-tokens-generated"),
+    ("tokens", "x-ratelimit-{}-tokens-prompt"),
+    ("tokens", "x-ratelimit-{}-tokens-generated"),
     # Together.
-    _Form("tokens", "x-tokenlimit-remaining", "x-tokenlimit-limit", "x-tokenlimit-reset"),
+    ("tokens", "x-tokenlimit-{}"),
     # OpenRouter, Together, and gateways of all kinds.
-    _Form("requests", "x-ratelimit-remaining", "x-ratelimit-limit", "x-ratelimit-reset"),
+    ("requests", "x-ratelimit-{}"),
     # draft-ietf-httpapi-ratelimit-headers up to 06; the limit may have its windows behind it.
-    _Form("requests", "ratelimit-remaining", "ratelimit-limit", "ratelimit-reset"),
+    ("requests", "ratelimit-{}"),
 )
+_NAMES = [(counted, *map(form.format, ("remaining", "limit", "reset"))) for counted, form in _FORMS]
 # The same draft since: `limit=100, remaining=0, reset=30`, then `"default";r=0;t=30` of some policies.
 _FIELD = "ratelimit"
 _FIELD_LEFT, _FIELD_RESET = re.compile(r"\b(?:r|remaining)=(\d+)"), re.compile(r"\b(?:t|reset)=(\d+)")
@@ -110,11 +84,11 @@ def headroom(headers: Mapping[str, str], now: float | None = None) -> tuple[int 
             wait = wait_seconds(reset, now)
             waits.append(NO_RESET_SECONDS if wait is None else wait)
 
-    for form in _FORMS:
-        left = told.get(form.left, "")
+    for counted, remaining, limit, reset_at in _NAMES:
+        left = told.get(remaining, "")
         # Some servers send -1 or 0 for everything; a true 0 comes with the limit that it is a part of.
-        if left.isdigit() and re.match(r"0*[1-9]", told.get(form.limit, "")):
-            take(form.counted, int(left), told.get(form.reset))
+        if left.isdigit() and re.match(r"0*[1-9]", told.get(limit, "")):
+            take(counted, int(left), told.get(reset_at))
     for policy in re.split(r",(?=\s*\")", told.get(_FIELD, "")):
         if found := _FIELD_LEFT.search(policy):
             reset = _FIELD_RESET.search(policy)
