@@ -61,6 +61,28 @@ def unwrap(content: str) -> Unwrapped | None:
     return Unwrapped(found, "among other words" if said == content else "behind a thought")
 
 
+def one_level_down(content: str) -> str | None:
+    """The one object within an object or a list, as small models put their answer under `answer` or `properties`, or
+    write the call of a tool as text.
+
+    Args:
+        content: JSON that has been refused as an answer.
+
+    Returns:
+        None when there is none, or more than one.
+    """
+    try:
+        outer = orjson.loads(content)
+    except ValueError:
+        return None
+    inner = list(outer.values()) if isinstance(outer, dict) else outer if isinstance(outer, list) else []
+    inner = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in inner]
+    found = [value for value in inner if isinstance(value, dict) or (isinstance(value, str) and is_like_object(value))]
+    if len(found) != 1:
+        return None
+    return found[0] if isinstance(found[0], str) else orjson.dumps(found[0]).decode()
+
+
 def is_like_object(text: str) -> bool:
     """Whether all of it may be the JSON of an object."""
     text = text.strip()

@@ -131,7 +131,9 @@ def _error_beside(choice: Mapping[str, Any]) -> Any:
 def _from_elsewhere(message: Mapping[str, Any], content: str | None) -> tuple[str | None, str | None]:
     """The content, or the JSON that stands in its place, and where that is."""
     calls = message.get("tool_calls") or []
-    called = calls[0]["function"] if len(calls) == 1 else None if calls else message.get("function_call")
+    # Some call it twice, and say the same.
+    is_one = bool(calls) and all(call["function"] == calls[0]["function"] for call in calls)
+    called = calls[0]["function"] if is_one else None if calls else message.get("function_call")
     if called:
         arguments = called["arguments"]
         # Ollama and others send an object instead of its JSON.

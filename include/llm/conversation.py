@@ -8,18 +8,19 @@ ledger.append(conversation.outcome())
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from include.answer.structured_output import parse_answer
-from include.answer.unwrap import unwrap
+from include.answer.unwrap import one_level_down, unwrap
 from include.errors import Quarantine
 from include.lake.effort import NO_EFFORT, NOTHING_USED, UNKNOWN_SERVICE, Effort, Service, Usage
 from include.llm.call_meter import CallCounts
 from include.llm.chain import Chain, Text, text_of_notes
 from include.llm.completion import Completion, content_of, refuse_repetition
-from include.llm.learned import Learned
+from include.llm.learned import MAX_FORM_REFUSALS, Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import Price, cost_usd
 from include.llm.provider_errors import DEGENERATE, Refused, Unusable
@@ -89,6 +90,8 @@ class Conversation:
         self.doubtful_since: float | None = None
         self.answer: dict[str, Any] | None = None
         self.problem: Quarantine | None = None
+        self._corrections: list[dict[str, str]] = []
+        self._refused_since = 0.0
         self._next_step()
 
     def body(self) -> bytes | None:
@@ -117,7 +120,15 @@ class Conversation:
             if respelt is not None:
                 self.question = respelt
                 return None
-            self.doubtful_since = at
+            if self._corrections and "alternate" in came.message:
+                # Chat templates such as Gemma's and Mistral's take no two messages of one role in a row.
+                self._corrections = []
+                return None
+            self._times["refused"] += 1
+            self._refused_since = at if self._times["refused"] == 1 else self._refused_since
+            if self._times["refused"] < MAX_FORM_REFUSALS and self._terms.learned.may_be_one_of_several(came):
+                return None
+            self.doubtful_since = self._refused_since
         self._give_up(came.error_type, came.message, came.raw_output)
         return None
 
@@ -168,9 +179,10 @@ class Conversation:
         self._spent, self._attempts = NO_EFFORT, 1
         self._is_longer = self._is_warmer = False
         self._tier: str | None = None
-        self._corrections: list[dict[str, str]] = []
+        self._corrections = []
         self._times: defaultdict[str, int] = defaultdict(int)
         self._unusable_since: float | None = None
+        self._refused_since = 0.0
 
     def _judge(self, completion: Completion, at: float) -> LedgerEntry | None:
         question, usage, self._tier = self.question, completion.usage, completion.service_tier
@@ -201,6 +213,12 @@ class Conversation:
             answer = parse_answer(model, content, self.prepared.sentences)
         except Quarantine:
             inner = unwrap(content)
+            deeper = one_level_down(inner.json if inner else content)
+            if deeper is not None:
+                with suppress(Quarantine):
+                    answer = parse_answer(model, deeper, self.prepared.sentences)
+                    self._terms.unwrapped["one level down"] += 1
+                    return answer
             if inner is None:
                 refuse_repetition(content)
                 raise

@@ -108,9 +108,10 @@ class Dialect:
             return None
         if name == "reasoning_effort" and self.effort is not None:
             return self._other_effort(refusal.words)
-        if name == "strict":
-            return replace(self, strict=False) if self.strict and self.sends_schema else None
-        return self._less_structure(refusal) if _SETTINGS[name] in ("structure", "without") else None
+        if name == "strict" and self.strict and self.sends_schema:
+            return replace(self, strict=False)
+        # Who refuses a `strict` that it was not sent wants one, and another behind the same address refuses it.
+        return self._less_structure(refusal) if _SETTINGS[name] in ("structure", "without", "strict") else None
 
     def _fewer_keywords(self, refusal: Refusal) -> "Dialect | None":
         bounds = [keyword for group in BOUNDS for keyword in group]

@@ -7,6 +7,10 @@ from include.llm.provider_errors import Refused
 from include.llm.refusals import refusal_of
 from include.llm.request import TINY_TEXT, Question
 
+# Behind a gateway some back ends take a form of a question that others refuse, which costs nothing. So many refusals in
+# a row are not of one back end in two.
+MAX_FORM_REFUSALS = 10
+
 
 class Learned:
     """Of one endpoint and model; shared by all conversations of a shard.
@@ -19,6 +23,7 @@ class Learned:
     def __init__(self, question: Question, expected_output_tokens: int | None = None) -> None:
         self._lengths = {question.identity: OutputLength(question.cap, expected_output_tokens)}
         self._spelt: dict[str, Question] = {}
+        self._refused_in_a_row = 0
         self.probe = question.body(question.prepare(TINY_TEXT))
 
     def expected_output(self, question: Question) -> int:
@@ -28,6 +33,7 @@ class Learned:
     def learn(self, question: Question, tokens: int) -> None:
         """Take in how long an answer was."""
         self._length(question).learn(tokens)
+        self._refused_in_a_row = 0
 
     def spelt(self, question: Question) -> Question:
         """A question as the endpoint has been found to take it; its meaning and its key are the same."""
@@ -49,6 +55,11 @@ class Learned:
         respelt = self._spelt[question.identity] = replace(question, dialect=dialect)
         self.probe = respelt.body(respelt.prepare(TINY_TEXT))
         return respelt
+
+    def may_be_one_of_several(self, refused: Refused) -> bool:
+        """Whether the form of a question is refused that no spelling is left of, and others are still answered."""
+        self._refused_in_a_row += 1
+        return self._refused_in_a_row < MAX_FORM_REFUSALS and refusal_of(refused) is not None
 
     def _length(self, question: Question) -> OutputLength:
         length = self._lengths.get(question.identity)

@@ -17,7 +17,7 @@ from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.flex import patient, why_no_flex
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
-from include.llm.refusals import has_no_chat, refusal_of, structure_refused
+from include.llm.refusals import Refusal, has_no_chat, refusal_of, structure_refused
 from include.llm.request import TINY_TEXT, Question
 from include.llm.service_tier import FLEX, at_tier
 
@@ -118,6 +118,9 @@ def _without_what_is_refused(question: Question, came: Completion | Failure | Ex
         refusal = refusal_of(came)
     elif isinstance(came, PassingTrouble | EndpointUnusable) or (isinstance(came, Unusable) and came.is_damage):
         refusal = structure_refused(str(came))
+    elif isinstance(came, Completion) and question.dialect.structure == "tool" and _is_prose(came):
+        # Its schema stands in the tool alone, so that an answer without a call is a guess.
+        refusal = Refusal("tools", "it has been sent one, and answers without a call")
     dialect = question.dialect.learn(refusal) if refusal else None
     if refusal and dialect:
         log.info(
@@ -128,6 +131,10 @@ def _without_what_is_refused(question: Question, came: Completion | Failure | Ex
             dialect,
         )
     return dialect
+
+
+def _is_prose(completion: Completion) -> bool:
+    return completion.finish_reason == "stop" and bool(completion.content) and "{" not in str(completion.content)
 
 
 def _without_chat(question: Question, said: str) -> EndpointUnusable | None:

@@ -94,6 +94,12 @@ class RateLimited:
         return f"429, retry after {self.retry_after_seconds} s"
 
 
+_REMEDY_OF_FORM = (
+    "Check what this endpoint and model take. How they are asked is learned by `plan`, or set in NIGHTSHIFT_DIALECT. "
+    "What was answered is kept: trigger the next run, or clear this one from `plan` on."
+)
+
+
 # What another call mends is returned and not raised: where one call in three fails, exceptions and the cycles that
 # their tracebacks leave cost as much as the calls.
 Failure = PassingTrouble | RateLimited | NoRoom
@@ -114,10 +120,8 @@ class Refused(Quarantine):
 
     def for_all(self, endpoint: Endpoint) -> StopRun:
         """What it is when nobody is answered."""
-        remedy = _REMEDY.get(
-            self.error_type, "Check what this endpoint and model take; NIGHTSHIFT_DIALECT says how they are asked."
-        )
-        return EndpointUnusable(f"{endpoint.base_url} refuses every request: {self.message}. {remedy} {KEPT}")
+        remedy = f"{_REMEDY[self.error_type]} {KEPT}" if self.error_type in _REMEDY else _REMEDY_OF_FORM
+        return EndpointUnusable(f"{endpoint.base_url} refuses every request: {self.message}. {remedy}")
 
 
 class Unusable(Exception):

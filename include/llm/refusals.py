@@ -11,21 +11,33 @@ from include.llm.error_body import error_in
 from include.llm.provider_errors import INVALID_REQUEST, Refused
 
 _NAMES = re.compile(
-    r"\b(max_tokens|max_completion_tokens|temperature|reasoning_effort|reasoning\.effort|strict"
+    r"\b(max_tokens|max_completion_tokens|temperature|reasoning[._]?effort|strict"
     r"|tools?|tool_choice|function[ _]call(?:ing|s)?"
     r"|response[_ ]?format|json_schema|json_object|json[ _]mode|structured[ _]outputs?|guided[ _]\w+|grammars?|schemas?"
-    r"|any_?of|one_?of|all_?of)\b",
-    re.IGNORECASE,
+    r"|output[_ ]format|output_?config|any_?of|one_?of|all_?of)\b",
+    re.IGNORECASE | re.ASCII,
 )
 _REFUSES = re.compile(
     r"support|unrecogni[sz]ed|unknown|permitted|not allowed|extra_forbidden|extraneous|deprecated|unexpected|should be"
-    r"|must be|(un|not )available|only available|not enabled|not implemented|not one of|disabled|\brequires\b",
+    r"|must be|(un|not )available|only available|not enabled|not implemented|not one of|disabled|\brequires\b"
+    r"|only \S+ (is|are) allowed|may only be|enabled only|out of range|非法|不支持",
     re.IGNORECASE,
 )
 # Said of a schema, or of decoding by it, whatever is wrong with it.
-_FAILS = re.compile(r"fail|error|invalid|too (complex|large|deep|many)|unable|cannot|can't", re.IGNORECASE)
+_FAILS = re.compile(
+    # Not in names such as invalid_request_error and BadRequestError, which stand before anything.
+    r"\b(fail(s|ed|ure)?|errors?|invalid|unable|cannot|can't)\b|too (complex|large|deep|many)",
+    re.IGNORECASE,
+)
 _OF_STRUCTURE = re.compile(
-    r"response[_ ]?format|json[_ ](schema|mode)|json_object|structured|guided|grammar|schema|(any|one|all)_?of\b",
+    r"response[_ ]?format|json[_ ](schema|mode)|json_object|structured|guided|grammar|schema|(any|one|all)_?of\b"
+    r"|output[_ ]format|output_?config",
+    re.IGNORECASE,
+)
+# What else fails in a server has schemas and formats too.
+_CLEARLY = re.compile(
+    r"response[_ ]?format|json[_ ](schema|mode|object)|structured[_ ]output|guided[_ ]|grammar|tools? (param|use|call)"
+    r"|tool_choice|support\w* tools?\b",
     re.IGNORECASE,
 )
 _OF_SCHEMA = re.compile(r"grammar|\bschema|\b(any|one|all)_?of\b", re.IGNORECASE)
@@ -42,6 +54,8 @@ _REFUSES_KEYWORD = re.compile(
 )
 # Who says so knows `response_format`, and does not take this type of it.
 _OTHER_TYPE = re.compile(r"json[_ ]|structured|response_format['\"`]?[. ]{1,2}type", re.IGNORECASE)
+# Addresses, and pages that are pointed to, name what they like.
+_URL = re.compile(r"https?://\S+")
 # OpenRouter's words where nobody behind it takes what was sent.
 _NOBODY = re.compile(r"no (endpoints|providers?)\b.{0,60}\brequested parameters", re.IGNORECASE)
 _STRUCTURE = frozenset({"response_format", "schema", "keywords", "tools", "strict"})
@@ -49,7 +63,7 @@ _STRUCTURE = frozenset({"response_format", "schema", "keywords", "tools", "stric
 _OTHER_FIELDS = re.compile(r"(body\.)?(messages|input|prompt|model)\b")
 # The cap is known; its value does not fit.
 _CAP_VALUE = re.compile(
-    r"too (large|high|small|low)|at (least|most)|(less|greater) than|m(ax|in)imum|exceed|context", re.IGNORECASE
+    r"too (large|high|small|low)|at (least|most)|(less|greater) than|m(ax|in)imum|exceed|context|range", re.IGNORECASE
 )
 _NO_CHAT = re.compile(
     r"not a chat model|v1/responses|chat_?completions? operation does not work"
@@ -88,7 +102,7 @@ def refusal_of(refused: Refused) -> Refusal | None:
     Returns:
         None when the request was refused for something else.
     """
-    param, words = str(error_in(refused.raw).get("param") or ""), refused.message
+    param, words = str(error_in(refused.raw).get("param") or ""), _URL.sub("", refused.message)
     if refused.error_type != INVALID_REQUEST or _OTHER_FIELDS.match(param):
         return None
     named = _NAMES.search(param)
@@ -103,9 +117,10 @@ def structure_refused(words: str) -> Refusal | None:
     Args:
         words: the endpoint's own, and maybe ours around them.
     """
+    words = _URL.sub("", words)
     if _NOBODY.search(words):
         return Refusal("response_format", words)
-    refusal = _refusal_in(words)
+    refusal = _refusal_in(words) if _CLEARLY.search(words) else None
     return refusal if refusal and refusal.parameter in _STRUCTURE else None
 
 
@@ -125,14 +140,14 @@ def _refusal(name: str, words: str, param: str) -> Refusal | None:
     if name in CAPS and _CAP_VALUE.search(words) and not re.search("unsupported|unknown|unrecogni", words, re.I):
         return None
     is_of_tools = name.startswith(("tool", "function"))
-    if is_of_tools and not _OF_STRUCTURE.search(words):
-        name = "tools"
-    elif is_of_tools or _OF_STRUCTURE.match(name):
-        if re.search(r"\bstrict\b", f"{param} {words}"):
+    if is_of_tools or _OF_STRUCTURE.match(name):
+        if re.search(r"\bstrict\b", f"{param} {words}", re.IGNORECASE):
             name = "strict"
+        elif is_of_tools and not _OF_STRUCTURE.search(words):
+            name = "tools"
         else:
             name = "schema" if _OF_SCHEMA.search(words) else "response_format"
-    return Refusal("reasoning_effort" if name == "reasoning.effort" else name, words)
+    return Refusal("reasoning_effort" if name.startswith("reasoning") else name, words)
 
 
 def _keywords_in(said: str) -> tuple[str, ...]:

@@ -128,6 +128,21 @@ def _loose(asked: Asked) -> Reply | None:
     return None
 
 
+def _one_temperature(asked: Asked) -> Reply | None:
+    if asked.get("temperature", 1) == 1:
+        return None
+    return error_reply(400, "invalid temperature: only 1 is allowed for this model", kind="invalid_request_error")
+
+
+def _answers_without_call(asked: Asked) -> Reply | None:
+    if not asked.get("tools"):
+        return None
+    message = {"role": "assistant", "content": "The customer waits for a parcel."}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 50, "completion_tokens": 9, "total_tokens": 59}
+    return Reply(200, fast_json.dumps({"object": "chat.completion", "choices": [choice], "usage": usage}))
+
+
 _LENGTHS = ("minLength", "maxLength")
 _NO_TOOLS = error_reply(400, '"fault-model" does not support tools', kind="api_error")
 
@@ -218,6 +233,11 @@ SPOKEN: dict[str, Spoken] = {
             _types("text", said=lambda kind: error_reply(501, f"response_format {kind} is not implemented")),
             _has("tools", error_reply(500, "tools param requires --jinja flag", kind="server_error")),
         ),
+    ),
+    "moonshot": Spoken("One temperature, and what else is sent is in order", (_one_temperature,)),
+    "no_call": Spoken(
+        "No `response_format`; tools are taken, and answered without a call",
+        (_has("response_format", _400("response_format: Extra inputs are not permitted")), _answers_without_call),
     ),
     "llamacpp": Spoken(
         "A grammar that fails at bounds of lengths, and does not say of which",

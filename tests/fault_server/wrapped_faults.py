@@ -32,6 +32,12 @@ _CONTENTS = (
         "gpt-oss's channels, which its server has not taken out",
         f"<|channel|>analysis<|message|>Perhaps {DRAFT}?<|end|><|start|>assistant<|channel|>final<|message|>%s",
     ),
+    ("one_level_down", "The valid JSON under a key of another object", '{"answer": %s}'),
+    (
+        "tool_call_as_text",
+        "The valid JSON in a tool's call that its server has not parsed",
+        '<tool_call>\n{"name": "answer", "arguments": %s}\n</tool_call>',
+    ),
     ("two_objects", "The valid JSON after another object", f"{DRAFT}\n%s"),
 )
 
@@ -68,6 +74,13 @@ def _tool_arguments(chat: ChatRequest, *, finish_reason: str = "tool_calls") -> 
     """The valid JSON stands in the arguments of a tool's call"""
     call = {"id": "call_1", "type": "function", "function": {"name": "answer", "arguments": default_content(chat)}}
     return message_reply(chat, {"tool_calls": [call]}, finish_reason=finish_reason)
+
+
+@fault("same_calls")
+def _same_calls(chat: ChatRequest) -> Reply:
+    """The same tool is called twice with the valid JSON"""
+    call = {"type": "function", "function": {"name": "answer", "arguments": default_content(chat)}}
+    return message_reply(chat, {"tool_calls": [{"id": f"call_{number}", **call} for number in (1, 2)]})
 
 
 @fault("function_call")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from include.answer.structured_output import parse_answer
-from include.answer.unwrap import unwrap
+from include.answer.unwrap import one_level_down, unwrap
 from tests.fault_server import FaultServer
 from tests.fault_server.wrapped_faults import DRAFT
 from tests.fault_server_test.asking import SENTENCES, Reading, ask
@@ -47,6 +47,23 @@ def _in_doubt(server: FaultServer) -> None:
     response = ask(server, TEXT)
     refused(response, "not_json")
     assert unwrap(response.content) is None
+
+
+@check("one_level_down", "tool_call_as_text")
+def _one_level_down(server: FaultServer) -> None:
+    content = ask(server, TEXT).content
+    outer = unwrap(content)
+    inner = one_level_down(outer.json if outer else content)
+    assert inner is not None
+    parse_answer(Reading, inner, SENTENCES)
+
+
+@check("same_calls")
+def _same_calls(server: FaultServer) -> None:
+    one, other = ask(server, TEXT).choice["message"]["tool_calls"]
+    assert (one["id"], one["function"]) != (other["id"], other["function"])
+    assert one["function"] == other["function"]
+    parse_answer(Reading, one["function"]["arguments"], SENTENCES)
 
 
 @check("thinking_part")

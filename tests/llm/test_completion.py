@@ -53,6 +53,7 @@ THOUGHT = part(type="thinking", thinking=[{"type": "text", "text": "Hm."}])
             "in a tool call",
         ),
         ({"content": "", "tool_calls": [called(JSON), called('{"mood": "bad"}')]}, "", None),
+        ({"content": "", "tool_calls": [called(JSON), {**called(JSON), "id": "call_2"}]}, JSON, "in a tool call"),
         ({"content": None, "reasoning_content": f"\n{JSON}\n"}, f"\n{JSON}\n", "in reasoning_content"),
         ({"content": " ", "reasoning_content": None, "reasoning": JSON}, JSON, "in reasoning"),
         ({"content": None, "reasoning_content": f"Perhaps {JSON}? No."}, None, None),

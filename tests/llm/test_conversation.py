@@ -13,7 +13,7 @@ from include.llm.chain import Chain, Text, text_of_notes
 from include.llm.completion import Completion
 from include.llm.conversation import MAX_SHOWN_CHARACTERS, Conversation, Terms
 from include.llm.dialect import first_dialect
-from include.llm.learned import Learned
+from include.llm.learned import MAX_FORM_REFUSALS, Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import load_price
 from include.llm.provider_errors import DEGENERATE, EMPTY, ERROR_WITH_200, MALFORMED, Refused, Unusable
@@ -204,6 +204,12 @@ def test_each_kind_of_nothing_has_its_own_three_times() -> None:
         (f"```json\n{json.dumps(GOOD)}\n```", "in a code fence"),
         (f"<think>Perhaps {json.dumps({**GOOD, 'mood': 'good'})}?</think>{json.dumps(GOOD)}", "behind a thought"),
         (json.dumps(json.dumps(GOOD)), "in a JSON string"),
+        (json.dumps({"answer": GOOD}), "one level down"),
+        (json.dumps({"type": "object", "properties": GOOD}), "one level down"),
+        (json.dumps({"result": [GOOD]}), "one level down"),
+        (json.dumps([GOOD]), "one level down"),
+        (json.dumps({"name": "answer", "arguments": json.dumps(GOOD)}), "one level down"),
+        (f"```json\n{json.dumps({'answer': GOOD})}\n```", "one level down"),
     ],
 )
 def test_a_wrapped_answer_is_unwrapped_without_a_question_more_and_counted(content: str, stood: str) -> None:
@@ -215,6 +221,23 @@ def test_a_wrapped_answer_is_unwrapped_without_a_question_more_and_counted(conte
     answer_to(talk(shared=shared), said(GOOD, stood="in reasoning_content"))
     answer_to(talk(shared=shared), said(GOOD))
     assert shared.unwrapped == {stood: 1, "in reasoning_content": 1}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        json.dumps({"answer": {**GOOD, "mood": "glad"}}),
+        json.dumps({"answer": {"answer": GOOD}}),
+        json.dumps({"first": GOOD, "second": GOOD}),
+        json.dumps([GOOD, GOOD]),
+        "[[]]",
+    ],
+)
+def test_what_does_not_fit_one_level_down_or_is_not_alone_there_is_no_answer(content: str) -> None:
+    conversation = talk(shared=(shared := terms()))
+    answer_to(conversation, said(content))
+    _, shown, asked = messages(conversation)
+    assert (shown["content"], "fit the schema" in asked["content"], len(shared.unwrapped)) == (content, True, 0)
 
 
 def test_a_wrapped_answer_that_does_not_fit_is_asked_again_and_not_counted() -> None:
@@ -307,6 +330,44 @@ def test_a_refusal_that_no_spelling_mends_ends_it_in_doubt() -> None:
     answer_to(conversation, Refused("moderated", "The provider's moderation refused the text (403)"), at=3.0)
     assert (conversation.body(), conversation.doubtful_since) == (None, 3.0)
     assert conversation.outcome().error_type == "moderated"
+
+
+def refusal_of_structure() -> Refused:
+    return Refused("invalid_request", "json_schema is not supported by this model (400)", b"")
+
+
+def test_a_form_that_one_back_end_of_several_refuses_is_asked_again_as_it_was() -> None:
+    shared = terms()
+    conversation = talk(shared=shared)
+    body = conversation.body()
+    for at in range(1, MAX_FORM_REFUSALS):
+        answer_to(conversation, refusal_of_structure(), at=float(at))
+        assert (conversation.body(), conversation.doubtful_since) == (body, None)
+        answer_to(talk(f"Text {at}. It works.", shared), said(GOOD))
+    answer_to(conversation, refusal_of_structure(), at=99.0)
+    # Whoever was answered since the first time proves that others are.
+    assert (conversation.body(), conversation.doubtful_since) == (None, 1.0)
+    assert conversation.outcome().error_type == "invalid_request"
+
+
+def test_a_form_that_nobody_takes_any_more_is_refused_a_few_times_in_all() -> None:
+    shared = terms()
+    talks = [talk(f"Text {number}. It works.", shared) for number in range(MAX_FORM_REFUSALS)]
+    for conversation in talks:
+        answer_to(conversation, refusal_of_structure(), at=3.0)
+    assert [conversation.doubtful_since for conversation in talks] == [None] * (MAX_FORM_REFUSALS - 1) + [3.0]
+    answer_to(talks[0], refusal_of_structure(), at=4.0)
+    assert talks[0].doubtful_since == 3.0
+
+
+def test_where_roles_have_to_alternate_the_question_is_asked_again_without_what_was_wrong() -> None:
+    conversation = talk()
+    answer_to(conversation, said(GOOD, finish="length"))
+    answer_to(conversation, Refused("invalid_request", "conversation roles must alternate user/assistant (400)"))
+    assert [message["role"] for message in messages(conversation)] == ["user"]
+    assert sent(conversation)["max_tokens"] == 200
+    answer_to(conversation, said(GOOD))
+    assert conversation.outcome().answer == STORED
 
 
 def test_what_could_not_be_sent_while_others_were_ends_it_without_a_doubt() -> None:

@@ -26,6 +26,8 @@ LEARNED = {
     "fastapi_tools": ("tool, max_tokens, temperature 0, not strict", 1),
     "text_only": ("text, max_tokens, temperature 0", 2),
     "no_grammar": ("text, max_tokens, temperature 0", 3),
+    "moonshot": ("max_tokens, no temperature, effort none", 1),
+    "no_call": ("text, max_tokens, temperature 0", 2),
     "llamacpp": ("max_tokens, temperature 0", 1),
 }
 

@@ -43,7 +43,7 @@ line_separators ansi formula markup echo_prompt
 # The same, out of what it is wrapped in.
 UNWRAPPED = """
 code_fence prose_around fence_and_words think_block think_unopened think_brackets harmony_channels double_encoded
-content_parts thinking_part reasoning_content tool_arguments function_call
+content_parts thinking_part reasoning_content tool_arguments function_call one_level_down tool_call_as_text same_calls
 """
 QUARANTINED = {
     "refusal": "refused",
@@ -126,8 +126,9 @@ def test_sixty_wrapped_answers_are_sixty_questions_and_the_log_says_how_they_sto
     assert [text for text, entry in entries.items() if entry.answer is None or entry.effort.attempts > 1] == []
     assert fault_server.counters().requests == len(texts)
     logged = [record.getMessage() for record in caplog.records]
-    assert "answers that stood in a code fence: 10" in logged
-    assert "answers that stood in a JSON string: 5" in logged
+    assert "answers that stood in a code fence: 8" in logged
+    assert "answers that stood in a JSON string: 4" in logged
+    assert "answers that stood one level down: 6" in logged
 
 
 @pytest.mark.parametrize(("fault", "reason"), QUARANTINED.items())

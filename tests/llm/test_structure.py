@@ -65,6 +65,10 @@ def _forbidden(*place: str) -> dict[str, Any]:
         (400, "Structured Output is disabled for this deployment", "json_object"),
         (422, _forbidden("response_format", "json_schema"), "json_object"),
         (500, "guided decoding is not available", "tool"),
+        (400, "JSON mode is not enabled for models/gemma-3-27b-it", "json_object"),
+        (400, "response_format value as json_schema is enabled only for api versions 2024-08-01", "json_object"),
+        (400, "output_config.format: This model does not support output format.", "tool"),
+        (400, "Argument not supported on this model: response_format. See https://x.test/json_schema", "tool"),
     ],
 )  # fmt: skip
 def test_who_refuses_the_schema_as_a_parameter_is_asked_in_the_next_way_that_it_may_take(
@@ -131,9 +135,37 @@ def test_what_an_endpoint_wants_of_a_schema_is_no_refusal_of_it() -> None:
     assert refusal("For 'object' type, 'additionalProperties' must be explicitly set to false") is None
     assert refusal("The room temperature is high today, and the format of the letter is odd") is None
     assert refusal("Internal server error", 500) is None
+    for words in ("Database schema migration error", "json_decode failed", "tool_router: timeout error"):
+        assert refusal(words, 503) is None
+    assert structure_refused("Cannot connect to http://grammar-tools.test:8000/v1: refused") is None
+    kind = {"error": {"message": "messages[1]: bad tool message", "type": "invalid_request_error"}}
+    assert refusal(kind) is None
     assert refusal("Failed to reach the tool server", 500) is None
     assert refusal("The input is no valid JSON object, cannot parse it", 404) is None
     assert refusal("The model `x` does not exist or you do not have access to it.", 404) is None
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "invalid temperature: only 0.6 is allowed for this model",
+        "`temperature` may only be set to 1 when thinking is enabled.",
+        "temperature: parameter is out of range (0,1]",
+        "temperature参数非法。取值范围是(0.0,1.0)",
+    ],
+)  # fmt: skip
+def test_who_takes_one_temperature_only_is_sent_none(message: str) -> None:
+    learned = after(Dialect(), message)
+    assert learned is not None and not learned.temperature
+
+
+def test_who_refuses_strict_is_not_asked_so_and_who_wants_it_then_is_asked_in_another_way() -> None:
+    for message in ("Strict mode is not supported for this model", _forbidden("tools", "0", "function", "strict")):
+        learned = after(Dialect(structure="tool"), message)
+        assert learned is not None
+        assert (learned.structure, learned.strict) == ("tool", False)
+    wanted = after(Dialect(strict=False), "response_format.json_schema.strict: Input should be True; it must be set")
+    assert wanted is not None and wanted.structure == "json_object"
 
 
 def test_what_a_person_has_set_no_refusal_changes() -> None:

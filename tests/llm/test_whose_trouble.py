@@ -11,6 +11,7 @@ from include.lake.effort import NO_EFFORT
 from include.lake.paths import open_lake
 from include.limits.store import MemoryStore
 from include.llm.fuse import Fuse
+from include.llm.learned import MAX_FORM_REFUSALS
 from include.llm.ledger import LedgerEntry, scan_ledger
 from include.llm.retry import MOST_AT_LONG_LIMIT
 from include.llm.setbacks import MAX_ATTEMPTS
@@ -50,6 +51,18 @@ REFUSED = [
 ]
 
 
+def test_a_gateway_half_of_whose_back_ends_refuse_the_form_answers_everybody(
+    fault_server: FaultServer, tmp_path: Path
+) -> None:
+    refused = error("This response_format type is unavailable now")
+    fault_server.set_plan(reply(400, refused, probability=0.5))
+    entries = answer_texts(fault_server, tmp_path, TEXTS)
+    assert [text for text in TEXTS if entries[text].answer is None] == []
+    # The refusals were free.
+    assert sum(entry.effort.attempts for entry in entries.values()) == len(TEXTS)
+    assert fault_server.counters().requests > len(TEXTS)
+
+
 @pytest.mark.parametrize(("status", "body", "words"), REFUSED)
 @pytest.mark.parametrize("first_refused", [1, 9])
 def test_what_hits_everybody_stops_the_run_with_the_providers_words(
@@ -62,7 +75,8 @@ def test_what_hits_everybody_stops_the_run_with_the_providers_words(
     assert len(kept) == first_refused - 1
     assert all(entry.answer is not None for entry in kept.values())
     # Those in flight and begun meanwhile, and the question that settles whose trouble it is.
-    assert fault_server.counters().requests <= first_refused - 1 + 2 * 4 + 1
+    at_most = MAX_FORM_REFUSALS + 3 if "response_format" in words else 2 * 4
+    assert fault_server.counters().requests <= first_refused - 1 + at_most + 1
     fault_server.set_plan(Plan())
     entries = answer_texts(fault_server, tmp_path, TEXTS)
     assert [text for text in TEXTS if entries[text].answer is None] == []
