@@ -88,14 +88,10 @@ def _headline(outcome: ReportInput) -> Headline:
         lines.append(f"{row.topic}: {100 * row.share:.0f} % of the feedback, up from {earlier:.0f} % in earlier runs")
     if topics:
         lines.append("Most said about: " + ", ".join(f"{row.topic} ({row.count})" for row in topics[:3]))
-    defects = by_size(outcome.digest.defects)
-    if defects:
-        topic, group = defects[0]
-        lines.append(f"{sum(each.count for _, each in defects)} defects, most about {topic} ({group.count})")
-    asked = by_size(outcome.digest.requests)
-    if asked:
-        topic, group = asked[0]
-        lines.append(f"{sum(each.count for _, each in asked)} requests, most about {topic} ({group.count})")
+    for what, groups in (("defects", outcome.digest.defects), ("requests", outcome.digest.requests)):
+        for topic, group in by_size(groups)[:1]:
+            total = sum(each.count for each in groups.values())
+            lines.append(f"{total} {what}, most about {topic} ({group.count})")
     if risers:
         top = max(risers, key=lambda row: row.change_points or 0)
         news = f"{top.topic} up to {100 * top.share:.0f} %"

@@ -8,10 +8,12 @@ import pytest
 
 from include.errors import ConfigurationError
 from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL, Endpoint, resolve_endpoint
+from include.llm.service_tier import MODES
 from include.pipelines.chain import build_chain
 from include.pipelines.registry import load_pipeline
 from include.settings import rate_limits
-from include.stages.run_context import RunContext, settle_run
+from include.stages.form import trigger_form
+from include.stages.run_context import FORM_FIELDS, READ_FROM, REPROCESS, RunContext, settle_run
 
 PIPELINE = load_pipeline("support_tickets")
 DEMO = Endpoint("http://127.0.0.1:8089/v1", "local", is_demo=True)
@@ -188,3 +190,12 @@ def test_without_key_and_url_the_bundled_model_answers() -> None:
 def test_a_base_url_that_is_none_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="OPENAI_BASE_URL"):
         resolve_endpoint(environ={"OPENAI_BASE_URL": "nowhere"})
+
+
+def test_the_form_offers_what_a_run_takes_and_its_defaults_are_what_a_run_without_it_takes() -> None:
+    form = trigger_form(PIPELINE)
+    assert tuple(form) == FORM_FIELDS
+    for name, choices in (("read_from", READ_FROM), ("reprocess", REPROCESS), ("mode", MODES)):
+        assert tuple(form[name].schema["enum"]) == tuple(form[name].schema["values_display"]) == choices
+    assert settle({name: param.value for name, param in form.items()}) == settle()
+    assert f"else {PIPELINE.budget_usd:g}." in form["budget_usd"].schema["description_md"]

@@ -24,7 +24,7 @@ from include.privacy.rules.name_lists import is_in_a_list, may_be_a_name
 from include.privacy.rules.name_places import correspondents, introduced_without_capitals, signatures, speakers, spelt
 from include.privacy.rules.name_things import is_a_thing
 from include.privacy.rules.searched import Anchor, Searched
-from include.privacy.rules.small_letter_names import called_small, small_name, titled_small
+from include.privacy.rules.small_letter_names import TURKISH, called_small, small_name, titled_small
 from include.privacy.rules.speakers import words_of_speaker
 from include.privacy.rules.word_lists import word_set, words_of
 from include.privacy.search_text import UNSPACED
@@ -58,7 +58,6 @@ NAME_WORDS = {
 _ACCOMPANIED = {word: re.compile(pattern, re.IGNORECASE) for word, pattern in _COMPANIONS.items()}
 # So many around a word tell its language; the whole text each time would take long.
 _LANGUAGE_CHARACTERS = 200
-_TURKISH = re.compile(r"[ğışİŞĞ]")
 _AFTER_TITLE = re.compile(r"[^\W\d_]+\.?(?:(?:ssa|ra|na|ri|ª)\.?)? (?:(?:Dr|Prof)\. )?")
 
 
@@ -205,7 +204,7 @@ def _given(text: str, anchor: Anchor) -> Name | None:
         return None
     # A Turk says `ben` of himself.
     start, end = max(name.start - _LANGUAGE_CHARACTERS, 0), name.end + _LANGUAGE_CHARACTERS
-    is_turkish = name.words[0] == "Ben" and _TURKISH.search(text, start, end)
+    is_turkish = name.words[0] == "Ben" and TURKISH.search(text, start, end)
     return None if is_turkish else name
 
 

@@ -50,7 +50,7 @@ SMALL_WORDS = {
     **dict.fromkeys(_CALLED, "called_small"),
     **dict.fromkeys(_TITLED, "titled_small"),
 }
-_TURKISH = re.compile(r"[ğışİŞĞ]")
+TURKISH = re.compile(r"[ğışİŞĞ]")
 _MOST_WORDS = 3
 # What callers in other languages say behind a name, without a letter beyond ASCII.
 _OTHER_WORDS = word_set(_WORDS["other_words"])
@@ -153,5 +153,5 @@ def is_family_name(said: str, text: str) -> bool:
     if said in given_in_small_letters():
         return True
     is_word = said in _OTHER_WORDS or said in NO_NAME or len(said) < FEWEST_LETTERS or "'" in said
-    is_readable = text.isascii() or not (said.isascii() or _TURKISH.search(said))
+    is_readable = text.isascii() or not (said.isascii() or TURKISH.search(said))
     return is_readable and not is_word and may_be_a_name(said)
