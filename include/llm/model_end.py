@@ -6,6 +6,7 @@ date. About names that nobody knows, such as those of Azure's deployments, nothi
 
 import asyncio
 import logging
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -27,21 +28,12 @@ SOON_DAYS = 30
 # too, but no successors, and a model that is gone is not in it.
 _OPENAI = "OpenAI's page of deprecations"
 _KNOWN = {
-    "gpt-4o-2024-05-13": ("2026-10-23", "gpt-5.6-sol"),
-    "gpt-4.1-nano": ("2026-10-23", "gpt-5.6-luna"),
-    "o3-mini": ("2026-10-23", "gpt-5.6-sol"),
-    "o4-mini": ("2026-10-23", "gpt-5.6-terra"),
-    "gpt-5": ("2026-12-11", "gpt-6.1-sol"),
-    "gpt-5-mini": ("2026-12-11", "gpt-6.1-terra"),
-    "gpt-5-nano": ("2026-12-11", "gpt-6-luna"),
-    "gpt-4o": ("2027-01-14", "gpt-6-luna"),
-    "gpt-4o-mini": ("2027-01-14", "gpt-6-luna"),
-    "gpt-4.1": ("2027-01-14", "gpt-6-luna"),
-    "gpt-4.1-mini": ("2027-01-14", "gpt-6-luna"),
+    "2026-10-23": {"gpt-4o-2024-05-13": "gpt-5.6-sol", "gpt-4.1-nano": "gpt-5.6-luna", "o4-mini": "gpt-5.6-terra"},
+    "2026-12-11": {"gpt-5": "gpt-6.1-sol", "gpt-5-mini": "gpt-6.1-terra", "gpt-5-nano": "gpt-6-luna"},
+    "2027-01-14": dict.fromkeys(("gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini"), "gpt-6-luna"),
 }
 # OpenAI; Mistral; OpenRouter; then those of other gateways and catalogues.
 _DAYS = ("shutdown_date", "deprecation", "expiration_date", "deprecation_date", "retirement_date", "sunset_date")
-_SUCCESSORS = ("deprecation_replacement_model", "recommended_replacement", "replacement_model", "replacement")
 
 
 @dataclass(frozen=True)
@@ -60,36 +52,30 @@ class ModelEnd:
     successor: str | None
     source: str
 
-    def days_left(self, today: date | None = None) -> int | None:
-        """Below 0 once it has ended; None where nobody says when."""
-        return None if self.day is None else (date.fromisoformat(self.day) - (today or _today())).days
-
-    def is_soon(self, today: date | None = None) -> bool:
-        """Whether people have to do something about it now."""
-        left = self.days_left(today)
-        return left is not None and left < SOON_DAYS
+    def days_left(self, today: date | None = None) -> float:
+        """Up to 0 once it has ended; without an end where nobody says when."""
+        today = today or datetime.now(UTC).date()
+        return (date.fromisoformat(self.day) - today).days if self.day else math.inf
 
     def sentence(self, today: date | None = None) -> str:
         """In words, without a full stop."""
-        left = self.days_left(today)
-        if self.day is None or left is None:
-            said = f"{self.model} is marked as deprecated"
-        else:
+        said, successor = "is marked as deprecated", f"; its successor is {self.successor}" if self.successor else ""
+        if self.day is not None:
             day = date.fromisoformat(self.day)
-            said = f"{self.model} {'ends' if left > 0 else 'ended'} on {day.day} {day:%B %Y}"
-        successor = f"; its successor is {self.successor}" if self.successor else ""
-        return said + successor
+            said = f"{'ends' if self.days_left(today) > 0 else 'ended'} on {day.day} {day:%B %Y}"
+        return f"{self.model} {said}{successor}"
 
 
 def known_end(model: str, base_url: str) -> ModelEnd | None:
     """What our own table says."""
-    if _is_azure(base_url):
-        return None
     name = model.lower().rpartition("/")[2]
     # ft:gpt-4.1-mini-2025-04-14:team::id ends with the model below it.
     name = name.split(":")[1] if name.startswith("ft:") else name
-    known = _KNOWN.get(name) or _KNOWN.get(re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name))
-    return ModelEnd(model, *known, _OPENAI) if known else None
+    for known in () if _is_azure(base_url) else (name, re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name)):
+        for day, successors in _KNOWN.items():
+            if known in successors:
+                return ModelEnd(model, day, successors[known], _OPENAI)
+    return None
 
 
 def end_in(found: Mapping[str, Any], model: str, source: str) -> ModelEnd | None:
@@ -99,15 +85,16 @@ def end_in(found: Mapping[str, Any], model: str, source: str) -> ModelEnd | None
         found: the response.
         source: whose it is.
     """
-    entries = found.get("data")
-    if isinstance(entries, list):
-        named = [card for card in entries if isinstance(card, Mapping)]
-        mine = (card for card in named if model == card.get("id") or model in (card.get("aliases") or ()))
-        found = next(mine, {})
-    day = next((day for name in _DAYS if (day := _day(found.get(name))) is not None), None)
-    successors = (found.get(name) for name in _SUCCESSORS)
-    successor = next((name for name in successors if isinstance(name, str) and name), None)
-    return ModelEnd(model, day, successor, source) if day else None
+    cards = found.get("data")
+    if isinstance(cards, list):
+        found = next((card for card in cards if isinstance(card, Mapping) and card.get("id") == model), {})
+    successor = found.get("deprecation_replacement_model")
+    for day in (found.get(name) for name in _DAYS):
+        with suppress(TypeError, ValueError):
+            end = date.fromisoformat(day[:10]).isoformat() if day else None
+            if end is not None:
+                return ModelEnd(model, end, successor if isinstance(successor, str) else None, source)
+    return None
 
 
 async def model_end(
@@ -138,19 +125,6 @@ async def model_end(
     return end
 
 
-def _day(value: Any) -> str | None:
-    try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC).date().isoformat()
-        return date.fromisoformat(value[:10]).isoformat() if isinstance(value, str) else None
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 def _is_azure(base_url: str) -> bool:
     # Deployments have names of their own, and days too.
     return (urlsplit(base_url).hostname or "").endswith(".azure.com")
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()

@@ -175,7 +175,8 @@ def failure_of(
     error = error_in(raw)
     names, message = names_of(error), " ".join(str(error.get("message") or "").split())
     kind = table.kind_of(status, names, message)
-    if kind != table.RATE:
+    # These two are what the bare status says: words less would change nothing, and in a storm they are many.
+    if kind != table.RATE and not (kind == table.BUSY and status >= 500):
         kind = table.kind_of(status, names, without_echo(message, sent, but=""))
     wait = asked_wait_seconds(headers)
     wait = wait_in_error(error) if wait is None else wait
@@ -192,9 +193,9 @@ def failure_of(
         return PassingTrouble("server_error", f"The endpoint answered {said}", retry_after_seconds=wait)
     if kind == table.UNFIT:
         # Groq's name for an answer that did not fit the schema, with what the model wrote.
-        written = error.get("failed_generation")
-        text = written if isinstance(written, str) else None
-        return Unusable(kind, f"The model's answer does not fit ({said})", raw_output=text)
+        text = error.get("failed_generation")
+        said = f"The model's answer does not fit ({said})"
+        return Unusable(kind, said, raw_output=text if isinstance(text, str) else None)
     if kind in _STOPS:
         what, check = _STOPS[kind]
         gone = _known_end(endpoint, sent) if kind in (table.MODEL, table.MODEL_GONE) else None
@@ -220,5 +221,4 @@ def _known_end(endpoint: Endpoint, sent: bytes) -> str | None:
     """That the model that was asked has ended, where its end is known beforehand."""
     model = orjson.loads(sent).get("model") if sent else None
     end = known_end(model, endpoint.base_url) if isinstance(model, str) else None
-    left = None if end is None else end.days_left()
-    return None if end is None or left is None or left > 0 else end.sentence()
+    return None if end is None or end.days_left() > 0 else end.sentence()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from include.llm.model_end import SOON_DAYS
 from include.llm.prices import NIGHTS_A_MONTH, usd
 from include.llm.service_tier import FLEX
 from include.report.figures import by_size, quarantine_reasons, sentiment_counts, topic_rows
@@ -49,7 +50,7 @@ def headline(outcome: ReportInput) -> Headline:
     subject = f"{found.subject}; {stopped}" if waiting else found.subject
     lines = [f"{stopped[0].upper()}{stopped[1:]}", *found.lines] if waiting else found.lines
     end, today = outcome.model_end, outcome.run["finished_at"].date()
-    if end is not None and end.is_soon(today):
+    if end is not None and end.days_left(today) < SOON_DAYS:
         lines = [*lines, f"{end.sentence(today)}: set NIGHTSHIFT_MODEL"]
     return Headline(_one_line(f"{mark}. {subject}" if mark else subject), lines)
 
