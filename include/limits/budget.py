@@ -7,7 +7,8 @@ dead attempt had set aside.
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from include.limits.store import Store, StoreAway
 
@@ -29,6 +30,10 @@ class RunBudget:
     """
 
     def __init__(self, store: Store, key: str, shard: int, budget_usd: float, share: float) -> None:
+        # What all shards have spent, by their numbers, as the lake knows it: for a store that has lost it.
+        self.look_up: Callable[[], dict[str, float]] = dict
+        self._written: float | None = None
+        self._is_away = False
         self._store, self._key, self._shard = store, f"budget:{key}", str(shard)
         self._budget, self._share = budget_usd, share
         self._spent = 0.0
@@ -82,14 +87,36 @@ class RunBudget:
         needed = self._spent + self._reserved + usd
         wanted = needed if close else needed + usd * (REQUESTS_AT_ONCE - 1)
 
-        def step(amounts: dict[str, Any], _: float) -> tuple[dict[str, Any], float]:
+        known: dict[str, float] | None = None
+
+        def step(amounts: dict[str, Any], _: float) -> tuple[dict[str, Any], float | None]:
+            if known is None and self._is_lost(amounts):
+                return amounts, None
+            for number, spent in (known or {}).items():
+                amounts[number] = max(amounts.get(number, 0.0), spent)
             left = self._budget - sum(amount for shard, amount in amounts.items() if shard != self._shard)
             # What is spent is spent, whatever the budget says.
             allowed = max(min(wanted, left), self._spent)
             return {**amounts, self._shard: allowed}, allowed
 
         try:
-            self._allowed = await self._store.update(self._key, step)
+            allowed = await self._store.update(self._key, step)
+            if allowed is None:
+                known = await asyncio.to_thread(self.look_up)
+                if any(shard != self._shard for shard in known):
+                    log.warning("The budget's store has lost what was spent; it gets back what the lake knows")
+                allowed = cast(float, await self._store.update(self._key, step))
+            self._allowed = self._written = allowed
+            self._is_away = False
         except StoreAway as error:
-            log.warning("The budget's store is away (%s); this shard keeps to its share of the budget", error)
+            if not self._is_away:
+                log.warning("The budget's store is away (%s); this shard keeps to its share of the budget", error)
+            self._is_away = True
             self._allowed = max(self._spent, self._budget * self._share)
+
+    def _is_lost(self, amounts: dict[str, Any]) -> bool:
+        """Whether the store does not hold what this shard has written; nothing at all, when that is not anything yet.
+
+        Another server may have taken its place which has an older copy, or none.
+        """
+        return not amounts if self._written is None else amounts.get(self._shard) != self._written

@@ -12,6 +12,8 @@ NEARLY_ALL, HALF, LONGER_THAN_OTHERS = 0.9, 0.5, 1.5
 _A_MOMENT = 1e-6
 # Of the callers' patience, a mean wait from which people are told of the crowd.
 TOLD = 0.125
+# Of its time, what a call was at the head that came back together with the one before it.
+TOGETHER = 0.01
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class InFlight:
         self.room = FIRST_IN_FLIGHT
         self._crowd, self._part = Crowd(), 1.0
         self._longest = longest_wait(patience_seconds, 0.0)
-        self._head_since = self._mean = 0.0
+        self._head_since = self._mean = self._head_mean = 0.0
         self._answers = self._youngest_answered = 0
         # What is to be told.
         self._more = self._fit = self._alone = 0.0
@@ -64,9 +66,11 @@ class InFlight:
     @property
     def at_a_time(self) -> int | None:
         """So many calls the server seems to answer at a time, where it cannot take more; None where it can."""
-        if self.has_room or self._mean < TOLD * self._patience or not self._crowd.alone_seconds:
+        if self.has_room or self._mean < TOLD * self._patience or not self._head_mean:
             return None
-        return max(round(int(self._crowd.allowed) * self._crowd.alone_seconds / self._mean), 1)
+        # Both are too long for others' calls: of other workers, or while the server was just starting.
+        seconds = min(self._head_mean, self._crowd.alone_seconds or self._head_mean)
+        return max(round(int(self._crowd.allowed) * seconds / self._mean), 1)
 
     def sent(self, number: int, now: float) -> None:
         """A call goes."""
@@ -87,10 +91,14 @@ class InFlight:
 
     def answered(self, number: int, now: float) -> None:
         """A call came back with an answer."""
-        seconds, company, _ = self.returned(number, now)
+        seconds, company, at_head = self.returned(number, now)
         self._youngest_answered = max(self._youngest_answered, number)
         self._answers += 1
         self._mean += (seconds - self._mean) / min(self._answers, LAST_ANSWERS)
+        # With one slot the time at the head is that of the answer; with several that end together, the first one's.
+        if at_head > TOGETHER * seconds:
+            before = self._head_mean or at_head
+            self._head_mean = before + (at_head - before) / LAST_ANSWERS
         if company == 1 and self._part == 1.0:
             self._alone = seconds
         step = min(max(self._longest / max(seconds, _A_MOMENT) - 1.0, -LESS), MORE)

@@ -45,6 +45,8 @@ class SharedState:
         self._sleep, self._clock, self._count_workers = sleep, clock, count_workers
         self._fallback = MemoryStore(clock.own)
         self._store_back_at = 0.0
+        # As the store held it last; a store that has lost it gets it back.
+        self._seen: dict[str, Any] = {}
 
     @property
     def share(self) -> float:
@@ -54,16 +56,21 @@ class SharedState:
     async def update(self, step: Callable[[LimitState, float], R]) -> R:
         """Change the state in one step, and return what the step does."""
 
-        def on_object(held: dict[str, Any], now: float) -> tuple[dict[str, Any], tuple[R, float]]:
+        def on_object(held: dict[str, Any], now: float) -> tuple[dict[str, Any], tuple[R, float, dict[str, Any]]]:
             state = LimitState.from_dict(held)
+            # The fallback begins anew, by a clock of its own.
+            if self._seen and not held and not self._store_back_at:
+                log.warning("The limiter's store has lost the state of %s; it gets back what is known here", self._key)
+                state = LimitState.restored(self._seen, now)
             result = step(state, now)
-            return state.to_dict(), (result, now)
+            changed = state.to_dict()
+            return changed, (result, now, changed)
 
         asked_at = self._clock.own()
         if asked_at >= self._store_back_at:
             was_away, self._store_back_at = self._store_back_at > 0.0, 0.0
             try:
-                result, now = await self._store.update(self._key, on_object)
+                result, now, self._seen = await self._store.update(self._key, on_object)
             except StoreAway as error:
                 if self._count_workers is not None:
                     self._workers = await asyncio.to_thread(self._count_workers)
@@ -83,5 +90,5 @@ class SharedState:
                 self._clock.learn(offset, back_at - asked_at)
                 return result
             self._store_back_at = self._clock.own() + STORE_RETRY_SECONDS
-        result, _ = await self._fallback.update(self._key, on_object)
+        result, *_ = await self._fallback.update(self._key, on_object)
         return result

@@ -86,6 +86,13 @@ class LimitState:
         known = {name: held[name] for name in cls.__dataclass_fields__ if name in held}
         return cls(**known | {"crowd": Crowd(**held.get("crowd", {}))})
 
+    @classmethod
+    def restored(cls, seen: dict[str, Any], now: float) -> "LimitState":
+        """What a store that has lost it gets back: all slots that anybody may hold are taken to be leased."""
+        state = cls.from_dict(seen)
+        state.due = {name: max(due, now + HORIZON_SECONDS + SLICE_SECONDS) for name, due in state.due.items()}
+        return state
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from include.errors import ConfigurationError, FuseBlown, NightshiftError, Quarantine, RetryLater, StopRun
 from include.lake.effort import NO_EFFORT, Usage
@@ -14,7 +15,7 @@ from include.llm.fuse import Fuse
 from include.llm.job import Answered, Job
 from include.llm.ledger import LedgerEntry, LedgerWriter, ledger_files, read_ledger, scan_ledger
 from include.llm.prices import cost_usd
-from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts
+from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts, spent_by_shards
 from include.llm.provider_errors import COUNTED_BY_FUSE, Unusable
 from include.llm.retry import Caller
 from include.llm.service_tier import FLEX
@@ -61,6 +62,7 @@ class FanOut:
         is_plain = self._terms.chain.notes is None and not ledger_files(ledger.lake, ledger.folder)
         self._progress = progress = ShardProgress(self._job.number, self._job.texts)
         progress.attempt = earlier_attempts(ledger.lake, self._job.progress) + 1
+        self._run_budget.look_up = partial(spent_by_shards, ledger.lake, self._job.progress)
         self._take_up_earlier()
         self._reporter = ProgressReporter(ledger.lake, self._job.progress, progress)
         with ledger:

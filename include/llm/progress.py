@@ -3,13 +3,16 @@
 import json
 import logging
 import math
+import posixpath
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
+from include.errors import NightshiftError
 from include.lake.paths import Lake
 from include.lake.write import write_bytes
 from include.llm.call_meter import CallMeter
@@ -116,6 +119,23 @@ def earlier_attempts(lake: Lake, path: str) -> int:
         return int(json.loads(lake.fs.cat_file(path))["attempt"])
     except (FileNotFoundError, ValueError, KeyError):
         return 0
+
+
+def spent_by_shards(lake: Lake, path: str) -> dict[str, float]:
+    """USD by number of the shard, from the files beside the one of this shard; those that cannot be read are left out.
+
+    A little less than what was spent: a file is a few seconds old.
+    """
+    try:
+        files = lake.fs.ls(posixpath.dirname(path), detail=False)
+    except (OSError, NightshiftError):
+        return {}
+    spent = {}
+    for file in files:
+        with suppress(OSError, NightshiftError, ValueError, KeyError, TypeError):
+            shown = json.loads(lake.fs.cat_file(file))
+            spent[str(shown["shard"])] = float(shown["cost_usd"])
+    return spent
 
 
 class ProgressReporter:

@@ -108,15 +108,15 @@ async def plan_run(
             budget_key=uuid.uuid4().hex,
             mode=goes.mode,
             no_flex=goes.no_flex,
-            model_end=await _model_end(endpoint, run.model),
+            model_end=await _model_end(endpoint, run) if len(settled.asked) or run.dry_run else None,
         )
     )
     return list(range(shards))
 
 
-async def _model_end(endpoint: Endpoint, model: str) -> ModelEnd | None:
+async def _model_end(endpoint: Endpoint, run: RunContext) -> ModelEnd | None:
     async with ChatClient(endpoint, 1) as client:
-        return await model_end(endpoint, model, client.get_json)
+        return await model_end(endpoint, run.model, client.get_json)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from include.limits.budget import RunBudget
 from include.limits.sqlite_store import SqliteStore
 from include.limits.store import MemoryStore, Step, StoreAway, T
@@ -88,6 +90,14 @@ def test_a_retry_replaces_what_its_dead_attempt_had_set_aside() -> None:
     assert asyncio.run(run()) == 6
 
 
+class LosingStore(MemoryStore):
+    """A store that somebody empties."""
+
+    def clear(self) -> None:
+        """Nothing is left."""
+        self._objects.clear()
+
+
 class AwayStore(MemoryStore):
     """A store that does not answer."""
 
@@ -97,6 +107,53 @@ class AwayStore(MemoryStore):
 
 def test_without_its_store_a_shard_keeps_to_its_share() -> None:
     assert asyncio.run(spend_all(RunBudget(AwayStore(), "run", 0, 4.0, share=0.25), 0.125)) == 8
+
+
+def test_a_store_that_has_lost_it_all_gets_back_what_the_lake_knows(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> int:
+        store = LosingStore()
+        first, second = (RunBudget(store, "run", shard, 10.0, share=0.5) for shard in range(2))
+        first.spend(4.0)
+        await first.close()
+        second.spend(3.0)
+        assert await second.reserve(0.125)
+        second.settle(0.125, 0.125)
+        store.clear()
+        second.look_up = lambda: {"0": 4.0, "1": 3.0}
+        return await spend_all(second, 1.5)
+
+    # 10 less what the first has spent and the second had: 2.875 are one such text.
+    assert asyncio.run(run()) == 1
+    assert len(caplog.messages) == 1
+
+
+def test_a_shard_that_begins_at_a_store_that_has_lost_it_all_knows_of_the_others() -> None:
+    async def run() -> int:
+        budget = RunBudget(MemoryStore(), "run", 2, 10.0, share=0.5)
+        budget.look_up = lambda: {"0": 4.0, "1": 3.0}
+        return await spend_all(budget, 1.0)
+
+    assert asyncio.run(run()) == 3
+
+
+def test_an_older_copy_of_the_store_is_brought_up_to_date() -> None:
+    async def run() -> int:
+        store = MemoryStore()
+        budget = RunBudget(store, "run", 0, 10.0, share=0.5)
+        budget.look_up = lambda: {"0": 2.0, "1": 6.0}
+        assert await budget.reserve(1.0)
+        budget.settle(1.0, 1.0)
+        # The replica that took over had not heard of it yet.
+        await store.update("budget:run", lambda held, _: ({"1": 2.0}, None))
+        return await spend_all(budget, 1.0)
+
+    # 10 less the 6 of the other one and less the 1 of its own.
+    assert asyncio.run(run()) == 3
+
+
+def test_of_a_store_that_is_away_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(spend_all(RunBudget(AwayStore(), "run", 0, 4_000.0, share=0.25), 0.5))
+    assert len(caplog.messages) == 1
 
 
 def test_where_nothing_has_a_price_the_store_is_not_asked() -> None:

@@ -23,6 +23,10 @@ class Shared(MemoryStore):
         super().__init__(lambda: clock() + ahead_seconds)
         self.has_own_clock = ahead_seconds > 0
 
+    def clear(self) -> None:
+        """Somebody has emptied it."""
+        self._objects.clear()
+
     async def update(self, key: str, step: Step[T]) -> T:
         if self.is_away:
             raise StoreAway("gone")
@@ -210,6 +214,44 @@ def test_while_the_store_is_away_each_worker_keeps_to_its_share_and_nothing_fail
     assert 0 < len(away) <= limit / 60 * 5 / 4 + limit / 60
     assert len(back) >= 250
     assert most_within(before + away + back, 1.0) <= limit / 60 * 1.25
+
+
+@pytest.mark.parametrize("ahead_seconds", [0.0, 5_000.0], ids=["one clock", "the store's own clock"])
+def test_a_store_that_has_lost_its_state_gets_it_back_and_nobody_goes_faster(
+    ahead_seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run(limiters: list[Limiter], store: Shared) -> list[list[float]]:
+        async def lose() -> None:
+            for _ in range(2):
+                await asyncio.sleep(2.1)
+                store.clear()
+
+        *sent, _ = await asyncio.gather(*(send_for(8, x) for x in limiters), lose())
+        return sent
+
+    sent = with_limiters(4, run, 6_000, ahead_seconds=ahead_seconds)
+    together = [moment for moments in sent for moment in moments]
+    assert most_within(together, 1.0) <= 100
+    # All wait for what anybody may hold.
+    assert len(together) >= (8 - 2 * 1.5) * 100 * MARGIN
+    assert len(caplog.messages) == 2
+
+
+def test_a_pause_outlives_the_state_of_the_store() -> None:
+    async def run(limiters: list[Limiter], store: Shared) -> list[list[float]]:
+        first, second = limiters
+        now = asyncio.get_running_loop().time
+        await second.answered(await second.acquire(1), 1)
+        while not first.pause_seconds:
+            await first.rejected(await first.acquire(1), retry_after_seconds=10.0)
+        closed_at = now()
+        store.clear()
+        permit = await first.acquire(1)
+        assert permit.is_canary
+        assert now() - closed_at >= 10.0
+        return []
+
+    with_limiters(2, run)
 
 
 def test_who_waits_is_given_up_when_the_shard_ends() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.asyncio
 
+from include.errors import ConfigurationError
 from include.limits.open_store import open_store
 from include.limits.redis_store import RedisStore
 from include.limits.sqlite_store import SqliteStore
@@ -150,6 +153,84 @@ def test_a_server_that_comes_back_is_asked_again() -> None:
             return number
 
     assert asyncio.run(run()) == 1
+
+
+async def command(url: str, *words: str) -> Any:
+    client = redis.asyncio.Redis.from_url(url, decode_responses=True)
+    try:
+        return await client.execute_command(*words)
+    finally:
+        await client.aclose()
+
+
+@pytest.mark.slow
+def test_a_server_that_refuses_is_away_in_its_own_words_and_so_is_one_that_holds_something_else() -> None:
+    async def run() -> list[str]:
+        said = []
+        with running_valkey() as server:
+            url = url_of(server)
+
+            async def ask(key: str) -> None:
+                async with opened(lambda: RedisStore(url)) as store:
+                    try:
+                        await store.update(key, count)
+                    except StoreAway as away:
+                        said.append(str(away))
+
+            await ask("k")
+            await command(url, "RPUSH", "nightshift:list", "1")
+            await ask("list")
+            await command(url, "SET", "nightshift:text", "no JSON")
+            await ask("text")
+            await command(url, "SET", "nightshift:number", "3")
+            await ask("number")
+            await command(url, "CONFIG", "SET", "maxmemory", "1")
+            await ask("k")
+            await command(url, "CONFIG", "SET", "maxmemory", "0")
+            await command(url, "REPLICAOF", "127.0.0.1", "1")
+            await ask("k")
+            await command(url, "REPLICAOF", "NO", "ONE")
+            await command(url, "CONFIG", "SET", "requirepass", "secret-of-the-store")
+            await ask("k")
+        return said
+
+    said = asyncio.run(run())
+    expected = ["WRONGTYPE", "prefix", "prefix", "OOM|OutOfMemory", "(?i)read.?only", "(?i)auth"]
+    for words, names in zip(said, expected, strict=True):
+        assert re.search(names, words), words
+        assert words.startswith("NIGHTSHIFT_REDIS_URL: ") and "secret-of-the-store" not in words
+
+
+@pytest.mark.slow
+def test_a_prefix_keeps_two_deployments_apart_and_none_is_as_it_was(valkey_url: str) -> None:
+    async def run() -> tuple[list[int], list[str]]:
+        numbers = []
+        for query in ("", "?prefix=team-a", "?prefix=team-b&socket_timeout=2", "?prefix=team-a", "?prefix=nightshift"):
+            async with opened(lambda query=query: RedisStore(valkey_url + query)) as store:
+                numbers.append(await store.update("two deployments", count))
+        return numbers, await command(valkey_url, "KEYS", "*:two deployments")
+
+    numbers, keys = asyncio.run(run())
+    assert numbers == [1, 1, 1, 2, 2]
+    assert sorted(keys) == [f"{name}:two deployments" for name in ("nightshift", "team-a", "team-b")]
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("redis://h/0?prefix=", "prefix is 1 to 64"),
+        ("redis://h/0?prefix=a&prefix=b", "prefix is 1 to 64"),
+        ("redis://h/0?prefix=two%20words", "prefix is 1 to 64"),
+        ("redis://h/0?prefx=team-a", "'prefx' is no option"),
+        ("redis://h/0?socket_timeout=soon", "is not of the form"),
+        ("http://:a-secret@h", "is not of the form"),
+        ("redis://:a-secret/b@h:6379/0", "is not of the form"),
+    ],
+)
+def test_what_is_no_url_of_a_store_is_said_and_the_password_is_not(url: str, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"NIGHTSHIFT_REDIS_URL.*{named}") as raised:
+        open_store({"NIGHTSHIFT_REDIS_URL": url})
+    assert "secret" not in str(raised.value)
 
 
 def test_a_folder_that_cannot_be_written_is_away(tmp_path: Path) -> None:
