@@ -88,17 +88,15 @@ def check_headers(headers: Mapping[str, str], authorization: Mapping[str, str]) 
     """
     ours = _TAKEN | {name.lower() for name in authorization}
     for name, value in headers.items():
-        if not _NAME.fullmatch(name):
-            raise ConfigurationError(f"A header in {_HEADERS} has a name that no header has. Correct it.")
+        is_name = _NAME.fullmatch(name) is not None
+        said = f"The header {name if is_name else ''} in {_HEADERS}"
         if name.lower() in ours:
             raise ConfigurationError(
-                f"The header {name} in {_HEADERS} is Nightshift's own. Take it out: a key goes into OPENAI_API_KEY or "
-                "the password of the connection, a proxy's password into NIGHTSHIFT_PROXY."
+                f"{said} is Nightshift's own. Take it out: a key goes into OPENAI_API_KEY or the password of the "
+                "connection, a proxy's password into NIGHTSHIFT_PROXY."
             )
-        if not _VALUE.fullmatch(value):
-            raise ConfigurationError(
-                f"The header {name} in {_HEADERS} holds a line end or a letter that is not ASCII. Correct it."
-            )
+        if not is_name or not _VALUE.fullmatch(value):
+            raise ConfigurationError(f"{said} holds a line end or a letter that no header has. Correct it.")
 
 
 def _proxy(own: str | None, environs: str | None, base_url: str) -> str | None:

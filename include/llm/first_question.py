@@ -1,13 +1,9 @@
 """The first question of a run, at a base URL whose version may have been left out."""
 
-import asyncio
 import logging
-import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from include.errors import EndpointUnusable
-from include.limits.shared_state import Sleep
 from include.llm.client import NotFound
 from include.llm.endpoint import Endpoint
 from include.llm.pasted_url import with_version
@@ -17,13 +13,7 @@ from include.llm.request import Question
 log = logging.getLogger(__name__)
 
 
-async def ask_first(
-    endpoint: Endpoint,
-    question: Question,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Sleep = asyncio.sleep,
-    at_flex: bool = False,
-) -> tuple[Endpoint, Preflight]:
+async def ask_first(endpoint: Endpoint, question: Question, at_flex: bool = False) -> tuple[Endpoint, Preflight]:
     """Whom the run asks, and what its first question found out; see `check_endpoint`.
 
     Ollama and vLLM, for two, answer below `/v1` only, and people leave it out: it is tried once.
@@ -32,14 +22,14 @@ async def ask_first(
         EndpointUnusable: with what to check.
     """
     try:
-        return endpoint, await check_endpoint(endpoint, question, clock, sleep, at_flex)
+        return endpoint, await check_endpoint(endpoint, question, at_flex=at_flex)
     except NotFound as error:
         base_url, said = with_version(endpoint.base_url), str(error)
         if base_url is None:
             raise
     found = replace(endpoint, base_url=base_url)
     try:
-        checked = await check_endpoint(found, question, clock, sleep, at_flex)
+        checked = await check_endpoint(found, question, at_flex=at_flex)
     except EndpointUnusable as error:
         raise EndpointUnusable(f"{said} With /v1: {error}") from None
     log.warning("Nothing is at %s, so %s is asked. Set the base URL to it.", endpoint.base_url, base_url)

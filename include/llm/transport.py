@@ -16,12 +16,8 @@ from include.llm.provider_errors import PassingTrouble
 # A server or a proxy that is there takes a connection at once; what a firewall drops is never answered.
 CONNECT_SECONDS = 30.0
 # OpenSSL's verify codes: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
-_REMEDIES = {
-    9: "Check the clock of this machine.",
-    10: "Whoever runs it has to renew it.",
-    62: "Check the host in the base URL.",
-    64: "Check the host in the base URL.",
-}
+_HOST = "Check the host in the base URL."
+_REMEDIES = {9: "Check the clock of this machine.", 10: "Whoever runs it has to renew it.", 62: _HOST, 64: _HOST}
 _STRAY = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -80,12 +76,11 @@ def refused_by_proxy(status: int, words: str, endpoint: Endpoint) -> PassingTrou
 
 
 def _certificate(error: Exception, place: str, environ: Mapping[str, str]) -> EndpointUnusable:
-    words = getattr(error, "verify_message", "") or str(error)
-    said = f"The certificate of {place} is not accepted, so nothing is sent: {words.rstrip('.')}."
-    named = environ.get("SSL_CERT_FILE")
-    remedy = _REMEDIES.get(getattr(error, "verify_code", 0)) or (
-        f"SSL_CERT_FILE names {named}, which is not there."
-        if named and not Path(named).is_file()
-        else "Name the file with the certificate of your company's CA (PEM) in SSL_CERT_FILE."
+    words, named = getattr(error, "verify_message", "") or str(error), environ.get("SSL_CERT_FILE")
+    remedy = "Name the file with the certificate of your company's CA (PEM) in SSL_CERT_FILE."
+    if named and not Path(named).is_file():
+        remedy = f"SSL_CERT_FILE names {named}, which is not there."
+    remedy = _REMEDIES.get(getattr(error, "verify_code", 0), remedy)
+    return EndpointUnusable(
+        f"The certificate of {place} is not accepted, nothing is sent: {words.rstrip('.')}. {remedy}"
     )
-    return EndpointUnusable(f"{said} {remedy}")
