@@ -47,8 +47,9 @@ def update_current(lake: Lake, pipeline: str, results_path: str, run_ids: Sequen
     if _split_months(lake, pipeline, changes):
         changes = _changes(lake, pipeline, results_path, run_ids)
     written = _write_days(lake, changes)
+    months = list_months(lake, pipeline) if written else {}
     for month in {month_of(path) for path in written}:
-        files = list_months(lake, pipeline, month).get(month, {})
+        files = months.get(month, {})
         ids = read_month(lake, pipeline, month, files, written)
         write_month(lake, pipeline, month, files, ids, changes.schema)
     return list(written)

@@ -1,6 +1,5 @@
 """Who stands in `current/` for a record: of all rows of it the newest. Decided by ids and times, without a text."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,14 +15,15 @@ from include.lake.schema_evolution import conform
 
 _CONTEST = pa.schema([field for field in IDS_SCHEMA if field.name != "run_id"])
 # A row of `results/`: its file, and its position there.
-_SOURCE, _ROW = pa.field("source", pa.string()), pa.field("row", pa.int64())
+_SOURCE, _ROW = pa.field("source", pa.dictionary(pa.int32(), pa.string())), pa.field("row", pa.int64())
 
 
 def placed(lake: Lake, path: str, rows: Positions | None = None) -> pa.Table:
     """Rows of a file of `results/` as far as a contest needs them, with where they stand; None: all."""
     table = conform(read_table(lake, path, _CONTEST.names), _CONTEST)
     places = np.arange(table.num_rows) if rows is None else rows
-    table = table.take(pa.array(places)).append_column(_SOURCE, pa.repeat(pa.scalar(path), len(places)))
+    source = pa.DictionaryArray.from_arrays(np.zeros(len(places), np.int32), [path])
+    table = table.take(pa.array(places)).append_column(_SOURCE, source)
     return table.append_column(_ROW, pa.array(places, pa.int64()))
 
 
@@ -40,7 +40,7 @@ def fallbacks_of(lake: Lake, pipeline: str, withdrawn: pa.ChunkedArray, accepted
 
 def winners(lake: Lake, pipeline: str, accepted: pa.Table, others: pa.Table, fallbacks: Sequence[pa.Table]) -> pa.Table:
     """Those of the new rows that are newer than what is held of the same record."""
-    held = others.select(_CONTEST.names).append_column(_SOURCE, pa.nulls(others.num_rows, pa.string()))
+    held = others.select(_CONTEST.names).append_column(_SOURCE, pa.nulls(others.num_rows, _SOURCE.type))
     held = held.append_column(_ROW, pa.nulls(others.num_rows, pa.int64()))
     contest = pa.concat_tables([accepted, held, *fallbacks])
     contest = contest.append_column("changed_at", _changed_at(lake, pipeline, contest)).sort_by(
@@ -56,14 +56,13 @@ def winners(lake: Lake, pipeline: str, accepted: pa.Table, others: pa.Table, fal
 def _changed_at(lake: Lake, pipeline: str, contest: pa.Table) -> pa.Array:
     """When each row's version of its record came to be, as `raw/` knows it; 0 where there is no other version."""
     ids, versions = contest["record_id"].to_pylist(), contest["record_version"].to_pylist()
-    versions_of: defaultdict[str, set[str]] = defaultdict(set)
-    for record_id, version in zip(ids, versions, strict=True):
-        versions_of[record_id].add(version)
-    rivals = np.array([len(versions_of[record_id]) > 1 for record_id in ids], dtype=np.bool_)
+    records, hashes = row_hashes(ids), row_hashes(ids, versions)
+    of_version = records[np.unique(hashes, return_index=True)[1]]
+    known_ids, count = np.unique(of_version, return_counts=True)
+    rivals = np.isin(records, known_ids[count > 1])
     moments = np.zeros(len(ids), dtype=np.int64)
     if rivals.any():
         index = read_index(lake, pipeline)
-        hashes = row_hashes(ids, versions)
         # What is not in `raw/` any more goes by the time of its writing, as `raw/` itself does.
         written = contest["occurred_at"].cast(pa.int64()).to_numpy()
         places = np.flatnonzero(np.isin(index.versions, hashes[rivals]))

@@ -73,12 +73,12 @@ class MonthIds:
         return rows.append_column("row", pa.array(places - ends[file]))
 
 
-def list_months(lake: Lake, pipeline: str, month: str | None = None) -> dict[str, dict[str, Any]]:
-    """The files of `current/` by month, of all or of one: path to what the storage says of it."""
+def list_months(lake: Lake, pipeline: str) -> dict[str, dict[str, Any]]:
+    """The files of `current/` by month: path to what the storage says of it."""
     months: defaultdict[str, dict[str, Any]] = defaultdict(dict)
     for path, info in sorted(lake.listed("current", pipeline).items()):
         partition = _PARTITION.search(path)
-        if partition and month in (None, partition["month"]):
+        if partition:
             months[partition["month"]][path] = info
     return months
 

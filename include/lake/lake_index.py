@@ -49,8 +49,11 @@ class RunRows:
     older: frozenset[str]
 
 
-def run_rows(lake: Lake, pipeline: str) -> RunRows:
+def run_rows(lake: Lake, pipeline: str, written: Mapping[str, pa.Table] | None = None) -> RunRows:
     """All rows of `runs/` of a pipeline, from the index where it knows them.
+
+    Args:
+        written: files that were just written, which need not be read.
 
     Raises:
         RetryLater: the lake cannot be read.
@@ -60,7 +63,8 @@ def run_rows(lake: Lake, pipeline: str) -> RunRows:
     for path in sorted(listed):
         row = indexed.get(path.removeprefix(lake.root))
         if row is None or row[_STAMP] != stamp(listed[path]):
-            row = {**read_table(lake, path).to_pylist()[0], _STAMP: stamp(listed[path])}
+            table = written[path] if written and path in written else read_table(lake, path)
+            row = {**table.to_pylist()[0], _STAMP: stamp(listed[path])}
             older.add(path)
         rows[path] = row
     if older:
@@ -80,13 +84,16 @@ def has_noted(lake: Lake, runs_path: str, row: Mapping[str, Any], note: bytes) -
     return lake.has(path) and note in pull_notes(lake, path)
 
 
-def update_index(lake: Lake, pipeline: str) -> None:
+def update_index(lake: Lake, pipeline: str, written: Mapping[str, pa.Table] | None = None) -> None:
     """Make the index as new as the lake: months with a run that it does not know are written anew, then `runs.parquet`.
+
+    Args:
+        written: see `run_rows`.
 
     Raises:
         RetryLater: the lake cannot be read or written.
     """
-    runs = run_rows(lake, pipeline)
+    runs = run_rows(lake, pipeline, written)
     held = lake.find(lake.index(pipeline), "*")
     months = {month_of(path) for path in runs.rows}
     months = {m for m in months if any(part.path(lake, pipeline, m) not in held for part in _PARTS)}

@@ -10,9 +10,6 @@ from include.lake.row_groups import read_rows
 from include.lake.schema_evolution import conform
 from include.lake.write import ROWS_PER_GROUP
 
-# Rows of one part: more would take more memory, fewer more readings of a file whose rows lie in another order.
-_ROWS = 2 * ROWS_PER_GROUP
-
 
 class NewRows:
     """Rows with all their columns, read when they are asked for.
@@ -24,7 +21,7 @@ class NewRows:
 
     def __init__(self, lake: Lake, places: pa.Table, schema: pa.Schema) -> None:
         self._lake, self._places, self._schema = lake, places, schema
-        # The days of a night share one part, so its file is read once for all of them.
+        # The days of a night share one part, so its file is read once for all of them; a larger one takes more memory.
         self._part, self._rows = -1, schema.empty_table()
 
     def between(self, start: int, end: int) -> Iterator[pa.Table]:
@@ -34,10 +31,10 @@ class NewRows:
             RetryLater: a file cannot be read.
         """
         while start < end:
-            part, first = divmod(start, _ROWS)
-            count = min(end - start, _ROWS - first)
+            part, first = divmod(start, ROWS_PER_GROUP)
+            count = min(end - start, ROWS_PER_GROUP - first)
             if part != self._part:
-                self._part, self._rows = part, self._read(self._places.slice(start - first, _ROWS))
+                self._part, self._rows = part, self._read(self._places.slice(start - first, ROWS_PER_GROUP))
             yield self._rows.slice(first, count)
             start += count
 

@@ -164,6 +164,13 @@ class Lake:
         inside = [self.find(path, rest) for path, info in matching.items() if info["type"] == "directory"]
         return {path: info for below in inside for path, info in below.items()}
 
+    def below(self, folder: str) -> list[str]:
+        """All files below a folder, sorted; given the folder, s3fs asks three times for one that is not there."""
+        if not self._lists_by_prefix:
+            return sorted(self.fs.find(folder))
+        above, _, name = folder.rpartition("/")
+        return sorted(self.fs.find(above, prefix=f"{name}/"))
+
     def remove_folder(self, folder: str) -> None:
         """Remove a folder with all that is in it, if it is there."""
         # Another try may have removed it since.
@@ -171,9 +178,7 @@ class Lake:
             if not self._lists_by_prefix:
                 self.fs.rm(folder if self.is_local else glob.escape(folder), recursive=True)
                 return
-            # Given a folder, s3fs lists it twice.
-            above, _, name = folder.rpartition("/")
-            names = [glob.escape(path) for path in self.fs.find(above, prefix=f"{name}/")]
+            names = [glob.escape(path) for path in self.below(folder)]
             self.fs.patiently(lambda: self.fs.plain.rm(names), folder)
 
 

@@ -212,7 +212,7 @@ class LedgerWriter:
 def ledger_files(lake: Lake, folder: str) -> list[str]:
     """Files below a ledger folder, one or more of each attempt."""
     lake.fs.invalidate_cache(folder)
-    return sorted(path for path in lake.fs.find(folder) if path.endswith(".jsonl"))
+    return [path for path in lake.below(folder) if path.endswith(".jsonl")]
 
 
 def scan_ledger(lake: Lake, folder: str) -> Iterator[LedgerEntry]:

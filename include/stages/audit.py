@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from include.lake.paths import Lake
 from include.lake.read import read_table
+from include.lake.row_groups import read_groups
 from include.lake.schemas import UTC_TIME, fields_of
 from include.lake.write import open_table_writer, write_table
 from include.llm.chain import Text
@@ -67,14 +68,16 @@ def commit_audit(lake: Lake, run: RunContext, outcomes: pa.Table) -> None:
         outcomes: `answer_key`, `requests` (0: none, because the budget was used up before) and `answered_at` of all
             that the run has asked.
     """
-    rows = _rows_of(lake, run)
-    place = pc.index_in(rows["answer_key"], outcomes["answer_key"].combine_chunks())
-    is_settled = pc.and_(pc.is_null(rows["answered_at"]), pc.is_valid(place))
-    for name in ("requests", "answered_at"):
-        settled = pc.if_else(is_settled, outcomes[name].take(place), rows[name])
-        rows = rows.set_column(rows.column_names.index(name), AUDIT_SCHEMA.field(name), settled)
-    is_unsent = pc.and_(is_settled, pc.equal(rows["requests"], 0))
-    write_table(lake, _path(lake, run), rows.filter(pc.invert(is_unsent)))
+    keys = outcomes["answer_key"].combine_chunks()
+    with open_table_writer(lake, _path(lake, run), AUDIT_SCHEMA) as writer:
+        for rows in read_groups(lake, _path(lake, run)) if lake.has(_path(lake, run)) else ():
+            place = pc.index_in(rows["answer_key"], keys)
+            is_settled = pc.and_(pc.is_null(rows["answered_at"]), pc.is_valid(place))
+            for name in ("requests", "answered_at"):
+                settled = pc.if_else(is_settled, outcomes[name].take(place), rows[name])
+                rows = rows.set_column(rows.column_names.index(name), AUDIT_SCHEMA.field(name), settled)
+            is_unsent = pc.and_(is_settled, pc.equal(rows["requests"], 0))
+            writer.write(rows.filter(pc.invert(is_unsent)))
 
 
 def settle_announced(lake: Lake, run: RunContext, ledger: Mapping[str, LedgerEntry]) -> None:

@@ -2,8 +2,10 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -74,8 +76,9 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     measures_path = lake.run_file("measures", run.pipeline, run.run_date, run.run_key)
     write_table(lake, measures_path, measures_table(row, measures))
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
-    write_table(lake, runs_path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
-    update_index(lake, run.pipeline)
+    written = {runs_path: pa.Table.from_pylist([row], schema=RUNS_SCHEMA)}
+    write_table(lake, runs_path, written[runs_path])
+    update_index(lake, run.pipeline, written)
     try:
         work.remove()
         remove_dead_work(lake, run, is_running)
@@ -115,20 +118,27 @@ def _commit_quarantine(work: WorkFiles) -> None:
 
 
 def _commit_results(work: WorkFiles, pipeline: Pipeline, path: str) -> None:
-    """The accepted rows, each with what stands in its record."""
-    lake = work.lake
-    none = file_schema(lake, work.records).empty_table().drop_columns("record_id")
-    attributes = [field for field in none.schema if field.name.startswith("attr_")]
-    schema = results_schema(pipeline.answer, attributes)
-    with open_table_writer(lake, path, schema) as writer:
-        for rows in read_groups(lake, work.accepted):
-            places = rows["place"].to_numpy()
-            order = np.argsort(places)
-            found = [none, *read_rows(lake, work.records, places[order], none.schema.names)]
-            records = pa.concat_tables(found).take(pa.array(np.argsort(order)))
-            for name in records.column_names:
-                rows = rows.append_column(name, records[name])
+    joined = _with_records(work)
+    first = next(joined, None)
+    columns = file_schema(work.lake, work.records) if first is None else first.schema
+    schema = results_schema(pipeline.answer, [field for field in columns if field.name.startswith("attr_")])
+    with open_table_writer(work.lake, path, schema) as writer:
+        for rows in chain([] if first is None else [first], joined):
             writer.write(conform(rows, schema))
+
+
+def _with_records(work: WorkFiles) -> Iterator[pa.Table]:
+    """The accepted rows, each with what stands in its record."""
+    for rows in read_groups(work.lake, work.accepted):
+        if not rows.num_rows:
+            continue
+        places = rows["place"].to_numpy()
+        order = np.argsort(places)
+        found = pa.concat_tables(read_rows(work.lake, work.records, places[order]))
+        records = found.drop_columns("record_id").take(pa.array(np.argsort(order)))
+        for name in records.column_names:
+            rows = rows.append_column(name, records[name])
+        yield rows
 
 
 def _replaced_runs(lake: Lake, work: WorkFiles, results_path: str) -> set[str]:
