@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from include.errors import ConfigurationError
 
 # From what holds a model to the schema to what only tells it: with a JSON object and with text it stands in the prompt,
@@ -36,7 +38,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 _KEYS = (*_CHOICES, "without", "body")
 # What the body has anyway, what another setting says, and what would make several answers or pieces of one.
 _NOT_IN_BODY = {"model", "messages", "response_format", "tools", "tool_choice", "temperature", "reasoning_effort"}
-_NOT_IN_BODY |= {*CAPS, "stream", "n", "service_tier"}
+_NOT_IN_BODY |= {*CAPS, "stream", "n", "service_tier", "functions", "function_call", "extra_body"}
 
 
 def dialect_settings(given: Any, setting: str) -> Mapping[str, Any]:
@@ -52,8 +54,9 @@ def dialect_settings(given: Any, setting: str) -> Mapping[str, Any]:
     if given is None or given == "":
         return {}
     try:
-        fields = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+        # By the library that sends it and writes it down: what it reads it can write.
+        fields = orjson.loads(given if isinstance(given, str) else orjson.dumps(given, default=dict))
+    except (ValueError, TypeError):
         fields = None
     if not isinstance(fields, Mapping):
         raise ConfigurationError(f'{setting} is no JSON object such as {{"structure": "tool"}}. Correct it.')
@@ -67,8 +70,10 @@ def _problem(key: str, value: Any) -> str | None:
     if key not in _KEYS:
         return f"it has no key {key!r}, only {', '.join(_KEYS)}"
     if key == "body":
-        taken = sorted(_NOT_IN_BODY & value.keys()) if isinstance(value, Mapping) else ["something else than an object"]
-        return f"body holds {', '.join(taken)}; it is an object of further fields of each request" if taken else None
+        if not isinstance(value, Mapping):
+            return "body is something else than an object of further fields of each request"
+        taken = ", ".join(sorted(_NOT_IN_BODY & value.keys()))
+        return f"body holds {taken}, which Nightshift or another setting says; further fields only" if taken else None
     said = json.dumps(value, default=repr)
     if key == "without":
         is_list = isinstance(value, Sequence) and not isinstance(value, str) and set(map(str, value)) <= set(KEYWORDS)

@@ -7,7 +7,9 @@ from include.llm.base_url import is_loopback
 from include.llm.extras import API_VERSION
 from include.llm.providers.table import provider_at
 
-_CALL = re.compile(r"/(chat/completions|completions|responses|messages)$")
+_CALL = re.compile(
+    r"/(chat/completions|completions|responses|messages|api/chat|api/generate)$|(?<=/v1)/(models|embeddings)$"
+)
 _VERSION = re.compile(rf"{API_VERSION}=([\w.-]+)")
 # With a port or a path, for a name alone may as well be a key that was pasted in the wrong place.
 _BARE = re.compile(r"(localhost|[\w-]+(\.[\w-]+)+|\[[0-9a-f:]+\]|[\w-]+(?=:\d))(:\d+)?(/\S*)?", re.IGNORECASE)

@@ -60,6 +60,7 @@ def test_every_key_and_value_reaches_the_question() -> None:
         ({"without": "pattern"}, 'without="pattern"', ", ".join(KEYWORDS)),
         ({"body": {"stream": True, "model": "x"}}, "model, stream", "further fields"),
         ({"body": "x"}, "something else than an object", "further fields"),
+        ({"body": {"extra_body": {"model": "x"}, "functions": []}}, "extra_body, functions", "further fields"),
     ],
 )
 def test_a_wrong_key_or_value_is_named_with_its_setting_and_with_what_there_is(
@@ -69,6 +70,15 @@ def test_a_wrong_key_or_value_is_named_with_its_setting_and_with_what_there_is(
         with pytest.raises(ConfigurationError, match=r"^NIGHTSHIFT_DIALECT ") as caught:
             dialect_settings(written, "NIGHTSHIFT_DIALECT")
         assert named in str(caught.value) and listed in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    ['{"body": {"a": NaN}}', '{"body": {"a": "\\ud800"}}', '{"body":' * 2_000, {"body": {1: 2}}, {"body": {"a": {1}}}],
+)
+def test_what_could_not_be_sent_or_written_down_is_no_setting(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match="NIGHTSHIFT_DIALECT is no JSON object"):
+        dialect_settings(given, "NIGHTSHIFT_DIALECT")
 
 
 def test_the_connection_goes_before_the_environment_and_that_before_the_pipeline_and_what_is_known() -> None:
