@@ -190,6 +190,9 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     choice = {**choice, "message": choice["message"] if isinstance(choice.get("message"), dict) else {}}
     wrapped = response.get("error") or response.get("detail") or _error_beside(choice)
+    if not wrapped and not choices:
+        # SiliconFlow says it beside a code of its own, MiniMax in `base_resp`.
+        wrapped = response.get("message") or response.get("msg") or response.get("base_resp")
     if not wrapped and _finish_reason(choice) in _BROKEN_OFF:
         wrapped = f"finish_reason {_finish_reason(choice)}"
     if not wrapped:

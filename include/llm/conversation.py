@@ -91,7 +91,7 @@ class Conversation:
         self.answer: dict[str, Any] | None = None
         self.problem: Quarantine | None = None
         self._corrections: list[dict[str, str]] = []
-        self._refused_since = 0.0
+        self._refused_since, self._is_longer = 0.0, False
         self._next_step()
 
     def body(self) -> bytes | None:
@@ -123,6 +123,10 @@ class Conversation:
             if self._corrections and "alternate" in came.message:
                 # Chat templates such as Gemma's and Mistral's take no two messages of one role in a row.
                 self._corrections = []
+                return None
+            if self._is_longer:
+                # No room for twice the cap.
+                self._is_longer = False
                 return None
             self._times["refused"] += 1
             self._refused_since = at if self._times["refused"] == 1 else self._refused_since

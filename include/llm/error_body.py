@@ -104,7 +104,16 @@ def _all(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else orjson.dumps(_without_input(value)).decode()
+
+
+def _without_input(value: Any) -> Any:
+    """What FastAPI says of a field, without what was sent in it, which names everything else."""
+    if isinstance(value, list):
+        return [_without_input(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_input(item) for name, item in value.items() if name != "input"}
 
 
 def _without_tags(page: str) -> str:

@@ -24,6 +24,7 @@ class Learned:
         self._lengths = {question.identity: OutputLength(question.cap, expected_output_tokens)}
         self._spelt: dict[str, Question] = {}
         self._refused_in_a_row = 0
+        self._identity = question.identity
         self.probe = question.body(question.prepare(TINY_TEXT))
 
     def expected_output(self, question: Question) -> int:
@@ -53,7 +54,9 @@ class Learned:
         if dialect is None:
             return None
         respelt = self._spelt[question.identity] = replace(question, dialect=dialect)
-        self.probe = respelt.body(respelt.prepare(TINY_TEXT))
+        if question.identity == self._identity:
+            # What is refused of a question for notes hits long texts alone.
+            self.probe = respelt.body(respelt.prepare(TINY_TEXT))
         return respelt
 
     def may_be_one_of_several(self, refused: Refused) -> bool:

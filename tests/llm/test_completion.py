@@ -115,6 +115,21 @@ def test_an_error_that_costs_nothing_is_what_its_status_says() -> None:
     assert isinstance(read({"content": ""}, "error", error={"code": 429, "message": "Slow down"}), RateLimited)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"code": 50501, "message": "System is too busy now. Please try again later.", "data": None},
+        {"choices": None, "base_resp": {"status_code": 1000, "status_msg": "System is too busy now."}},
+        {"choices": [], "msg": "System is too busy now."},
+    ],
+)
+def test_what_is_said_without_the_name_of_an_error_is_said_on(said: dict[str, Any]) -> None:
+    trouble = read_completion(json.dumps(said).encode(), {}, 40, ENDPOINT, b"")
+    assert isinstance(trouble, Unusable)
+    assert (trouble.kind, trouble.passes) == (ERROR_WITH_200, True)
+    assert "System is too busy now" in str(trouble)
+
+
 def test_an_answer_is_an_answer_whatever_its_provider_notes_beside_it() -> None:
     for completion in (
         read({"content": JSON}, native_finish_reason="OTHER", error=ERROR),

@@ -360,6 +360,26 @@ def test_a_form_that_nobody_takes_any_more_is_refused_a_few_times_in_all() -> No
     assert talks[0].doubtful_since == 3.0
 
 
+def test_where_there_is_no_room_for_a_longer_answer_a_brief_one_is_asked_for() -> None:
+    conversation = talk()
+    answer_to(conversation, said(GOOD, finish="length"))
+    assert sent(conversation)["max_tokens"] == 200
+    answer_to(conversation, Refused("invalid_request", "max_tokens is too large: 200 (400)"))
+    assert sent(conversation)["max_tokens"] == 100 and "briefly" in messages(conversation)[-1]["content"]
+    answer_to(conversation, said(GOOD, finish="length"))
+    answer_to(conversation, Refused("invalid_request", "max_tokens is too large: 200 (400)"))
+    answer_to(conversation, said(GOOD, finish="length"))
+    assert conversation.outcome().error_type == "truncated"
+
+
+def test_what_is_refused_of_the_notes_does_not_change_what_tells_whose_trouble_it_is() -> None:
+    shared = terms(long_chain())
+    conversation, probe = Conversation(shared, Text("key", LONG)), shared.learned.probe
+    answer_to(conversation, refusal_of_temperature())
+    assert "temperature" not in sent(conversation)
+    assert shared.learned.probe == probe
+
+
 def test_where_roles_have_to_alternate_the_question_is_asked_again_without_what_was_wrong() -> None:
     conversation = talk()
     answer_to(conversation, said(GOOD, finish="length"))

@@ -168,6 +168,16 @@ def test_who_refuses_strict_is_not_asked_so_and_who_wants_it_then_is_asked_in_an
     assert wanted is not None and wanted.structure == "json_object"
 
 
+def test_what_was_sent_is_not_taken_for_what_is_said_of_it() -> None:
+    wrong = {
+        "loc": ["body", "tools"],
+        "msg": "Extra inputs are not permitted",
+        "input": [{"maxLength": 1, "strict": 1}],
+    }
+    learned = after(Dialect(structure="tool", strict=False), {"detail": [wrong]}, 422)
+    assert learned is not None and learned.structure == "text"
+
+
 def test_what_a_person_has_set_no_refusal_changes() -> None:
     wanted = first_dialect("prod-fast", "http://x/v1", {"structure": "json_schema", "without": [], "temperature": True})
     for parameter in ("response_format", "keywords", "schema", "temperature"):
