@@ -44,13 +44,14 @@ _FORMS = (
     # draft-ietf-httpapi-ratelimit-headers up to 06; the limit may have its windows behind it.
     ("requests", "ratelimit-{}"),
 )
-_NAMES = [(counted, *map(form.format, ("remaining", "limit", "reset"))) for counted, form in _FORMS]
+_BY_LEFT = {form.format("remaining"): (counted, form.format("limit"), form.format("reset")) for counted, form in _FORMS}
 # The same draft since: `limit=100, remaining=0, reset=30`, then `"default";r=0;t=30` of some policies.
 _FIELD = "ratelimit"
 _FIELD_LEFT, _FIELD_RESET = re.compile(r"\b(?:r|remaining)=(\d+)"), re.compile(r"\b(?:t|reset)=(\d+)")
 # As OpenAI writes it, 120ms, 1.5s, 6m0s, 1h2m3s, and in words.
 _UNIT = r"(?:ms|milliseconds?|d|days?|h|hours?|m|min|mins|minutes?|s|sec|secs|seconds?)"
 _PART = re.compile(rf"(\d+(?:\.\d+)?)\s*({_UNIT})(?![a-z])", re.IGNORECASE)
+_POSITIVE = re.compile(r"0*[1-9]")
 _NUMBER = r"\d+(\.\d+)?"
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0}
 _IN_WORDS = re.compile(
@@ -71,7 +72,7 @@ def headroom(headers: Mapping[str, str], now: float | None = None) -> tuple[int 
         are used up).
     """
     # Most headers are about something else, and most servers say nothing.
-    told = {name.lower(): value for name, value in headers.items() if "limit" in name.lower()}
+    told = {lower: value for name, value in headers.items() if "limit" in (lower := name.lower())}
     if not told:
         return None, None
     lefts: list[int] = []
@@ -84,12 +85,13 @@ def headroom(headers: Mapping[str, str], now: float | None = None) -> tuple[int 
             wait = wait_seconds(reset, now)
             waits.append(NO_RESET_SECONDS if wait is None else wait)
 
-    for counted, remaining, limit, reset_at in _NAMES:
-        left = told.get(remaining, "")
+    for name, left in told.items():
         # Some servers send -1 or 0 for everything; a true 0 comes with the limit that it is a part of.
-        if left.isdigit() and re.match(r"0*[1-9]", told.get(limit, "")):
-            take(counted, int(left), told.get(reset_at))
-    for policy in re.split(r",(?=\s*\")", told.get(_FIELD, "")):
+        if name in _BY_LEFT and left.isdigit():
+            counted, limit, reset_at = _BY_LEFT[name]
+            if _POSITIVE.match(told.get(limit, "")):
+                take(counted, int(left), told.get(reset_at))
+    for policy in re.split(r",(?=\s*\")", told.get(_FIELD, "")) if _FIELD in told else ():
         if found := _FIELD_LEFT.search(policy):
             reset = _FIELD_RESET.search(policy)
             take("requests", int(found[1]), reset[1] if reset else None)
