@@ -72,8 +72,6 @@ async def plan_run(
         ConfigurationError: prompt, price table or a setting is wrong, or a budget was set and the price is unknown.
         StopRun: the run is published already.
     """
-    # Arrow's own allocator keeps the pages that it has used once.
-    pa.set_memory_pool(pa.system_memory_pool())
     work = WorkFiles(lake, run)
     work.read(Extracted)
     # Looks whether the run has a ledger, so before it gets one; kept, for a plan that dies after that.
