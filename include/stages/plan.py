@@ -143,6 +143,8 @@ def _settle(
     work: WorkFiles, pipeline: Pipeline, chain: Chain, goes: Going, spent_usd: float, is_running: IsRunning
 ) -> _Settled:
     """What is asked with this chain, and its estimate, which is within the budget."""
+    # Arrow's own allocator keeps the pages that it has used once.
+    pa.set_memory_pool(pa.system_memory_pool())
     lake, run = work.lake, work.run
     questions = read_questions(work, chain)
     settled = carry_over(work, pipeline, questions)
