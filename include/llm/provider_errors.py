@@ -94,9 +94,12 @@ class RateLimited:
         return f"429, retry after {self.retry_after_seconds} s"
 
 
+# Of a message, that the table is looked up with.
+MOST_CHARACTERS = 4_000
 _REMEDY_OF_FORM = (
-    "Check what this endpoint and model take. How they are asked is learned by `plan`, or set in NIGHTSHIFT_DIALECT. "
-    "What was answered is kept: trigger the next run, or clear this one from `plan` on."
+    "Check what this endpoint and model take. How they are asked is learned by `plan`, or set in NIGHTSHIFT_DIALECT: "
+    "trigger the next run, or clear this one from `plan` on. What was answered is kept, and asked again only if it is "
+    "then asked in another way."
 )
 
 
@@ -174,6 +177,9 @@ def failure_of(
     """
     error = error_in(raw)
     names, message = names_of(error), " ".join(str(error.get("message") or "").split())
+    if len(message) > MOST_CHARACTERS:
+        # What a server repeats of a request stands before or behind its words, and may be megabytes.
+        message = f"{message[: MOST_CHARACTERS // 2]} {message[-MOST_CHARACTERS // 2 :]}"
     kind = table.kind_of(status, names, message)
     # These two are what the bare status says: words less would change nothing, and in a storm they are many.
     if kind != table.RATE and not (kind == table.BUSY and status >= 500):

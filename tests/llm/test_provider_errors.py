@@ -9,6 +9,7 @@ from include.errors import EndpointUnusable
 from include.llm.endpoint import Endpoint
 from include.llm.error_body import MOST_WORDS
 from include.llm.provider_errors import COUNTED_BY_FUSE, PassingTrouble, RateLimited, Refused, failure_of
+from tests.linear_time import LONG_TEXT, in_linear_time
 
 ENDPOINT = Endpoint("http://127.0.0.1:1/v1", "secret-key", is_demo=False)
 TEXT = "The parcel of Ms Example never came, and nobody at the depot knows where it is."
@@ -114,3 +115,16 @@ def test_no_message_holds_the_key_the_text_or_a_page_of_words(status: int) -> No
         assert "\x1b" not in str(failure)
         assert len(str(failure)) < MOST_WORDS + 400
     assert "secret-key" not in repr(ENDPOINT)
+
+
+@pytest.mark.parametrize("word", ["max", "model ", "max_tokens ", "per-day"])
+def test_the_words_of_a_hostile_server_are_read_in_linear_time(word: str) -> None:
+    body = json.dumps({"error": {"message": word * (LONG_TEXT // len(word))}}).encode()
+    with in_linear_time():
+        for status in (400, 404, 429):
+            failure_of(status, {}, body, ENDPOINT)
+
+
+def test_what_is_said_behind_a_long_echo_counts() -> None:
+    body = json.dumps({"error": {"message": "x " * 50_000 + "The model `m` has been shut down"}}).encode()
+    assert isinstance(failure_of(400, {}, body, ENDPOINT), EndpointUnusable)
