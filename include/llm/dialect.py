@@ -26,7 +26,7 @@ _SETTINGS = {
     "reasoning_effort": "effort",
     "strict": "strict",
     **dict.fromkeys(("keywords", "schema"), "without"),
-    **dict.fromkeys(("response_format", "tools"), "structure"),
+    **dict.fromkeys(("response_format", "tools", "the question"), "structure"),
 }
 
 

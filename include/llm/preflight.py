@@ -5,6 +5,7 @@ What it refuses by name is spelt otherwise or left out, and asked again, before 
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.flex import patient, why_no_flex
 from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
-from include.llm.refusals import Refusal, has_no_chat, refusal_of, structure_refused
+from include.llm.refusals import Refusal, has_no_chat, may_be_of_structure, refusal_of, structure_refused
 from include.llm.request import TINY_TEXT, Question
 from include.llm.service_tier import FLEX, at_tier
 
@@ -30,6 +31,8 @@ PAUSE_SECONDS = 2.0
 MOST_DAMAGED = 3
 # Whoever refuses more forms of one question than these is asked no further.
 MOST_REFUSED = 8
+# Some servers break at a grammar that they cannot decode by.
+_BREAKS = re.compile(r"\banswered 50[01]\b")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ async def check_endpoint(
             usage += came.usage if isinstance(came, Completion | Unusable) else Usage()
             if tier and (no_flex := why_no_flex(came)) and isinstance(came, Refused | EndpointUnusable):
                 continue
-            if refused < MOST_REFUSED and (dialect := _without_what_is_refused(question, came)):
+            is_late = clock() >= give_up_at
+            if refused < MOST_REFUSED and (dialect := _without_what_is_refused(question, came, is_late)):
                 refused += 1
                 question = replace(question, dialect=dialect)
             elif isinstance(came, Refused | EndpointUnusable):
@@ -94,14 +98,14 @@ async def check_endpoint(
                 damaged += 1
                 if not came.is_damage:
                     return Preflight(question.dialect, requests, usage, came.service_tier, no_flex)
-                if damaged >= MOST_DAMAGED and not (came.passes and clock() < give_up_at):
+                if damaged >= MOST_DAMAGED and not (came.passes and not is_late):
                     raise EndpointUnusable(
                         f"{endpoint.base_url} gives no usable answer: {came}. Check that OPENAI_BASE_URL ends in /v1."
                     ) from None
                 await sleep(PAUSE_SECONDS)
             elif isinstance(came, PassingTrouble) or (isinstance(came, RateLimited) and came.stop):
                 requests -= isinstance(came, PassingTrouble) and not came.reached_provider
-                if clock() >= give_up_at:
+                if is_late:
                     raise (came.stop if isinstance(came, RateLimited) else None) or EndpointUnusable(
                         f"The endpoint {endpoint.base_url} cannot be used: {came}. Check OPENAI_BASE_URL, that the "
                         "server runs, its own log, and the network."
@@ -112,10 +116,15 @@ async def check_endpoint(
                 return Preflight(question.dialect, requests, usage, billed, no_flex)
 
 
-def _without_what_is_refused(question: Question, came: Completion | Failure | Exception) -> Dialect | None:
+def _without_what_is_refused(
+    question: Question, came: Completion | Failure | Exception, is_late: bool
+) -> Dialect | None:
     refusal = None
     if isinstance(came, Refused):
-        refusal = refusal_of(came)
+        # Words are new every month. What they do not tell shows in which structure is taken.
+        refusal = refusal_of(came) or (Refusal("the question", str(came)) if may_be_of_structure(came) else None)
+    elif isinstance(came, PassingTrouble) and is_late and _BREAKS.search(str(came)):
+        refusal = Refusal("the question", str(came))
     elif isinstance(came, PassingTrouble | EndpointUnusable) or (isinstance(came, Unusable) and came.is_damage):
         refusal = structure_refused(str(came))
     elif isinstance(came, Completion) and question.dialect.structure == "tool" and _is_prose(came):

@@ -78,7 +78,8 @@ class Refusal:
 
     Args:
         parameter: `max_tokens`, `max_completion_tokens`, `temperature`, `reasoning_effort`, `strict`; `keywords` or
-            `schema` for what stands in the schema; `response_format` or `tools` for the way that it is sent.
+            `schema` for what stands in the schema; `response_format` or `tools` for the way that it is sent;
+            `the question` where the words do not tell.
         words: the endpoint's own.
         keywords: of the schema, that it names; with others of their group.
     """
@@ -109,6 +110,12 @@ def refusal_of(refused: Refused) -> Refusal | None:
     if named is None or named.group() == "response_format":
         return _refusal_in(words, param)
     return _refusal(named.group(), words, param)
+
+
+def may_be_of_structure(refused: Refused) -> bool:
+    """Whether a request was refused in words that tell nothing: another structure is then worth a try."""
+    param = str(error_in(refused.raw).get("param") or "")
+    return refused.error_type == INVALID_REQUEST and not _OTHER_FIELDS.match(param) and not has_no_chat(str(refused))
 
 
 def structure_refused(words: str) -> Refusal | None:

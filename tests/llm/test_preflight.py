@@ -114,7 +114,8 @@ def test_a_model_without_chat_completions_is_named_in_the_providers_words(status
         ("Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.", 4),
         # The schema, without what may go, a JSON object, a tool, text.
         ("Grammar error: the schema is too complex.", 5),
-        ("Model is overloaded with rules.", 1),
+        # What nobody can tell may be any of them.
+        ("Model is overloaded with rules.", 4),
     ],
 )
 @pytest.mark.parametrize("status", [400, 422])
@@ -144,6 +145,30 @@ def test_structure_is_learned_whatever_the_status_of_the_refusal_is(
         found = check(provider, question("prod-fast"))
     assert (found.dialect.structure, found.requests) == ("json_object", 2)
     assert words in caplog.text and "asked with: json_object, max_tokens" in caplog.text
+
+
+@pytest.mark.parametrize(("takes", "requests"), [("json_object", 2), ("tool", 3), ("text", 4)])
+def test_words_that_nobody_knows_are_answered_by_the_next_structure(takes: str, requests: int) -> None:
+    def answer(asked: Asked) -> Reply:
+        found = json.loads(asked.body)
+        way = "tool" if "tools" in found else found.get("response_format", {}).get("type", "text")
+        return completion("{}") if way == takes else Reply(400, {"error": {"message": "Petición rechazada: 7731"}})
+
+    with Speaker(answer) as provider:
+        found = check(provider, question("prod-fast"))
+    assert (found.dialect.structure, found.requests) == (takes, requests)
+
+
+def test_a_server_that_breaks_at_every_schema_is_asked_without_one_when_waiting_has_not_helped() -> None:
+    def answer(asked: Asked) -> Reply:
+        if b'"json_schema"' in asked.body:
+            return Reply(500, {"error": {"message": "failed to load model vocabulary"}})
+        return completion("{}")
+
+    with Speaker(answer) as provider:
+        found = check(provider, question("prod-fast"))
+    assert found.dialect.structure == "json_object"
+    assert found.requests == PATIENCE_SECONDS / PAUSE_SECONDS + 2
 
 
 def test_an_endpoint_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> None:
