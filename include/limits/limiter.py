@@ -20,6 +20,7 @@ from include.limits.state import (
     LimitState,
     canary_lost,
     lease,
+    leave,
     pause,
     reopen,
     suspect,
@@ -96,6 +97,8 @@ class Limiter:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._look_at and self._shared.share == 1.0:
+            await self._leave()
 
     async def acquire(self, tokens: int) -> Permit:
         """Wait until a request of about `tokens` tokens (prompt and answer) may go. First come, first served."""
@@ -286,6 +289,15 @@ class Limiter:
         self._look_at = max(self._lease_at, now + LOOK_SECONDS)
         if not granted.is_closed and not granted.wait_seconds:
             self._slots.add(granted.ranges, granted.is_at_limit)
+
+    async def _leave(self) -> None:
+        seen = self._in_flight.unreported(self._clock())
+
+        def step(state: LimitState, now: float) -> None:
+            state.crowd.take_in(seen, now)
+            leave(state, self._holder)
+
+        await self._update(step)
 
     def _rates(self) -> dict[str, float]:
         """Units per second by dimension; this worker's share of them while the store is away."""

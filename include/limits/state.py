@@ -278,6 +278,12 @@ def pause(state: LimitState, now: float, seconds: float | None) -> float:
     return state.closed_until - now
 
 
+def leave(state: LimitState, holder: str) -> None:
+    """A worker ends: the others have its part at once."""
+    state.holders.pop(holder, None)
+    state.suspects.pop(holder, None)
+
+
 def reopen(state: LimitState, now: float) -> None:
     """The canary was answered: let everybody through."""
     if now >= state.closed_until:

@@ -129,6 +129,21 @@ def test_a_server_with_one_slot_answers_all_with_hardly_a_call_more(service: Cal
     assert {1, None} == came.at_a_time - {2, 3}
 
 
+def test_a_worker_that_has_ended_leaves_its_part_and_what_it_has_learned_to_the_next() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        store = MemoryStore(loop.time)
+        # Shards of one text each, one after the other.
+        for _ in range(20):
+            async with Limiter(store, "k", 6_000_000, None, 1, PATIENCE, clock=loop.time) as limiter:
+                permit = await limiter.acquire(1)
+                await asyncio.sleep(0.1)
+                await limiter.answered(permit, 1)
+        return loop.time()
+
+    assert run_virtually(main()) == pytest.approx(20 * 0.1, rel=0.1)
+
+
 @pytest.mark.parametrize("seconds", [1.0, 10.0])
 def test_a_server_with_four_slots_is_kept_busy_and_nobody_waits_for_long(seconds: float) -> None:
     server, came = spend(lambda: Server(4, steadily(seconds)), texts=400)
