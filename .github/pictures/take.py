@@ -4,8 +4,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.error
 from pathlib import Path
+
+import requests
 
 from include.errors import ConfigurationError, NightshiftError
 from include.local.airflow_api import AirflowApi
@@ -42,7 +43,7 @@ def report_tab() -> str:
     ui = lock.read_text().strip() if lock.exists() else ""
     try:
         runs = AirflowApi(ui).call("GET", f"dags/{PIPELINE}/dagRuns?state=success&limit=100")["dag_runs"] if ui else []
-    except urllib.error.URLError:
+    except requests.RequestException:
         runs = []
     weeks = sorted(run["dag_run_id"] for run in runs if run["dag_run_id"].startswith(f"{RUN_NAME}__week-{WEEK}__"))
     if not weeks:
