@@ -87,3 +87,10 @@ def pytest_sessionfinish(exitstatus: int) -> None:
     """After a failure the folder stays, to be looked at."""
     if exitstatus == pytest.ExitCode.TESTS_FAILED:
         atexit.unregister(_REMOVE)
+
+
+@pytest.fixture
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the workers of a host share begins anew: pace, calls in flight, budgets."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

@@ -69,7 +69,7 @@ def one_level_down(content: str) -> str | None:
         content: JSON that has been refused as an answer.
 
     Returns:
-        None when there is none, or more than one.
+        None when there is none, or more than one, or no end to its brackets.
     """
     try:
         outer = orjson.loads(content)
@@ -80,7 +80,11 @@ def one_level_down(content: str) -> str | None:
     found = [value for value in inner if isinstance(value, dict) or (isinstance(value, str) and is_like_object(value))]
     if len(found) != 1:
         return None
-    return found[0] if isinstance(found[0], str) else orjson.dumps(found[0]).decode()
+    try:
+        return found[0] if isinstance(found[0], str) else orjson.dumps(found[0]).decode()
+    except TypeError:
+        # Brackets that go deeper than the library writes.
+        return None
 
 
 def is_like_object(text: str) -> bool:

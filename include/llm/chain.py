@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from include.llm.dialect import Dialect
+from include.llm.providers.dialect import Dialect
 from include.llm.request import Question
 
 

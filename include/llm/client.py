@@ -14,7 +14,7 @@ from yarl import URL
 from include.errors import EndpointUnusable
 from include.llm.completion import Completion, read_completion
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import MALFORMED, Failure, Unusable, failure_of
+from include.llm.providers.provider_errors import MALFORMED, Failure, Unusable, failure_of
 from include.llm.transport import CONNECT_SECONDS, refused_by_proxy, tls_context, trouble_on_the_way
 
 # An answer of a few hundred tokens is a few KB; more than this is a broken or hostile server.

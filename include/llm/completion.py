@@ -14,8 +14,8 @@ from include.errors import Quarantine
 from include.lake.effort import Usage
 from include.limits.headers import headroom
 from include.llm.endpoint import Endpoint
-from include.llm.error_body import error_in, provider_words
-from include.llm.provider_errors import (
+from include.llm.providers.error_body import error_in, provider_words, said_in
+from include.llm.providers.provider_errors import (
     DEGENERATE,
     EMPTY,
     ERROR_WITH_200,
@@ -82,7 +82,7 @@ def read_completion(
     """
     try:
         return _completion(raw, headers, latency_ms)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return _no_completion(raw, endpoint, sent, type(error).__name__)
 
 
@@ -197,7 +197,8 @@ def _no_completion(raw: bytes, endpoint: Endpoint, sent: bytes, damage: str) -> 
         wrapped = f"finish_reason {_finish_reason(choice)}"
     if not wrapped:
         return Unusable(MALFORMED, f"200, but no chat completion: {damage}", usage, service_tier=_tier(response))
-    raw = orjson.dumps({"error": wrapped})
+    # What was read leniently may hold what the strict library does not write.
+    raw = json.dumps({"error": said_in(wrapped)}).encode()
     error = error_in(raw)
     code = error.get("code")
     status = code if isinstance(code, int) and 400 <= code < 600 else None

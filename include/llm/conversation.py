@@ -23,7 +23,7 @@ from include.llm.completion import Completion, content_of, refuse_repetition
 from include.llm.learned import MAX_FORM_REFUSALS, Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import Price, cost_usd
-from include.llm.provider_errors import DEGENERATE, Refused, Unusable
+from include.llm.providers.provider_errors import DEGENERATE, Refused, Unusable
 from include.llm.request import Question
 from include.llm.setbacks import MAX_ATTEMPTS
 from include.llm.token_count import token_counter

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from include.errors import ConfigurationError
 from include.llm.base_url import check_base_url, check_key, cleaned, is_same_place
-from include.llm.dialect_settings import dialect_settings
 from include.llm.extras import API_VERSION, PLAIN_HEADERS, check_headers, extras_of
 from include.llm.pasted_url import as_meant
+from include.llm.providers.dialect_settings import dialect_settings
 from include.llm.providers.table import provider_at
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Endpoint:
         headers, query: sent with each request. Never shown.
         proxy: URL of the http(s) proxy on the way, with user and password if it has any. Never shown.
         timeout_seconds: deadline around one whole call, from connecting to the last byte; 0: the usual one.
-        dialect: how its models are asked, as far as a person has set it, see `dialect_settings.py`.
+        dialect: how its models are asked, as far as a person has set it, see `providers/dialect_settings.py`.
 
     Raises:
         ConfigurationError: URL, key or header is of a kind that is never sent, see `base_url.py` and `extras.py`.

@@ -10,9 +10,16 @@ from include.errors import EndpointUnusable
 from include.llm.call_meter import LastMinute
 from include.llm.completion import Completion
 from include.llm.endpoint import Endpoint
-from include.llm.error_body import error_in
-from include.llm.provider_errors import FORBIDDEN, INVALID_REQUEST, PAYMENT_REQUIRED, Failure, Refused, Unusable
-from include.llm.service_tier import FLEX, FLEX_TIMEOUT_SECONDS, STANDARD
+from include.llm.providers.error_body import error_in
+from include.llm.providers.provider_errors import (
+    FORBIDDEN,
+    INVALID_REQUEST,
+    PAYMENT_REQUIRED,
+    Failure,
+    Refused,
+    Unusable,
+)
+from include.llm.providers.service_tier import FLEX, FLEX_TIMEOUT_SECONDS, STANDARD
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 from include.errors import FuseBlown
 from include.limits.store import Store, StoreAway
 from include.llm.ledger import LedgerEntry
-from include.llm.provider_errors import COUNTED_BY_FUSE, KEPT
+from include.llm.providers.provider_errors import COUNTED_BY_FUSE, KEPT
 
 # Of fewer a share means little.
 FROM_RECORDS = 20

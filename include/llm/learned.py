@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from include.llm.output_length import OutputLength
-from include.llm.provider_errors import Refused
-from include.llm.refusals import refusal_of
+from include.llm.providers.provider_errors import Refused
+from include.llm.providers.refusals import refusal_of
 from include.llm.request import TINY_TEXT, Question
 
 # Behind a gateway some back ends take a form of a question that others refuse, which costs nothing. So many refusals in

@@ -16,9 +16,9 @@ from include.llm.job import Answered, Job
 from include.llm.ledger import LedgerEntry, LedgerWriter, ledger_files, read_ledger, scan_ledger
 from include.llm.prices import cost_usd
 from include.llm.progress import ProgressReporter, ShardProgress, earlier_attempts, spent_by_shards
-from include.llm.provider_errors import COUNTED_BY_FUSE, Unusable
+from include.llm.providers.provider_errors import COUNTED_BY_FUSE, Unusable
+from include.llm.providers.service_tier import FLEX
 from include.llm.retry import Caller
-from include.llm.service_tier import FLEX
 
 log = logging.getLogger(__name__)
 

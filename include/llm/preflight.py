@@ -14,13 +14,13 @@ from include.errors import EndpointUnusable
 from include.lake.effort import Usage
 from include.limits.shared_state import Sleep
 from include.llm.client import ChatClient, Completion
-from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.flex import patient, why_no_flex
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
-from include.llm.refusals import Refusal, has_no_chat, may_be_of_structure, refusal_of, structure_refused
+from include.llm.providers.dialect import Dialect
+from include.llm.providers.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.providers.refusals import Refusal, has_no_chat, may_be_of_structure, refusal_of, structure_refused
+from include.llm.providers.service_tier import FLEX, at_tier
 from include.llm.request import TINY_TEXT, Question
-from include.llm.service_tier import FLEX, at_tier
 
 log = logging.getLogger(__name__)
 

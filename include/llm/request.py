@@ -11,8 +11,8 @@ import orjson
 from pydantic import BaseModel
 
 from include.answer.structured_output import json_schema, split_sentences, without_keywords
-from include.llm.dialect import Dialect, takes_temperature
 from include.llm.prompt import Prompt, with_above
+from include.llm.providers.dialect import Dialect, takes_temperature
 from include.llm.token_count import token_counter
 from include.llm.usage import TOKENS_PER_MESSAGE
 

@@ -17,9 +17,9 @@ from include.llm.completion import Completion
 from include.llm.flex import Flex
 from include.llm.learned import Learned
 from include.llm.places import Places
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.providers.provider_errors import Failure, PassingTrouble, RateLimited, Refused, Unusable
+from include.llm.providers.service_tier import NoRoom, at_tier
 from include.llm.request import Question
-from include.llm.service_tier import NoRoom, at_tier
 from include.llm.setbacks import Setbacks, longest_wait_seconds, setbacks_of
 from include.llm.witness import Waste, Witness
 

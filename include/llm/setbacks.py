@@ -5,8 +5,8 @@ from typing import cast
 
 from tenacity import RetryCallState
 
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited
-from include.llm.service_tier import NoRoom
+from include.llm.providers.provider_errors import Failure, PassingTrouble, RateLimited
+from include.llm.providers.service_tier import NoRoom
 
 # While others are answered, a record that fails this often within half a minute is itself the trouble. Where one back
 # end of several is at its limit, four calls in ten are refused by chance alone.

@@ -11,7 +11,7 @@ import aiohttp
 from include.errors import EndpointUnusable
 from include.llm.base_url import is_loopback
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import PassingTrouble
+from include.llm.providers.provider_errors import PassingTrouble
 
 # A server or a proxy that is there takes a connection at once; what a firewall drops is never answered.
 CONNECT_SECONDS = 30.0

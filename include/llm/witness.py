@@ -8,7 +8,7 @@ from include.errors import Quarantine, RetryLater, StopRun
 from include.lake.effort import Usage
 from include.llm.completion import Completion, content_of, refuse_repetition
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import Refused, Unusable
+from include.llm.providers.provider_errors import Refused, Unusable
 
 # Of the tiny question: a model that now and then says nothing says something within so many tries.
 MOST_PROBES = 3

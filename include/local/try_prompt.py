@@ -17,13 +17,13 @@ from include.lake.paths import open_lake
 from include.limits.open_store import open_store
 from include.llm.answerer import open_answerer
 from include.llm.client import ChatClient
-from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.first_question import ask_first
 from include.llm.job import Job
 from include.llm.ledger import LedgerWriter, read_ledger
-from include.llm.model_end import model_end
 from include.llm.prices import check_budget, load_price
+from include.llm.providers.dialect import Dialect
+from include.llm.providers.model_end import model_end
 from include.local.model_server import running_model
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline

@@ -6,9 +6,9 @@ from pydantic import BaseModel
 
 from include.errors import ConfigurationError
 from include.llm.chain import Chain
-from include.llm.dialect import Dialect, first_dialect
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Prompt, load_prompt, prompt_path
+from include.llm.providers.dialect import Dialect, first_dialect
 from include.llm.request import Question
 from include.pipelines.definition import Pipeline
 

@@ -13,7 +13,7 @@ from include.answer.closed_sets import closed_values
 from include.answer.structured_output import item_model, quote_paths
 from include.errors import ConfigurationError
 from include.lake.columns import NAME, RESULT_SYSTEM_COLUMNS
-from include.llm.dialect_settings import dialect_settings
+from include.llm.providers.dialect_settings import dialect_settings
 from include.privacy.policy import RedactionPolicy
 from include.sources.source import Source
 

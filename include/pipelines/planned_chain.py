@@ -14,9 +14,9 @@ from include.answer.structured_output import LENGTHS, quote_paths
 from include.errors import StopRun
 from include.llm.base_url import is_same_place
 from include.llm.chain import Chain
-from include.llm.dialect import Dialect
 from include.llm.endpoint import Endpoint
 from include.llm.prompt import Prompt
+from include.llm.providers.dialect import Dialect
 from include.llm.request import Question
 from include.pipelines.definition import Pipeline
 

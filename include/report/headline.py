@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from include.llm.model_end import SOON_DAYS
 from include.llm.prices import NIGHTS_A_MONTH, usd
-from include.llm.service_tier import FLEX
+from include.llm.providers.model_end import SOON_DAYS
+from include.llm.providers.service_tier import FLEX
 from include.report.figures import by_size, quarantine_reasons, sentiment_counts, topic_rows
 from include.report.purpose import RECORDED_SHORT, mark_of
 from include.report.report_input import ReportInput

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from include.llm.model_end import ModelEnd
+from include.llm.providers.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.report.digest import Digest

@@ -9,7 +9,7 @@ from include.lake.read import read_table
 from include.lake.write import write_bytes
 from include.llm.ledger import LedgerEntry, LedgerWriter, ledger_files, scan_ledger
 from include.llm.paid_answers import paid_answers
-from include.llm.provider_errors import COUNTED_BY_FUSE
+from include.llm.providers.provider_errors import COUNTED_BY_FUSE
 from include.pipelines.definition import Pipeline
 from include.stages.questions import Questions
 from include.stages.work_files import WorkFiles

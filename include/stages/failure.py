@@ -12,7 +12,7 @@ from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
 from include.llm.ledger import LedgerEntry, read_ledger, scan_ledger, total_spent
-from include.llm.provider_errors import COUNTED_BY_FUSE
+from include.llm.providers.provider_errors import COUNTED_BY_FUSE
 from include.stages.audit import settle_announced
 from include.stages.costs_before import costs_before
 from include.stages.manifests import Extracted

@@ -13,7 +13,7 @@ from include.lake.lake_index import run_rows
 from include.lake.paths import Lake
 from include.llm.estimate import Estimate
 from include.llm.prices import Price, usd
-from include.llm.service_tier import FLEX, ONLINE
+from include.llm.providers.service_tier import FLEX, ONLINE
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from include.llm.endpoint import Endpoint
 from include.llm.flex import FlexPatience
 from include.llm.job import Answered, Job
 from include.llm.ledger import FLUSH_SECONDS, LedgerWriter
-from include.llm.service_tier import FLEX
+from include.llm.providers.service_tier import FLEX
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain, planned_endpoint
 from include.settings import max_error_share, number_setting

@@ -11,9 +11,9 @@ from pydantic import PlainSerializer, PlainValidator
 
 from include.errors import NightshiftError
 from include.lake.effort import NO_EFFORT, Effort
-from include.llm.model_end import ModelEnd
 from include.llm.prices import Price
-from include.llm.service_tier import ONLINE
+from include.llm.providers.model_end import ModelEnd
+from include.llm.providers.service_tier import ONLINE
 from include.pipelines.planned_chain import PlannedChain
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import Measure

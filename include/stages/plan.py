@@ -22,10 +22,10 @@ from include.llm.endpoint import Endpoint
 from include.llm.estimate import estimate
 from include.llm.first_question import ask_first
 from include.llm.ledger import LedgerEntry, LedgerWriter
-from include.llm.model_end import ModelEnd, model_end
 from include.llm.preflight import Preflight
 from include.llm.prices import NIGHTS_A_MONTH, Price, check_budget, cost_usd, load_price, usd
-from include.llm.service_tier import FLEX
+from include.llm.providers.model_end import ModelEnd, model_end
+from include.llm.providers.service_tier import FLEX
 from include.pipelines.chain import build_chain, prompt_hash
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import write_down

@@ -15,7 +15,7 @@ from include.lake.row_groups import read_groups
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
-from include.llm.model_end import ModelEnd
+from include.llm.providers.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import shares_of

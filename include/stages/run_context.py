@@ -12,7 +12,7 @@ from include.errors import ConfigurationError
 from include.lake.paths import DRY_RUN_SUFFIX, TRIAL_SUFFIX, manual_run_key, window_run_key
 from include.limits.run_limits import RunLimits
 from include.llm.endpoint import Endpoint
-from include.llm.service_tier import MODES, ONLINE
+from include.llm.providers.service_tier import MODES, ONLINE
 from include.pipelines.definition import Pipeline
 from include.settings import max_error_share, number_setting, production_model, rate_limits
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from include.answer.structured_output import StrictAnswer, parse_answer
-from include.answer.unwrap import Unwrapped, unwrap
+from include.answer.unwrap import Unwrapped, one_level_down, unwrap
 from include.errors import Quarantine
 from tests.linear_time import LONG_TEXT, in_linear_time
 
@@ -110,6 +110,12 @@ def test_nothing_is_guessed(content: str) -> None:
 def test_hostile_answers_are_searched_in_linear_time(content: str) -> None:
     with in_linear_time():
         assert unwrap(content) is None
+
+
+@pytest.mark.parametrize("depth", [100, 300, 900, 100_000])
+def test_brackets_without_end_are_no_answer_and_no_trouble(depth: int) -> None:
+    brackets = "[" * depth + "]" * depth
+    assert one_level_down(f'{{"answer": {{"a": {brackets}}}}}') == (f'{{"a":{brackets}}}' if depth == 100 else None)
 
 
 class Answer(StrictAnswer):

@@ -15,13 +15,13 @@ from include.limits.run_limits import RunLimits
 from include.limits.store import MemoryStore
 from include.llm.answerer import open_answerer
 from include.llm.chain import Chain, Text
-from include.llm.dialect import Dialect, first_dialect
 from include.llm.endpoint import Endpoint
 from include.llm.flex import FlexPatience
 from include.llm.job import Job
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger
 from include.llm.prices import Price
 from include.llm.prompt import Prompt
+from include.llm.providers.dialect import Dialect, first_dialect
 from include.llm.request import Question
 from include.privacy.policy import RedactionPolicy
 from tests.fault_server.running import FaultServer

@@ -8,7 +8,14 @@ import pytest
 from include.errors import Quarantine
 from include.llm.completion import Completion, content_of, read_completion
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import DEGENERATE, EMPTY, ERROR_WITH_200, PassingTrouble, RateLimited, Unusable
+from include.llm.providers.provider_errors import (
+    DEGENERATE,
+    EMPTY,
+    ERROR_WITH_200,
+    PassingTrouble,
+    RateLimited,
+    Unusable,
+)
 
 ENDPOINT = Endpoint("http://127.0.0.1:8000/v1", "key", is_demo=False, in_flight=1)
 JSON = '{"mood": "good"}'
@@ -108,6 +115,19 @@ def test_what_the_provider_breaks_off_is_its_own_passing_trouble(
     assert (trouble.kind, trouble.passes, trouble.is_damage) == (ERROR_WITH_200, True, True)
     assert trouble.usage.prompt_tokens == 900
     assert ("overloaded" if "error" in {**message, **more} else "finish_reason") in trouble.message
+
+
+HOSTILE = [f'{{"message": {"[" * depth + "]" * depth}}}' for depth in (300, 900, 100_000)]
+
+
+@pytest.mark.parametrize("error", [*HOSTILE, '{"message": "half of an emoji \\ud83d"}', '{"message": "x", "n": NaN}'])
+def test_an_error_that_cannot_be_read_to_its_end_is_trouble_of_one_call(error: str) -> None:
+    assert isinstance(read_completion(f'{{"error": {error}}}'.encode(), {}, 40, ENDPOINT, b""), Unusable)
+
+
+def test_calls_of_a_tool_with_brackets_without_end_are_no_completion() -> None:
+    deep = called(json.loads("[" * 900 + "]" * 900)), called(json.loads("[" * 900 + "]" * 900))
+    assert isinstance(read({"content": None, "tool_calls": deep}), Unusable)
 
 
 def test_an_error_that_costs_nothing_is_what_its_status_says() -> None:

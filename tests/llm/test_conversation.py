@@ -12,11 +12,11 @@ from include.lake.effort import Effort, Service, Usage
 from include.llm.chain import Chain, Text, text_of_notes
 from include.llm.completion import Completion
 from include.llm.conversation import MAX_SHOWN_CHARACTERS, Conversation, Terms
-from include.llm.dialect import first_dialect
 from include.llm.learned import MAX_FORM_REFUSALS, Learned
 from include.llm.ledger import LedgerEntry
 from include.llm.prices import load_price
-from include.llm.provider_errors import DEGENERATE, EMPTY, ERROR_WITH_200, MALFORMED, Refused, Unusable
+from include.llm.providers.dialect import first_dialect
+from include.llm.providers.provider_errors import DEGENERATE, EMPTY, ERROR_WITH_200, MALFORMED, Refused, Unusable
 from include.llm.request import Question
 from include.llm.setbacks import MAX_ATTEMPTS
 from tests.llm.asking import NOTES_PROMPT, PRICE, PROMPT, Answer, Notes

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
-from include.llm.provider_errors import Refused, failure_of
-from include.llm.refusals import Refusal, has_no_chat, refusal_of
+from include.llm.providers.dialect import THINKING_TOKENS, Dialect, first_dialect
+from include.llm.providers.provider_errors import Refused, failure_of
+from include.llm.providers.refusals import Refusal, has_no_chat, refusal_of
 from include.llm.request import Question
 from tests.llm.asking import PROMPT, Answer
 

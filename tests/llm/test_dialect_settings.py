@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError
-from include.llm.dialect import THINKING_TOKENS, first_dialect
-from include.llm.dialect_settings import KEYWORDS, dialect_settings
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint, resolve_endpoint
+from include.llm.providers.dialect import THINKING_TOKENS, first_dialect
+from include.llm.providers.dialect_settings import KEYWORDS, dialect_settings
 from include.llm.providers.table import family_of, provider_at
 from include.pipelines.chain import build_chain
 from include.pipelines.registry import load_pipeline

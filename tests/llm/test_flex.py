@@ -18,9 +18,9 @@ from include.llm.endpoint import Endpoint
 from include.llm.flex import FEWEST_REFUSALS, Flex, FlexPatience, names_tier, patient
 from include.llm.learned import Learned
 from include.llm.ledger import scan_ledger
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited, Refused, failure_of
+from include.llm.providers.provider_errors import Failure, PassingTrouble, RateLimited, Refused, failure_of
+from include.llm.providers.service_tier import FLEX_TIMEOUT_SECONDS, NoRoom, at_tier
 from include.llm.retry import Caller
-from include.llm.service_tier import FLEX_TIMEOUT_SECONDS, NoRoom, at_tier
 from include.llm.setbacks import LONGEST_WAIT_SECONDS
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer

@@ -7,8 +7,8 @@ import pytest
 
 from include.errors import EndpointUnusable
 from include.llm.endpoint import Endpoint
-from include.llm.error_body import MOST_WORDS
-from include.llm.provider_errors import PassingTrouble, RateLimited, Refused, failure_of
+from include.llm.providers.error_body import MOST_WORDS
+from include.llm.providers.provider_errors import PassingTrouble, RateLimited, Refused, failure_of
 from tests.fault_server.status_faults import HOW_OTHERS_SAY_IT
 
 ENDPOINT = Endpoint("http://127.0.0.1:1/v1", "secret-key", is_demo=False)

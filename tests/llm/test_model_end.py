@@ -13,9 +13,9 @@ import pytest
 from include.errors import EndpointUnusable
 from include.llm.client import ChatClient
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
-from include.llm.model_end import ModelEnd, end_in, known_end, model_end
 from include.llm.prices import is_deprecated
-from include.llm.provider_errors import failure_of
+from include.llm.providers.model_end import ModelEnd, end_in, known_end, model_end
+from include.llm.providers.provider_errors import failure_of
 from tests.fault_server.plan import Plan
 from tests.fault_server.running import FaultServer
 

@@ -8,9 +8,9 @@ import traceback
 import pytest
 
 from include.errors import EndpointUnusable
-from include.llm.dialect import THINKING_TOKENS, Dialect, first_dialect
 from include.llm.endpoint import OPENAI_BASE_URL, Endpoint
 from include.llm.preflight import MOST_DAMAGED, MOST_REFUSED, PATIENCE_SECONDS, PAUSE_SECONDS, Preflight, check_endpoint
+from include.llm.providers.dialect import THINKING_TOKENS, Dialect, first_dialect
 from include.llm.request import Question
 from tests.fault_server.plan import Plan, Rule
 from tests.fault_server.running import FaultServer

@@ -7,8 +7,8 @@ import pytest
 
 from include.errors import EndpointUnusable
 from include.llm.endpoint import Endpoint
-from include.llm.error_body import MOST_WORDS
-from include.llm.provider_errors import COUNTED_BY_FUSE, PassingTrouble, RateLimited, Refused, failure_of
+from include.llm.providers.error_body import MOST_WORDS
+from include.llm.providers.provider_errors import COUNTED_BY_FUSE, PassingTrouble, RateLimited, Refused, failure_of
 from tests.linear_time import LONG_TEXT, in_linear_time
 
 ENDPOINT = Endpoint("http://127.0.0.1:1/v1", "secret-key", is_demo=False)
@@ -123,6 +123,15 @@ def test_the_words_of_a_hostile_server_are_read_in_linear_time(word: str) -> Non
     with in_linear_time():
         for status in (400, 404, 429):
             failure_of(status, {}, body, ENDPOINT)
+
+
+@pytest.mark.parametrize("depth", [100, 300, 900, 100_000])
+def test_brackets_without_end_are_shown_by_their_beginning(depth: int) -> None:
+    brackets = "[" * depth + "]" * depth
+    for body in (f'{{"error": {{"message": {brackets}}}}}', f'{{"detail": {brackets}}}'):
+        failure = failure_of(400, {}, body.encode(), ENDPOINT)
+        assert isinstance(failure, Refused)
+        assert "[[[[[[" in failure.message
 
 
 def test_what_is_said_behind_a_long_echo_counts() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from include.llm.provider_errors import Failure, PassingTrouble, RateLimited
-from include.llm.service_tier import NoRoom
+from include.llm.providers.provider_errors import Failure, PassingTrouble, RateLimited
+from include.llm.providers.service_tier import NoRoom
 from include.llm.setbacks import LONGEST_WAIT_SECONDS, MAX_ATTEMPTS, MAX_REFUSALS, RETRY_AFTER_JITTER, Setbacks
 
 BROKEN = PassingTrouble("server_error", "The endpoint answered 500")

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from include.answer.structured_output import json_schema, without_keywords
-from include.llm.dialect import Dialect, first_dialect
-from include.llm.dialect_settings import KEYWORDS
 from include.llm.endpoint import Endpoint
-from include.llm.provider_errors import Refused, failure_of
-from include.llm.refusals import Refusal, refusal_of, structure_refused
+from include.llm.providers.dialect import Dialect, first_dialect
+from include.llm.providers.dialect_settings import KEYWORDS
+from include.llm.providers.provider_errors import Refused, failure_of
+from include.llm.providers.refusals import Refusal, refusal_of, structure_refused
 from include.llm.request import Question
 from include.pipelines.registry import load_pipeline
 from tests.llm.asking import PROMPT, Answer

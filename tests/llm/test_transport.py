@@ -12,7 +12,7 @@ from include.errors import EndpointUnusable
 from include.llm.client import ChatClient
 from include.llm.endpoint import Endpoint
 from include.llm.preflight import check_endpoint
-from include.llm.provider_errors import PassingTrouble
+from include.llm.providers.provider_errors import PassingTrouble
 from include.llm.transport import trouble_on_the_way
 from tests.fault_server.running import FaultServer
 from tests.llm.asking import question_for

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
-from include.llm.model_end import ModelEnd
+from include.llm.providers.model_end import ModelEnd
 from include.pipelines.registry import load_pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.report.digest import Digest

@@ -25,9 +25,7 @@ RECORDS = 60
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+def deployment(tmp_path: Path, fault_server: FaultServer, own_store: None) -> Deployment:
     made = Deployment(tmp_path, fault_server.base_url)
     made.write_source(tickets(RECORDS))
     return made

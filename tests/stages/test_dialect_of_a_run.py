@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from include.llm.dialect import THINKING_TOKENS
+from include.llm.providers.dialect import THINKING_TOKENS
 from tests.fault_server import FaultServer, Plan
 from tests.llm.speaking import Model, Speaker
 from tests.stages.running import Deployment, tickets

@@ -11,7 +11,7 @@ import pytest
 
 from include.lake.effort import Effort
 from include.llm.prices import OWN_TABLE_COLUMNS, Price, load_price, usd
-from include.llm.service_tier import MODES
+from include.llm.providers.service_tier import MODES
 from include.stages.extract import extract_records
 from include.stages.failure import record_failure
 from include.stages.flex_night import ASSUMED_STANDARD_SHARE
@@ -30,9 +30,7 @@ REFUSED = Rule(fault="resource_unavailable", probability=0.25)
 
 
 @pytest.fixture
-def deployment(tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Deployment:
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+def deployment(tmp_path: Path, fault_server: FaultServer, own_store: None) -> Deployment:
     made = Deployment(tmp_path, fault_server.base_url)
     made.write_source(tickets(RECORDS))
     return made

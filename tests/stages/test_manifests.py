@@ -8,9 +8,9 @@ import pytest
 
 from include.errors import StopRun
 from include.lake.effort import NO_EFFORT, Effort, Usage
-from include.llm.dialect import Dialect
 from include.llm.prices import Price
 from include.llm.prompt import Example, Prompt
+from include.llm.providers.dialect import Dialect
 from include.pipelines.planned_chain import PlannedChain, PlannedQuestion
 from include.quality.expectation_result import ExpectationResult
 from include.quality.measures import Measure, share_measure

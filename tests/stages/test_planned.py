@@ -266,11 +266,7 @@ def test_a_run_that_was_planned_on_recorded_answers_is_replayed_nowhere_else() -
     assert planned_endpoint(planned, recorded) == keyless
 
 
-def test_the_same_window_again_has_its_whole_budget(
-    deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
+def test_the_same_window_again_has_its_whole_budget(deployment: Deployment, own_store: None) -> None:
     def night(pipeline: Pipeline, **form: Any) -> dict[str, Any]:
         run = deployment.settle("backfill__x", "backfill", **form)
         for shard in start(deployment, pipeline, run):

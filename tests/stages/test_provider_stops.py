@@ -51,11 +51,7 @@ def odd_tickets(count: int, odd: int) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def deploy(
-    tmp_path: Path, fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Sequence[dict[str, Any]]], Sharded]:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-
+def deploy(tmp_path: Path, fault_server: FaultServer, own_store: None) -> Callable[[Sequence[dict[str, Any]]], Sharded]:
     def made(records: Sequence[dict[str, Any]]) -> Sharded:
         deployment = Sharded(tmp_path, fault_server.base_url)
         deployment.write_source(records)

@@ -8,7 +8,7 @@ import pytest
 
 from include.errors import ConfigurationError
 from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL, Endpoint, resolve_endpoint
-from include.llm.service_tier import MODES
+from include.llm.providers.service_tier import MODES
 from include.pipelines.chain import build_chain
 from include.pipelines.registry import load_pipeline
 from include.settings import rate_limits

@@ -262,10 +262,11 @@ def test_a_models_end_is_said_by_plan_and_in_the_report(
     fault_server.set_plan(Plan(models=("gpt-4.1-mini",), of_models={"shutdown_date": "2099-01-14"}))
     deployment.write_source(tickets(2))
     for run_id, dry_run in (("manual__1", True), ("manual__2", False)):
-        with caplog.at_level("WARNING", "include.llm.model_end"):
+        with caplog.at_level("WARNING", "include.llm.providers.model_end"):
             deployment.run(run_id, model="gpt-4.1-mini", promote=True, dry_run=dry_run)
     ends = "gpt-4.1-mini ends on 14 January 2099; its successor is gpt-6-luna"
-    assert [ends in record.message for record in caplog.records if record.name == "include.llm.model_end"] == [True] * 2
+    said = [record.message for record in caplog.records if record.name == "include.llm.providers.model_end"]
+    assert [ends in message for message in said] == [True] * 2
     pages = [page.read_text() for page in (deployment.folder / "lake/reports").rglob("*.html")]
     assert [page.count(ends) for page in pages if "the model's end" in page] == [1, 1]
     assert fault_server.counters().requests == 2 + 1

@@ -36,6 +36,7 @@ class Provider:
         dialect: how its models are asked, by the keys of `NIGHTSHIFT_DIALECT`.
         charges_what_was_asked: whether its limits count the cap on an answer, and not what the answer took.
         key_header: the header that holds the key; None: `Authorization`, as a bearer token.
+        has_deployments: whether those are asked for, whose names say nothing of their models.
         path: what stands behind the host in its base URL.
         pages: hosts of its pages for people, where no model is asked.
     """
@@ -45,6 +46,7 @@ class Provider:
     dialect: Mapping[str, Any] = field(default_factory=dict)
     charges_what_was_asked: bool = False
     key_header: str | None = None
+    has_deployments: bool = False
     path: str = ""
     pages: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What an endpoint's refusals lead to, for the first question of a run and for all others; see `provider_table`."""
+"""What an endpoint's refusals lead to, for the first question of a run and for all others; see `how_others_say_it`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import orjson
 from include.errors import EndpointUnusable, Quarantine, RetryLater, StopRun
 from include.lake.effort import Usage
 from include.limits.headers import MAX_RETRY_AFTER_SECONDS, asked_wait_seconds, wait_in_error
-from include.llm import provider_table as table
 from include.llm.endpoint import Endpoint
-from include.llm.error_body import error_in, names_of, provider_words, without_echo
-from include.llm.model_end import known_end
-from include.llm.service_tier import NoRoom, says_no_room
+from include.llm.providers import how_others_say_it as table
+from include.llm.providers.error_body import error_in, names_of, provider_words, without_echo
+from include.llm.providers.model_end import known_end
+from include.llm.providers.service_tier import NoRoom, says_no_room
 
 # Quarantined under these names a record has met the endpoint's refusal or no usable answer, which the fuse counts.
 FORBIDDEN, PAYMENT_REQUIRED, INVALID_REQUEST = table.FORBIDDEN, table.PAYMENT_REQUIRED, table.INVALID_REQUEST
@@ -52,6 +52,13 @@ _STOPS = {
     table.REDIRECT: ("redirects, and keys are not sent on", "Set OPENAI_BASE_URL to its target."),
     table.QUOTA: ("says that the quota is used up", "Check the plan and the billing of the account."),
 }
+# Of a message, that the table is looked up with.
+MOST_CHARACTERS = 4_000
+_REMEDY_OF_FORM = (
+    "Check what this endpoint and model take. How they are asked is learned by `plan`, or set in NIGHTSHIFT_DIALECT: "
+    "trigger the next run, or clear this one from `plan` on. What was answered is kept, and asked again only if it is "
+    "then asked in another way."
+)
 KEPT = "What was answered is kept: the next run, or this task once it is cleared, asks for the rest only."
 
 
@@ -92,15 +99,6 @@ class RateLimited:
 
     def __str__(self) -> str:
         return f"429, retry after {self.retry_after_seconds} s"
-
-
-# Of a message, that the table is looked up with.
-MOST_CHARACTERS = 4_000
-_REMEDY_OF_FORM = (
-    "Check what this endpoint and model take. How they are asked is learned by `plan`, or set in NIGHTSHIFT_DIALECT: "
-    "trigger the next run, or clear this one from `plan` on. What was answered is kept, and asked again only if it is "
-    "then asked in another way."
-)
 
 
 # What another call mends is returned and not raised: where one call in three fails, exceptions and the cycles that
@@ -168,7 +166,7 @@ class Unusable(Exception):
 def failure_of(
     status: int, headers: Mapping[str, str], raw: bytes, endpoint: Endpoint, sent: bytes = b""
 ) -> Exception | Failure:
-    """What a response that is not 200 means, by the table of `provider_table`.
+    """What a response that is not 200 means, by the table of `how_others_say_it`.
 
     Args:
         status: of the response, or as an error in the body of a 200 says.

@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from include.llm.endpoint import Endpoint
 from include.llm.prices import is_deprecated
+from include.llm.providers.table import provider_at
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ def known_end(model: str, base_url: str) -> ModelEnd | None:
     name = model.lower().rpartition("/")[2]
     # ft:gpt-4.1-mini-2025-04-14:team::id ends with the model below it.
     name = name.split(":")[1] if name.startswith("ft:") else name
-    for known in () if _is_azure(base_url) else (name, re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name)):
+    for known in () if provider_at(base_url).has_deployments else (name, re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name)):
         for day, successors in _KNOWN.items():
             if known in successors:
                 return ModelEnd(model, day, successors[known], _OPENAI)
@@ -105,7 +106,7 @@ async def model_end(
     Args:
         get: what the endpoint has at a path below its base URL; None: nothing of use, which is no trouble.
     """
-    if endpoint.comes_along or _is_azure(endpoint.base_url):
+    if endpoint.comes_along or provider_at(endpoint.base_url).has_deployments:
         return None
     known, found = known_end(model, endpoint.base_url), None
     with suppress(TimeoutError):
@@ -123,8 +124,3 @@ async def model_end(
     else:
         log.warning("%s (says %s). `make try` compares another one; set NIGHTSHIFT_MODEL.", end.sentence(), end.source)
     return end
-
-
-def _is_azure(base_url: str) -> bool:
-    # Deployments have names of their own, and days too.
-    return (urlsplit(base_url).hostname or "").endswith(".azure.com")

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from include.llm.dialect_settings import BOUNDS, CAPS, EFFORTS, GROUPS, STRUCTURES
+from include.llm.providers.dialect_settings import BOUNDS, CAPS, EFFORTS, GROUPS, STRUCTURES
+from include.llm.providers.refusals import Refusal
 from include.llm.providers.table import family_of, provider_at
-from include.llm.refusals import Refusal
 
 # On top of the answer, for a model that thinks: tokens of thinking count into the cap. At the lowest effort an
 # extraction takes up to 2,000.

@@ -13,6 +13,8 @@ MOST_WORDS = 400
 # So many characters in a row that were sent are the text, not the provider's words; of a shorter line, such as all of a
 # short text, the whole, if it is more than a word.
 _ECHO, _SHORTEST_ECHO = 16, 8
+# Below each other in an error: more is no error, and deeper than a library writes it.
+_MOST_LEVELS = 20
 # Of a wrapper; what else stands in an error is worth showing where nothing is said.
 _WRAPPING = frozenset({"message", "detail", "msg", "code", "type", "param", "status", "error", "object", "request_id"})
 
@@ -104,16 +106,18 @@ def _all(found: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(_without_input(value)).decode()
+    return value if isinstance(value, str) else orjson.dumps(said_in(value)).decode()
 
 
-def _without_input(value: Any) -> Any:
-    """What FastAPI says of a field, without what was sent in it, which names everything else."""
+def said_in(value: Any, levels: int = _MOST_LEVELS) -> Any:
+    """What an error says, without the `input` of FastAPI, which is what was sent; of brackets without end the first."""
+    if isinstance(value, list | dict) and not levels:
+        return "..."
     if isinstance(value, list):
-        return [_without_input(item) for item in value]
+        return [said_in(item, levels - 1) for item in value]
     if not isinstance(value, dict):
         return value
-    return {name: _without_input(item) for name, item in value.items() if name != "input"}
+    return {name: said_in(item, levels - 1) for name, item in value.items() if name != "input"}
 
 
 def _without_tags(page: str) -> str:

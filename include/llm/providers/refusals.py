@@ -6,9 +6,9 @@ OpenAI names the parameter in `param`; gateways, FastAPI, Gemini and llama.cpp o
 import re
 from dataclasses import dataclass
 
-from include.llm.dialect_settings import CAPS, GROUPS
-from include.llm.error_body import error_in
-from include.llm.provider_errors import INVALID_REQUEST, Refused
+from include.llm.providers.dialect_settings import CAPS, GROUPS
+from include.llm.providers.error_body import error_in
+from include.llm.providers.provider_errors import INVALID_REQUEST, Refused
 
 _NAMES = re.compile(
     r"\b(max_tokens|max_completion_tokens|temperature|reasoning[._]?effort|strict"
