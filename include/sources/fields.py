@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from include.sources.markup import plain_text
-from include.text.clean import clean_text, is_blank
-from include.text.columns import column_name, content_version
+from include.sources.record_id import MAX_ID_CHARACTERS, as_id
+from include.text.clean import NO_VALUES, clean_text, is_blank
+from include.text.columns import column_name
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,6 @@ OWN_COLUMNS = frozenset(
 )
 # What a source may say about the last change of a record, the first one that it says.
 CHANGED_COLUMNS = ("changed_at", "updated_at")
-MAX_ID_CHARACTERS = 200
 # Epoch seconds reach the first in March 1973 and the second in the year 5138; what is above counts milliseconds,
 # microseconds or nanoseconds.
 SMALLEST_EPOCH = 100_000_000
@@ -78,20 +78,7 @@ def _spelt_name(key: str) -> str:
 
 def id_of(columns: Mapping[str, Any]) -> str | None:
     """`id` or else `record_id`, as text; None if there is neither."""
-    for name in ("id", "record_id"):
-        given = columns.get(name)
-        if given is None or isinstance(given, bool | Mapping | list | tuple):
-            continue
-        if isinstance(given, float):
-            # Number columns with gaps come as floats.
-            given = int(given) if given.is_integer() else given if math.isfinite(given) else ""
-        record_id = " ".join(clean_text(str(given)).split())
-        if is_blank(record_id):
-            continue
-        if len(record_id) > MAX_ID_CHARACTERS:
-            record_id = f"{record_id[: MAX_ID_CHARACTERS - 13]}-{content_version(record_id)}"
-        return record_id
-    return None
+    return next(filter(None, (as_id(columns.get(name)) for name in ("id", "record_id"))), None)
 
 
 def text_of(columns: Mapping[str, Any], speaker: Callable[[str], str] | None = None) -> str:
@@ -105,7 +92,7 @@ def text_of(columns: Mapping[str, Any], speaker: Callable[[str], str] | None = N
         cleaned = clean_text(given) if isinstance(given, str) else ""
         if speaker is not None:
             cleaned = plain_text(cleaned)
-        if not is_blank(cleaned):
+        if not is_blank(cleaned) and cleaned not in NO_VALUES:
             return cleaned
     return ""
 
@@ -153,7 +140,7 @@ def time_of(columns: Mapping[str, Any], zone: tzinfo = UTC) -> datetime | None:
     """
     for name in ("created_at", "occurred_at"):
         value = columns.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        if value is None or (isinstance(value, str) and (not value.strip() or value.strip() in NO_VALUES)):
             continue
         if isinstance(value, float) and math.isnan(value):
             continue

@@ -28,7 +28,9 @@ from include.sources.fields import (
 )
 from include.sources.markup import plain_text
 from include.sources.record import Record, UnreadableRecord
+from include.sources.record_id import damage
 from include.sources.row import BadRow
+from include.text.address import without_signature
 from include.text.clean import clean_text
 from include.text.columns import column_name, content_version
 
@@ -99,8 +101,9 @@ class Normaliser:
         except ValueError as error:
             occurred_at, time_error = None, str(error)
         if record_id is None:
-            reason = f"there is no id or record_id{self._columns_found(row)}"
-            return self._unreadable(row, None, place, "missing_id", reason, occurred_at)
+            damaged = damage(columns.get("id")) or damage(columns.get("record_id"))
+            reason = damaged or f"there is no id or record_id{self._columns_found(row)}"
+            return self._unreadable(row, None, place, "damaged_id" if damaged else "missing_id", reason, occurred_at)
         text = text_of(columns)
         if not text:
             found = "" if {"text", "turns"} & columns.keys() else self._columns_found(row)
@@ -154,7 +157,7 @@ class Normaliser:
         return occurred_at
 
     def _bad_row(self, row: BadRow, place: str) -> UnreadableRecord:
-        head = _without_escapes(row.raw[: 4 * RAW_READ_CHARACTERS].decode("utf-8", "replace"))
+        head = without_signature(_without_escapes(row.raw[: 4 * RAW_READ_CHARACTERS].decode("utf-8", "replace")))
         return UnreadableRecord(
             record_id=place,
             record_version=content_version(row.raw),

@@ -10,6 +10,8 @@ _LINE_END = re.compile(r"\r\n?|\x85")
 _WITHOUT_INK = frozenset({"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"})
 # Letters and symbols by their category, blank to the eye: the Hangul fillers and the empty Braille pattern.
 _BLANK_CHARACTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# What programs write into a cell that holds nothing.
+NO_VALUES = frozenset({"nan", "NaN", "NaT", "None", "NULL", "null", "N/A", "#N/A", "<NA>"})
 
 
 def clean_text(text: str) -> str:
