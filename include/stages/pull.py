@@ -1,8 +1,10 @@
 """Pull a window's rows from a source: from which one, and which rows belong to the window."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from include.lake.old_ids import OldIds
 from include.lake.paths import Lake
 from include.lake.raw_records import PULLED_ALL, PULLED_FILES
 from include.pipelines.definition import Pipeline
@@ -48,6 +50,7 @@ def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source
         redaction=pipeline.redaction,
         zone=source.zone if isinstance(source, Files) else UTC,
     )
+    old_ids = OldIds(lake, run.pipeline)
     files: dict[str, str] = {}
     is_whole = takes_all
     for item in source.pull(window, pulled.resume):
@@ -59,6 +62,8 @@ def pull_records(lake: Lake, pipeline: Pipeline, run: RunContext, source: Source
             is_whole = takes_all or (takes_new and known.get(item.name) != item.version)
             continue
         row = normaliser.record(item.row, item.place)
+        known_as = old_ids.of(row.record_id, row.record_version)
+        row = row if known_as == row.record_id else replace(row, record_id=known_as)
         moment = item.changed_at or _occurred_at(row)
         # A row whose time cannot be read belongs to any window; its outcome is kept, so it is taken once.
         if is_whole or moment is None or moment in window:
