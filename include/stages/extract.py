@@ -144,7 +144,9 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, mo
     unreadable = fresh & ~is_record & ~np.bool_(run.dry_run)
     _write_quarantine(lake, run, pulled.unreadable(unreadable))
     if not chosen.all():
-        log.info("%d rows are older copies of other records in the source", int((~chosen).sum()))
+        older = ~chosen & is_record & ~np.isin(versions, versions[chosen])
+        copies = f"{int((~chosen).sum())} rows are copies of others in the source; {int(older.sum())} of them other"
+        log.info("%s versions of a record, of which the one that changed last counts, or else the last", copies)
     skipped = Counter(
         # An older copy goes with the newest one of its record, whatever becomes of that.
         has_outcome=int((~chosen | is_known).sum()),
