@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from include.errors import ConfigurationError, RetryLater
 from include.limits.headers import retry_after_seconds
+from include.sources.job_status import told
 from include.sources.json_parts import as_list, part
 from include.sources.newest_first import Cursor, newest_first
 from include.sources.review import place_of, review_row
@@ -106,7 +107,7 @@ class AppStoreConnect:
         else:
             page = api.get_json(str(cursor))
         if not isinstance(part(page, "data"), list):
-            raise RetryLater(f"{api.name} answered with something that is no page of reviews.")
+            raise RetryLater(f"{api.name} answered with something that is no page of reviews{told(page)}.")
         replies = {
             str(part(reply, "id")): part(reply, "attributes", "responseBody")
             for reply in as_list(part(page, "included"))

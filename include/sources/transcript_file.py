@@ -8,10 +8,11 @@ import re
 import zlib
 from typing import Any
 
+from include.sources.job_status import job_trouble
 from include.sources.row import MAX_LINE_BYTES, BadRow
 from include.sources.transcript import Transcript
 from include.sources.transcript_cues import transcript_of_cues
-from include.sources.transcript_json import KNOWN_SHAPES, has_failed, transcript_of_json
+from include.sources.transcript_json import KNOWN_SHAPES, transcript_of_json
 from include.sources.transcript_text import transcript_of_text
 from include.text.clean import is_blank
 from include.text.columns import content_version
@@ -107,8 +108,9 @@ def _parsed(ending: str, text: str) -> Transcript | BadRow:
         except (ValueError, RecursionError):
             return _bad("not_json", "the file is not valid JSON", text)
         transcript = transcript_of_json(document)
-        if has_failed(document) and not (transcript and transcript.said):
-            return _bad("not_transcript", "the speech service's job failed, the file says: it has no transcript", text)
+        trouble = None if transcript and transcript.said else job_trouble(document)
+        if trouble:
+            return _bad("not_transcript", f"there is no transcript yet: {trouble}", text)
         return transcript or _bad("not_transcript", f"the JSON is none of: {KNOWN_SHAPES}", text)
     if ending in (".vtt", ".srt") or text.startswith("WEBVTT"):
         is_empty = text.removeprefix("WEBVTT").strip() == ""

@@ -36,11 +36,6 @@ def transcript_of_json(document: Any) -> Transcript | None:
     return None
 
 
-def has_failed(document: Any) -> bool:
-    """Whether a service says in the file that there is no transcript, for its job failed."""
-    return isinstance(document, Mapping) and "FAILED" in (document.get("status"), document.get("JobStatus"))
-
-
 def _own(document: Mapping[str, Any]) -> Transcript:
     given = _list(document["turns"])
     clocks = [turn["at"] if "at" in turn else turn.get("start") for turn in given]

@@ -290,6 +290,12 @@ def test_an_answer_that_is_no_page_is_asked_for_later(reviews: Reviews, provider
     assert isinstance(pull(source(provider, key)).error, RetryLater)
 
 
+def test_an_answer_in_the_place_of_a_page_is_told(provider: Provider, key: ConnectKey) -> None:
+    provider.fail(Answer(body={"data": {"type": "reports", "attributes": {"state": "PROCESSING"}}}))
+    error = pull(source(provider, key)).error
+    assert isinstance(error, RetryLater) and "its job is not finished (PROCESSING)" in str(error)
+
+
 @pytest.mark.parametrize(
     ("broken", "reason"),
     [

@@ -6,10 +6,13 @@ import io
 import json
 import tracemalloc
 import zipfile
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from include.sources.normalise import Normaliser
+from include.sources.record import UnreadableRecord
 from include.sources.row import BadRow
 from include.sources.transcript_file import (
     HEAD_BYTES,
@@ -131,6 +134,15 @@ def test_a_file_that_is_no_call_says_why(name: str, data: str | bytes, reason: s
 
 def test_a_failed_job_is_named_as_such() -> None:
     assert "job failed" in bad("a.json", '{"jobName": "call", "status": "FAILED"}').error_message
+
+
+def test_a_job_that_is_not_finished_says_so_and_keeps_no_signature() -> None:
+    media = {"MediaFileUri": "https://b.example.com/a.wav?X-Amz-Signature=SECRET"}
+    job = {"TranscriptionJobStatus": "IN_PROGRESS", "Media": media}
+    row = bad("a.json", json.dumps({"TranscriptionJob": job}))
+    assert (row.error_type, "not finished (IN_PROGRESS)" in row.error_message) == ("not_transcript", True)
+    record = Normaliser("call_transcripts", {}, datetime(2026, 11, 20, tzinfo=UTC)).record(row, "a.json")
+    assert isinstance(record, UnreadableRecord) and "MediaFileUri" in record.raw and "SECRET" not in record.raw
 
 
 def test_of_broken_json_the_words_one_by_one_are_not_kept() -> None:

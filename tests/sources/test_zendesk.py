@@ -148,7 +148,7 @@ def test_whom_the_customer_has_in_copy_is_no_agent(desk: HelpDesk, provider: Pro
     assert row.row["replies"] == 1
 
 
-@pytest.mark.parametrize("updated_at", ["2026-11-18T23:59:59Z", "2026-11-20T03:00:00Z", "2026-11-25T00:00:00Z"])
+@pytest.mark.parametrize("updated_at", ["2026-11-18T23:59:59Z", "2026-11-20T06:00:00Z", "2026-11-25T00:00:00Z"])
 def test_the_conversation_of_a_ticket_outside_the_window_is_not_asked_for(
     updated_at: str, desk: HelpDesk, provider: Provider
 ) -> None:
@@ -157,6 +157,48 @@ def test_the_conversation_of_a_ticket_outside_the_window_is_not_asked_for(
     desk.open(2, (CUSTOMER, "Help."))
     assert [row.row["id"] for row in rows()] == [2]
     assert [asked.path for asked in provider.asked if "/tickets/1/" in asked.path] == []
+
+
+def seconds(written: str) -> int:
+    """A time as `generated_timestamp` gives it."""
+    return int(datetime.fromisoformat(written).timestamp())
+
+
+def test_the_clock_of_the_export_decides_and_not_the_time_of_the_last_update(
+    desk: HelpDesk, provider: Provider
+) -> None:
+    """Tickets that were imported tonight from another desk keep their old times."""
+    tonight, tomorrow = (seconds(f"2026-11-{day}T01:00Z") for day in (20, 21))
+    desk.open(1, (CUSTOMER, "Help."), updated_at="2026-10-02T12:00:00Z", generated_timestamp=tonight)
+    desk.open(2, (CUSTOMER, "Help."), updated_at="2026-11-20T01:00:00Z", generated_timestamp=tomorrow)
+    (row,) = rows()
+    assert row.row["id"] == 1
+    assert row.changed_at == datetime(2026, 11, 20, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("touched_at", ["2026-11-20T03:00:00Z", "2026-11-20T03:04:59Z", "2026-11-20T05:59:59Z"])
+@pytest.mark.parametrize("clock", ["updated_at", "generated_timestamp"])
+def test_a_ticket_that_is_touched_just_after_the_window_is_in_it(
+    clock: str, touched_at: str, desk: HelpDesk, provider: Provider
+) -> None:
+    """Else one that a rule touches each night, before the pull, is in no window at all."""
+    desk.open(1, (CUSTOMER, "Help."), **{clock: touched_at if clock == "updated_at" else seconds(touched_at)})
+    (row,) = rows()
+    assert row.changed_at is not None and row.changed_at in WINDOW
+
+
+def test_a_ticket_that_is_opened_just_after_the_window_belongs_to_the_next(desk: HelpDesk, provider: Provider) -> None:
+    desk.open(1, (CUSTOMER, "Help."), created_at="2026-11-20T03:00:00Z", updated_at="2026-11-20T03:01:00Z")
+    assert rows() == []
+
+
+def test_a_ticket_that_is_taken_in_two_windows_is_the_same_version(desk: HelpDesk, provider: Provider) -> None:
+    desk.open(1, (CUSTOMER, "Help."), updated_at="2026-11-20T03:01:00Z")
+    (early,) = rows()
+    following = Window(NIGHT, NIGHT + timedelta(days=1))
+    (late,) = (item for item in Zendesk("zendesk_default").pull(following, None) if isinstance(item, SourceRow))
+    assert early.row["record_version"] == late.row["record_version"]
+    assert early.changed_at is not None and late.changed_at is not None and early.changed_at < late.changed_at
 
 
 @pytest.mark.parametrize("status", [400, 410, 422])
@@ -192,6 +234,12 @@ def test_a_cursor_that_stands_still_is_not_followed_for_ever(desk: HelpDesk, pro
 def test_something_else_than_a_page_is_asked_for_again_later(body: Any, provider: Provider) -> None:
     provider.fail(Answer(body=body))
     with pytest.raises(RetryLater, match="no page of tickets"):
+        rows()
+
+
+def test_an_answer_in_the_place_of_a_page_is_told(provider: Provider) -> None:
+    provider.fail(Answer(body={"job_status": {"status": "failed", "message": "The export was cancelled."}}))
+    with pytest.raises(RetryLater, match=r"no page of tickets: its job failed \(failed\).*The export was cancelled"):
         rows()
 
 
