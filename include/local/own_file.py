@@ -11,6 +11,7 @@ from include.settings import source_setting
 from include.sources.formats import ENDINGS
 from include.sources.location import find_files
 from include.sources.transcript_file import is_transcript
+from include.text.address import without_signature
 
 # Where a folder of calls, one file each, is named instead.
 CALLS, CALLS_SETTING = "call_transcripts", "CALL_TRANSCRIPTS_PREFIX"
@@ -22,7 +23,7 @@ class OwnFile:
 
     Args:
         pipeline: that reads them.
-        given: as it was typed.
+        given: as it was typed, but for what signs an address.
         location: absolute path, folder, glob or URI.
         setting: the environment variable that makes the pipeline read them.
         is_dry: whether it is only looked at.
@@ -78,13 +79,14 @@ def own_file(environ: Mapping[str, str]) -> OwnFile | None:
     names = environ.get("PIPELINES", "").replace(",", " ").split()
     if len(names) != 1 or names[0] not in pipeline_names():
         raise ConfigurationError(
-            f"FILE={given} is read by one pipeline. Name it with PIPELINES=, one of: {', '.join(pipeline_names())}."
+            f"FILE={without_signature(given)} is read by one pipeline. Name it with PIPELINES=, one of: "
+            f"{', '.join(pipeline_names())}."
         )
     location = given if "://" in given else str(Path(given).expanduser().absolute())
     is_of_calls = names[0] == CALLS and _holds_transcripts(location)
     setting = CALLS_SETTING if is_of_calls else source_setting(names[0])
     model = environ.get("MODEL") or None
-    return OwnFile(names[0], given, location, setting, is_dry, None if model == "bundled" else model)
+    return OwnFile(names[0], without_signature(given), location, setting, is_dry, None if model == "bundled" else model)
 
 
 def _holds_transcripts(location: str) -> bool:

@@ -30,13 +30,16 @@ LINES_BEFORE_JUDGEMENT = 1_000
 MAX_BAD_SHARE = 0.9
 
 
-def read_rows(fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = False) -> Iterator[Row]:
+def read_rows(
+    fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = False, name: str | None = None
+) -> Iterator[Row]:
     """All rows of one file, one at a time, bad ones included. A file of zero bytes has none.
 
     Gzip and Parquet are known by their first bytes, whatever the file is called; CSV and JSON Lines by its name.
 
     Args:
         with_ids: whether its rows are records, so that one without an id is a bad one.
+        name: whose ending says what the file is; None: the path.
 
     Raises:
         OSError: the file system failed.
@@ -44,7 +47,7 @@ def read_rows(fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = Fals
     if fs.size(path) == 0:
         return
     with fs.open(path, "rb") as file:
-        yield from _while_readable(_rows(file, path.lower(), fs.size(path)), with_ids)
+        yield from _while_readable(_rows(file, (name or path).lower(), fs.size(path)), with_ids)
 
 
 def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:

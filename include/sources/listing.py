@@ -1,7 +1,7 @@
 """List the files below a folder or an object-storage prefix, in flat memory."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +16,14 @@ class ListedFile:
         path: within its file system.
         size: bytes.
         modified: UTC; None where the storage does not say.
+        arrived: UTC; when it came to its place, or its name or rights were last changed. Object storage has no other
+            time than this and calls it that of the last change: there it is None.
     """
 
     path: str
     size: int
     modified: datetime | None
+    arrived: datetime | None = field(default=None, compare=False, repr=False)
 
 
 def list_files(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
@@ -69,7 +72,9 @@ def _walked(fs: fsspec.AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
                 # It went away after its parent was listed.
                 continue
         elif info["type"] == "file" or fs.isfile(path):
-            yield ListedFile(path, info["size"] or 0, modified(info))
+            created = info.get("created")
+            arrived = datetime.fromtimestamp(created, UTC) if isinstance(created, int | float) else None
+            yield ListedFile(path, info["size"] or 0, modified(info), arrived)
 
 
 def modified(info: Mapping[str, Any]) -> datetime | None:

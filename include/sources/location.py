@@ -11,6 +11,8 @@ from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.sources.formats import ENDINGS, read_rows
 from include.sources.listing import modified
 from include.sources.row import Row
+from include.sources.web_file import WebFile, is_web_file
+from include.text.address import without_signature
 from include.text.clean import clean_text
 
 
@@ -67,11 +69,12 @@ def failing_as(ours: Callable[[Exception], NightshiftError]) -> Iterator[None]:
     except NightshiftError:
         raise
     except Exception as error:
-        raise ours(error) from error
+        # What led to it is shown beside it, and may quote the address that was asked.
+        raise ours(error) from (error if without_signature(str(error)) == str(error) else None)
 
 
-def find_files(location: str, setting: str) -> list[SourceFile]:
-    """The readable files at a path, folder, glob or URI, sorted by name.
+def find_files(location: str, setting: str) -> list[SourceFile] | list[WebFile]:
+    """The readable files at a path, folder, glob or URI, sorted by name; of an address of the web its file.
 
     In a folder, with all folders in it, what begins with `_` or `.` is left out: other programs keep unfinished files
     under such names.
@@ -84,14 +87,16 @@ def find_files(location: str, setting: str) -> list[SourceFile]:
         ConfigurationError: there is none, or it may not be read.
         RetryLater: the file system does not answer.
     """
+    if is_web_file(location):
+        return [WebFile(location, setting)]
     with failing_as(lambda error: reading_error(error, location, setting)):
         fs, path = fsspec.url_to_fs(location)
         fs.invalidate_cache()
         found = _files_at(fs, path)
     if not found:
         raise ConfigurationError(
-            f"There is no file at {location!r}. Set {setting} to a path, folder, glob or URI of files "
-            f"whose names end in {', '.join(ENDINGS)}. An empty file is an empty batch."
+            f"There is no file at {without_signature(location)!r}. Set {setting} to a path, folder, glob or URI of "
+            f"files whose names end in {', '.join(ENDINGS)}. An empty file is an empty batch."
         )
     return sorted(found, key=lambda file: file.name)
 
@@ -99,6 +104,7 @@ def find_files(location: str, setting: str) -> list[SourceFile]:
 def reading_error(error: Exception, location: str, setting: str) -> NightshiftError:
     """What to raise when a location or one of its files cannot be read."""
     message = f"{location!r} of {setting} cannot be read ({type(error).__name__}: {error})."
+    message = without_signature(message)
     if isinstance(error, ValueError | ImportError | PermissionError | FileNotFoundError):
         return ConfigurationError(f"{message} Check the address and that the credentials may read it.")
     return RetryLater(message)

@@ -1,7 +1,8 @@
 """Transcripts of calls as files in a folder or bucket, one file a call, through Airflow's object storage.
 
-What is new is found by listing: a file belongs to the window in which it was last modified, and only such files are
-read. Where the path has dates, `s3://aws_default@bucket/calls/{date:%Y/%m/%d}/` lists only the days of the window.
+What is new is found by listing: a file belongs to the window in which it was last modified, or came to its folder with
+an older time, and only such files are read. Where the path has dates, `s3://aws_default@bucket/calls/{date:%Y/%m/%d}/`
+lists only the days of the window.
 """
 
 import hashlib
@@ -10,7 +11,7 @@ import posixpath
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -33,6 +34,8 @@ from include.sources.transcript_file import (
     is_transcript,
     read_transcript,
 )
+from include.sources.web_file import WEB
+from include.text.address import without_signature
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +87,8 @@ class Transcripts:
         for count, (file, name, fs) in enumerate(files, start=done + 1):
             names.update(repr(file).encode())
             row = self._row(fs, file, name)
+            if row is not None and row.changed_at is not None and row.changed_at not in window:
+                row = replace(row, changed_at=file.arrived)
             if row is not None and isinstance(row.row, BadRow) and row.row.error_type == REFUSED:
                 refused.append(row)
             elif row is not None:
@@ -98,7 +103,7 @@ class Transcripts:
         self._check_credentials(refused)
 
     def _new_files(self, window: Window) -> Iterator[tuple[ListedFile, str, Any]]:
-        """Transcripts that were modified in the window, their names below the prefix, and their file system."""
+        """Transcripts that are new in the window, their names below the prefix, and their file system."""
         top = self._folder(self._top)[1]
         seen: Counter[str] = Counter()
         for root in self._roots(window):
@@ -107,7 +112,7 @@ class Transcripts:
                 name = posixpath.relpath(file.path, top)
                 if name == ".":
                     raise ConfigurationError(f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r} is a file. Give its folder.")
-                if is_unfinished(name) or (file.modified is not None and file.modified not in window):
+                if is_unfinished(name) or not _is_new(file, window):
                     continue
                 is_call = is_transcript(name) or name.lower().endswith(ARCHIVE)
                 seen["new" if is_call else "others"] += 1
@@ -144,6 +149,9 @@ class Transcripts:
         return self.prefix if "{" not in self.prefix else posixpath.dirname(self.prefix.partition("{")[0])
 
     def _folder(self, place: str) -> tuple[Any, str]:
+        if place.lower().startswith(WEB):
+            message = "is an address of the web, where nothing can be listed. Give the bucket (s3://...), or a folder."
+            raise ConfigurationError(f"CALL_TRANSCRIPTS_PREFIX={without_signature(place)!r} {message}")
         if "://" not in place:
             # A folder of this machine needs no connection, and Airflow takes its time to import.
             return fsspec.url_to_fs(place)
@@ -231,3 +239,8 @@ class Transcripts:
         if isinstance(error, PermissionError | ValueError | ImportError) or "NotFound" in type(error).__name__:
             return ConfigurationError(f"{message} Check the prefix and the Airflow connection in it.")
         return RetryLater(message)
+
+
+def _is_new(file: ListedFile, window: Window) -> bool:
+    # What is copied with its time (rsync -a, cp -p, unzip) is as old as before, and new in its folder.
+    return file.modified is None or any(moment in window for moment in (file.modified, file.arrived) if moment)

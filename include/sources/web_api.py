@@ -14,6 +14,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from include.errors import ConfigurationError, RetryLater
 from include.limits.headers import retry_after_seconds
+from include.text.address import without_signature
 from include.text.clean import clean_text
 
 CONNECT_SECONDS = 15.0
@@ -34,6 +35,7 @@ _PIECE_BYTES = 64 * 1024
 _SAID_CHARACTERS = 300
 # Google and others say so with a 403 too.
 _QUOTA = re.compile(rb"rate.?limit|quota", re.IGNORECASE)
+_MESSAGE = re.compile(r"<Message>([^<]+)</Message>")
 
 
 class RequestRefused(ConfigurationError):
@@ -168,17 +170,17 @@ class WebApi:
             wait = self.asked_pause(response.headers)
             if wait is not None and wait > MAX_RETRY_AFTER_SECONDS:
                 return RetryLater(f"{self.name} asks for a pause of {wait:,.0f} s or more; the task's retry goes on.")
-            return _Passing(f"it answered {status}{_said(body)}", wait)
+            return _Passing(f"it answered {status}{said(body)}", wait)
         if is_refusal:
-            message = f"{self.name} refuses the credentials ({status}). {self.refused}{_said(body)}"
+            message = f"{self.name} refuses the credentials ({status}). {self.refused}{said(body)}"
             self._refusals += 1
             if status == 403 or self.renew is None or self._refusals >= MAX_REFUSALS:
                 return ConfigurationError(message)
             self.renew()
             return _Passing(message)
         if status == 404:
-            return NothingThere(f"{self.name} has nothing at {place} (404). {self.missing}{_said(body)}")
-        message = f"{self.name} answered {status} to {place}. {self.missing}{_said(body)}"
+            return NothingThere(f"{self.name} has nothing at {place} (404). {self.missing}{said(body)}")
+        message = f"{self.name} answered {status} to {place}. {self.missing}{said(body)}"
         return RequestRefused(message) if status in (400, 410, 422) else ConfigurationError(message)
 
 
@@ -186,10 +188,17 @@ def _is_over_quota(status: int, body: bytes) -> bool:
     return status == 403 and bool(_QUOTA.search(body))
 
 
-def _said(body: bytes) -> str:
-    """The provider's own reason, where it gives one as JSON: most are more to the point than any guess of ours."""
-    said = " ".join(clean_text(body[: 4 * _SAID_CHARACTERS].decode("utf-8", "replace")).split())
-    return f" It says: {said[:_SAID_CHARACTERS]}" if said.startswith("{") else ""
+def said(body: bytes) -> str:
+    """The provider's own reason, where it gives one as JSON or as stores do: most are more to the point than any guess.
+
+    Args:
+        body: or its beginning.
+    """
+    text = " ".join(clean_text(body[: 4 * _SAID_CHARACTERS].decode("utf-8", "replace")).split())
+    # Of what a store says in XML no more: the rest repeats the signature and what was signed.
+    message = _MESSAGE.search(text)
+    words = message[1] if message else text if text.startswith("{") else ""
+    return f" It says: {without_signature(words[:_SAID_CHARACTERS])}" if words else ""
 
 
 def _wait(state: RetryCallState) -> float:

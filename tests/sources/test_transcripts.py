@@ -106,6 +106,17 @@ def test_only_what_was_modified_in_the_window_is_read(tmp_path: Path) -> None:
     assert ids(tmp_path, Window(None, NIGHT)) == ["before", "first", "last"]
 
 
+def test_a_file_that_was_copied_with_its_old_time_is_new(tmp_path: Path) -> None:
+    """As `rsync -a`, `cp -p` and `unzip` do: the time is that of the call, and the file came tonight."""
+    old = datetime.now(UTC).replace(microsecond=0) - timedelta(days=5)
+    put(tmp_path, "call.txt", modified=old)
+    tonight = Window(old + timedelta(days=4), old + timedelta(days=6))
+    (row,) = pulled(tmp_path, tonight).rows
+    assert row.changed_at is not None and row.changed_at in tonight
+    assert isinstance(row.row, Mapping) and row.row["created_at"] == old
+    assert pulled(tmp_path, Window(old + timedelta(days=1), old + timedelta(days=4))).rows == []
+
+
 def test_a_file_that_is_uploaded_again_is_a_new_version_only_with_other_words(tmp_path: Path) -> None:
     put(tmp_path, "call.txt")
     before = record(tmp_path)

@@ -1,6 +1,7 @@
 """Nights over files: which rows a night takes of a folder that somebody else fills, and what it says of the rest."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from include.errors import ConfigurationError, SourceUnreadable
 from include.stages.extract import extract_records
 from include.stages.manifests import Extracted
 from tests.fault_server.running import FaultServer
+from tests.servers.provider import Answer, Provider
 from tests.stages.help_desk_scenario import DAY, HOUR, NIGHT, Office, office
 
 __all__ = ["office"]
@@ -99,6 +102,35 @@ def test_of_two_versions_in_one_file_the_one_changed_last_counts(folder: Folder)
     folder.put("a.jsonl", newer, row("t", OLD, "First.", changed_at=(OLD + HOUR).isoformat()))
     folder.night(NIGHT)
     assert folder.current() == {"t": "Second."}
+
+
+def test_of_two_versions_without_a_time_of_change_the_last_one_counts_and_the_log_counts_them(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.put("a.jsonl", row("t", OLD, "First."), row("t", OLD, "Second."), row("t", OLD, "Third."))
+    folder.put("b.jsonl", row("t", OLD, "Third."), row("u", OLD))
+    with caplog.at_level(logging.INFO):
+        folder.night(NIGHT)
+    assert folder.current()["t"] == "Third."
+    assert "3 rows are copies of others in the source; 2 of them other versions of a record" in caplog.text
+
+
+def test_a_signature_is_in_no_table_and_in_no_log(
+    folder: Folder, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    lines = json.dumps(row("t", OLD)).encode() + b'\n{"text": "No id."}\n'
+    with Provider(lambda _: Answer(body=lines)) as store, caplog.at_level(logging.DEBUG):
+        address = f"{store.base_url}/exports/tickets.jsonl?X-Amz-Signature=SECRET"
+        folder.environ["NIGHTSHIFT_SOURCE_SUPPORT_TICKETS"] = address
+        assert folder.night(NIGHT) == {"t"}
+        folder.environ["NIGHTSHIFT_SOURCE_SUPPORT_TICKETS"] = address.replace("SECRET", "SECRET2")
+        assert folder.counts(NIGHT + DAY).outside_window == 1, "the same file as before"
+    files = [path for path in (tmp_path / "lake").rglob("*") if path.is_file()]
+    tables = [pq.ParquetFile(path) for path in files if path.suffix == ".parquet"]
+    assert tables and "tickets.jsonl" in repr([table.schema_arrow.metadata for table in tables])
+    written = [path.read_bytes() for path in files], [(t.schema_arrow.metadata, t.read().to_pylist()) for t in tables]
+    assert "SECRET" not in repr(written)
+    assert "SECRET" not in caplog.text
 
 
 def test_a_night_looks_back_in_files_that_it_knows(folder: Folder) -> None:
