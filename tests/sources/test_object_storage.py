@@ -55,6 +55,17 @@ def test_a_folder_and_a_glob_are_read(bucket: str) -> None:
     assert ids(read_all(f"s3://{bucket}/in/day=[12]/*")) == ["a", "b"] * 2
 
 
+def test_a_signed_address_of_an_object_is_read_and_one_with_another_signature_refused(
+    bucket: str, s3_server: S3Server
+) -> None:
+    address = s3_server.file_system().sign(f"{bucket}/in/day=4/rows.parquet", expiration=60)
+    assert "X-Amz-Signature" in address or "Signature=" in address
+    assert ids(read_all(address)) == ["a", "b"]
+    with pytest.raises(ConfigurationError, match="the server answered 403") as caught:
+        read_all(f"{address[:-4]}0000")
+    assert "Signature=" not in str(caught.value)
+
+
 def test_an_empty_object_is_an_empty_batch(bucket: str) -> None:
     assert read_all(f"s3://{bucket}/in/zero.jsonl") == []
 
