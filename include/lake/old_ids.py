@@ -8,7 +8,6 @@ from include.lake.paths import Lake
 from include.lake.raw_records import RAW_INDEX
 from include.lake.row_hashes import RowHashes, row_hash, row_hashes
 
-_COLUMNS = ("record_id", "record_version")
 _OLD, _NEW = r"^-?\d+\.0$", r"^-?\d+$"
 
 
@@ -42,13 +41,16 @@ class OldIds:
 
     def _read(self) -> tuple[RowHashes, RowHashes]:
         """Hashes, in order, of the ids in the old form, and of the versions of those in the new one."""
-        ids, versions = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-        files = self._lake.listed("raw", self._pipeline)
-        for _, _, rows in indexed_rows(self._lake, self._pipeline, RAW_INDEX, files, _COLUMNS):
-            old, new = (rows.filter(pc.match_substring_regex(rows[_COLUMNS[0]], form)) for form in (_OLD, _NEW))
-            ids.append(row_hashes(old[_COLUMNS[0]].to_pylist()))
-            versions.append(row_hashes(*(new[name].to_pylist() for name in _COLUMNS)))
-        return np.unique(np.concatenate(ids)), np.unique(np.concatenate(versions))
+        old = self._hashes(_OLD, "record_id")
+        # Few lakes have any, and there the versions are not looked at.
+        return old, self._hashes(_NEW, "record_id", "record_version") if len(old) else old
+
+    def _hashes(self, form: str, *columns: str) -> RowHashes:
+        files, hashes = self._lake.listed("raw", self._pipeline), [np.empty(0, dtype=np.int64)]
+        for _, _, rows in indexed_rows(self._lake, self._pipeline, RAW_INDEX, files, columns):
+            rows = rows.filter(pc.match_substring_regex(rows["record_id"], form))
+            hashes.append(row_hashes(*(rows[name].to_pylist() for name in columns)))
+        return np.unique(np.concatenate(hashes))
 
 
 def _has(hashes: RowHashes, wanted: int) -> bool:
