@@ -114,13 +114,10 @@ class Zendesk:
         except NothingThere:
             return None
         turns = [
-            {
-                "role": _role(part(comment, "author_id"), role, requester_id),
-                "text": part(comment, "plain_body") or part(comment, "body") or "",
-                "at": part(comment, "created_at"),
-            }
+            turn
             for comment, role in comments
             if part(comment, "public") in (True, None)
+            for turn in _turns(comment, _role(part(comment, "author_id"), role, requester_id))
         ]
         subject = ticket.get("subject") or ""
         if turns:
@@ -203,6 +200,19 @@ def _changed_at(ticket: Any, window: Window) -> datetime | None:
     if changed_at is None or created_at is None or not created_at < window.end <= changed_at:
         return changed_at
     return window.end - JUST_BEFORE if changed_at < window.end + TOUCHED_AFTER else changed_at
+
+
+def _turns(comment: Any, role: str) -> Iterator[dict[str, Any]]:
+    """What a comment says, and after it what was said in the call that it tells of, by whom is not known.
+
+    `data.transcription_text` of a voice comment, which its body does not repeat
+    (https://developer.zendesk.com/documentation/ticketing/managing-tickets/adding-voice-comments-to-tickets/).
+    """
+    at, spoken = part(comment, "created_at"), part(comment, "data", "transcription_text")
+    written = part(comment, "plain_body") or part(comment, "body") or ""
+    yield {"role": role, "text": written, "at": at}
+    if isinstance(spoken, str) and spoken.strip() and spoken not in str(written):
+        yield {"role": "call", "text": spoken, "at": at}
 
 
 def _role(author_id: Any, role: Any, requester_id: Any) -> str:

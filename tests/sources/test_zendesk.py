@@ -140,6 +140,24 @@ def test_the_export_is_asked_for_what_changed_since_the_window_began(desk: HelpD
     assert provider.asked[0].headers["Authorization"].startswith("Basic ")
 
 
+def test_what_was_said_in_a_call_is_read_and_put_into_nobodys_mouth(desk: HelpDesk, provider: Provider) -> None:
+    """The caller left words on the answering machine; the comment about it is the agent's."""
+    desk.open(1, (AGENT, "Voicemail"))
+    desk.comments["1"][0] |= {"type": "VoiceComment", "data": {"transcription_text": "My lamp flickers, call me back."}}
+    (row,) = rows()
+    said = [(turn["role"], turn["text"]) for turn in row.row["turns"]]
+    assert said == [("agent", "Subject 1: Voicemail"), ("call", "My lamp flickers, call me back.")]
+    assert row.row["replies"] == 1
+
+
+@pytest.mark.parametrize("spoken", [None, "", " ", 7, "Help."])
+def test_a_call_without_words_of_its_own_adds_no_turn(spoken: Any, desk: HelpDesk, provider: Provider) -> None:
+    desk.open(1, (CUSTOMER, "Help."))
+    desk.comments["1"][0]["data"] = {"transcription_text": spoken}
+    (row,) = rows()
+    assert len(row.row["turns"]) == 1
+
+
 def test_whom_the_customer_has_in_copy_is_no_agent(desk: HelpDesk, provider: Provider) -> None:
     desk.open(1, (CUSTOMER, "It burns."), (COLLEAGUE, "Here too."), (AGENT, "Where?"))
     (row,) = rows()
