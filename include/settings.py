@@ -4,6 +4,7 @@ Order, strongest first: the trigger form, the Airflow connection `openai_default
 own settings, the defaults. `include/stages/run_context.py` puts them together for one run.
 """
 
+import codecs
 import math
 import os
 from collections.abc import Mapping
@@ -142,4 +143,19 @@ def timezone_setting(environ: Mapping[str, str] = os.environ) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         raise ConfigurationError(
             f"NIGHTSHIFT_TIMEZONE={name!r} is no time zone. Set a name such as Europe/Berlin or UTC."
+        ) from error
+
+
+def encoding_setting(environ: Mapping[str, str] = os.environ) -> str | None:
+    """`NIGHTSHIFT_ENCODING`, of tables that are neither UTF-8 nor UTF-16, such as `cp1250`; None if it is not set.
+
+    Raises:
+        ConfigurationError: there is no such encoding.
+    """
+    name = environ.get("NIGHTSHIFT_ENCODING") or None
+    try:
+        return name and codecs.lookup(name).name
+    except LookupError as error:
+        raise ConfigurationError(
+            f"NIGHTSHIFT_ENCODING={name!r} is no encoding. Set a name such as cp1252 or cp932, or unset it."
         ) from error

@@ -20,23 +20,20 @@ from include.pipelines.registry import load_pipeline
 from include.privacy.redact import Redactor
 from include.quality.golden import load_golden
 from include.settings import (
-    live_source,
     number_setting,
     production_model,
     rate_limits,
     share_setting,
-    source_location,
-    source_setting,
     timezone_setting,
 )
 from include.sources.fields import OWN_COLUMNS, named_columns
-from include.sources.files import Files
 from include.sources.normalise import Normaliser
 from include.sources.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.record import Record, UnreadableRecord
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
 from include.stages.extract import MAX_UNREADABLE_SHARE, ROWS_BEFORE_JUDGEMENT
+from include.stages.source import source_of
 from include.text.columns import column_name
 
 # Redaction takes a millisecond or two a text, so the whole look is about twenty seconds.
@@ -271,9 +268,7 @@ def _time(
 
 def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: int, clock: Callable[[], float]) -> Rows:
     now, zone = datetime.now(UTC), timezone_setting(environ)
-    source = live_source(pipeline, environ) or Files(
-        source_location(pipeline, environ), source_setting(pipeline.name), zone
-    )
+    source = source_of(pipeline, environ)
     normaliser = Normaliser(
         pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction, zone=zone, environ=environ
     )

@@ -30,14 +30,14 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import check_scorable, load_golden
-from include.settings import lake_uri, live_source, source_location, source_setting
-from include.sources.files import Files
+from include.settings import lake_uri, live_source
 from include.sources.normalise import Normaliser
 from include.sources.record import Record
-from include.sources.source import Source, SourceRow, Window
+from include.sources.source import SourceRow, Window
 from include.stages.airflow_run import endpoint_of_deployment
 from include.stages.pool import POOL_SLOTS
 from include.stages.run_context import RunContext, settle_run
+from include.stages.source import source_of
 
 # What a night is taken to be until the lake knows better.
 ASSUMED_NIGHT_RECORDS = 1_000
@@ -69,8 +69,7 @@ def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
     """Readable records of the pipeline's source, redacted and spread evenly over it."""
     now, live = datetime.now(UTC), live_source(pipeline)
     normaliser = Normaliser(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
-    source: Source = live or Files(source_location(pipeline), source_setting(pipeline.name))
-    items = source.pull(Window(now - pipeline.first_window if live else None, now), None)
+    items = source_of(pipeline).pull(Window(now - pipeline.first_window if live else None, now), None)
     rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
     records = [row for row in rows if isinstance(row, Record) and len(row.text) <= pipeline.max_text_characters]
     step = max(len(records) // count, 1)

@@ -1,24 +1,23 @@
-"""Rows of a CSV file, in UTF-8 or UTF-16, with commas, semicolons, tabs or bars.
+"""Rows of a CSV file, with commas, semicolons, tabs or bars, in UTF-8, UTF-16 or what it looks like.
 
 Not DuckDB's reader: it takes one quote that never closes for "no quotes in this file" and then refuses every quoted
 text with a comma, gives up a whole file for one row of more than two megabytes, and keeps nothing of a gzip file whose
 end is missing (tried with version 2.0).
 """
 
-import codecs
 import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
-from include.sources.header import Header
+from include.sources.encoding import encoding_of
+from include.sources.header import LINES_BEFORE_HEADER, Header, place_of_header
 from include.sources.row import BadRow, Row
-from include.text.columns import column_name
 
 DELIMITERS = ",;\t|"
-# Reports put their title and the day above the table. The names of the columns stand in one of the first lines.
-LINES_BEFORE_HEADER = 20
 
 # No customer text is this long. A row that is comes from a broken or hostile file, and is not read whole.
 MAX_ROW_CHARACTERS = 4 * 1024 * 1024
@@ -27,25 +26,49 @@ MAX_ROW_CHARACTERS = 4 * 1024 * 1024
 MAX_REREAD_CHARACTERS = 16 * MAX_ROW_CHARACTERS
 _HEAD_CHARACTERS = 8_192
 _UNDECODABLE = re.compile("[\udc80-\udcff]")
+# Excel's own first line, where the delimiter is not the one of the country.
+_SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
+# MySQL, Postgres and Spark write a quote within a text as \", and NULL as \N. Elsewhere a backslash is a backslash.
+_ESCAPES = re.compile(r'\\"[^,;\t|\r\n"]|(?<![^,;\t|\n])\\N(?![^,;\t|\r\n])')
+_ESCAPED = re.compile(r'\\(["\\\r\n])')
+NULL = "\\N"
 
 
-def csv_rows(stream: io.BufferedReader) -> Iterator[Row]:
-    """One row a record; the first line that has an id among its names, or else the first, names the columns.
+def csv_rows(stream: io.BufferedReader, encoding: str | None = None) -> Iterator[Row]:
+    """One row a record; the first line with an id among its names, or else the first of the table, names the columns.
 
     A row with broken quoting, undecodable ids or texts, too many characters, or more cells than there are columns is a
-    `BadRow`; the next one is read as if nothing had happened. So is a line above the names of the columns. An empty
-    cell is None. The names once more, as in files that were put together, are no row.
+    `BadRow`, which says how the file is read; the next one is read as if nothing had happened. So is a line above the
+    names of the columns. An empty cell is None. The names once more, as in files that were put together, are no row.
+
+    Args:
+        encoding: see `encoding_of`.
     """
-    lines = _Lines(_decoded(stream))
-    above, delimiter = _place_of_header(lines.peek())
+    encoding = encoding_of(stream.peek(), encoding)
+    # Undecodable bytes become lone surrogates here and a BadRow later: only their row is lost.
+    lost = "replace" if encoding.startswith("utf-16") else "surrogateescape"
+    lines = _Lines(io.TextIOWrapper(stream, encoding, errors=lost, newline=""))
+    csv.field_size_limit(MAX_ROW_CHARACTERS)
+    heads = lines.peek()
+    separator = _SEPARATOR.fullmatch(heads[0])
+    above, delimiter = _place_of_header(heads[bool(separator) :], separator[1] if separator else DELIMITERS)
+    seen = f"read as {encoding.removesuffix('-sig')}, with cells divided by {delimiter!r}"
+    if separator:
+        next(lines)
+    for number, row in _rows(lines, delimiter, above, bool(_ESCAPES.search("".join(heads)))):
+        if isinstance(row, BadRow):
+            row = replace(row, error_message=f"{row.error_message} ({seen})")
+        yield number + bool(separator), row
+
+
+def _rows(lines: "_Lines", delimiter: str, above: int, has_escapes: bool) -> Iterator[Row]:
     number = 0
     for number in range(1, above + 1):
         lines.start_row()
         next(lines)
-        if lines.head().strip():
+        if lines.head().strip(b" ;,\t|\r\n"):
             yield number, BadRow("not_csv", "the line stands above the names of the columns", lines.head())
-    csv.field_size_limit(MAX_ROW_CHARACTERS)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    reader = _reader(lines, delimiter, has_escapes=has_escapes)
     header: Header | None = None
     names: list[str] = []
     while True:
@@ -54,10 +77,9 @@ def csv_rows(stream: io.BufferedReader) -> Iterator[Row]:
             cells = next(reader, None)
         except (csv.Error, _TooLongError) as error:
             number += 1
-            literal = header and lines.literal_cells(delimiter)
-            if header and literal and len(literal) == len(header.names) and "expected after" in str(error):
-                # Text goes on behind a closing quote, so this one was never meant to be quoted: "Late" he said.
-                yield number, _checked(header, literal, lines)
+            otherwise = header and "expected after" in str(error) and lines.read_otherwise(delimiter, len(header.names))
+            if header and otherwise:
+                yield number, _checked(header, otherwise, lines)
                 continue
             yield number, _bad_row(error, lines)
             if header is None:
@@ -79,26 +101,29 @@ def csv_rows(stream: io.BufferedReader) -> Iterator[Row]:
             yield number, _checked(header, cells, lines)
 
 
-def _place_of_header(heads: list[str]) -> tuple[int, str]:
+def _reader(lines: Iterable[str], delimiter: str, *, has_escapes: bool) -> Iterator[list[str]]:
+    # `map` goes on after a line that is too long; a generator ends.
+    lines = map(_unescaped, lines) if has_escapes else lines
+    return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+
+
+def _unescaped(line: str) -> str:
+    return _ESCAPED.sub(lambda found: '""' if found[1] == '"' else found[1], line)
+
+
+def _place_of_header(heads: list[str], delimiters: str) -> tuple[int, str]:
     """How many lines stand above the names of the columns, and what delimits these."""
-    for place, head in enumerate(heads):
-        if sum(above.count('"') for above in heads[:place]) % 2:
-            # It goes on within quotes.
-            continue
-        for delimiter in DELIMITERS:
-            cells = [column_name(cell.strip(' "\r\n')) for cell in head.split(delimiter)]
-            # A title has fewer cells than the table; a row may have the cell `id` too, as the language Indonesian.
-            is_title = all(above.count(delimiter) < len(cells) - 1 for above in heads[:place])
-            if len(cells) > 1 and is_title and not {"id", "record_id"}.isdisjoint(cells):
-                return place, delimiter
-    return 0, max(DELIMITERS, key=heads[0].count)
-
-
-def _decoded(stream: io.BufferedReader) -> io.TextIOWrapper:
-    if stream.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return io.TextIOWrapper(stream, "utf-16", errors="replace", newline="")
-    # Undecodable bytes become lone surrogates here and a BadRow later: only their row is lost.
-    return io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="")
+    most, above, delimiter = 0, 0, delimiters[0]
+    for each in delimiters:
+        places, rows = [0], []
+        reader = csv.reader(heads, delimiter=each, skipinitialspace=True)
+        for cells in reader:
+            rows.append(cells)
+            places.append(reader.line_num)
+        count, place = place_of_header(rows)
+        if count > most:
+            most, above, delimiter = count, places[place], each
+    return above, delimiter
 
 
 def _checked(header: Header, cells: list[str], lines: "_Lines") -> dict[str, str | None] | BadRow:
@@ -111,9 +136,9 @@ def _checked(header: Header, cells: list[str], lines: "_Lines") -> dict[str, str
     for place, cell in enumerate(cells):
         if _UNDECODABLE.search(cell):
             if header.names[place] in header.own:
-                return BadRow("invalid_utf8", "the row is not valid UTF-8", lines.head())
+                return BadRow("invalid_utf8", "the row has bytes that are no text", lines.head())
             cells[place] = cell.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return header.row(cell or None for cell in cells)
+    return header.row(cell if cell and cell != NULL else None for cell in cells)
 
 
 def _bad_row(error: Exception, lines: "_Lines") -> BadRow:
@@ -178,9 +203,20 @@ class _Lines:
         """Beginning of the row, as it stands in the file if that is UTF-8."""
         return "".join(self._taken[:100])[:_HEAD_CHARACTERS].encode("utf-8", "surrogateescape")
 
-    def literal_cells(self, delimiter: str) -> list[str]:
-        """The cells of a row of one line, if its quotes mean nothing; empty for one of several lines."""
-        return self._taken[0].rstrip("\r\n").split(delimiter) if len(self._taken) == 1 else []
+    def read_otherwise(self, delimiter: str, columns: int) -> list[str]:
+        """The cells of a row that its quotes make unreadable: with a backslash before each, or with none that mean any.
+
+        Args:
+            columns: how many cells it must have; else there are none.
+        """
+        rows: list[list[str]] = []
+        # A longer row is not worth what reading it again and again may cost.
+        if self._characters <= _HEAD_CHARACTERS and any('\\"' in line for line in self._taken):
+            with suppress(csv.Error):
+                rows = list(_reader(self._taken, delimiter, has_escapes=True))
+        if len(self._taken) == 1:
+            rows.append(self._taken[0].rstrip("\r\n").split(delimiter))
+        return next((cells for cells in rows if len(cells) == columns), [])
 
     def read_again(self) -> None:
         """Hand out all lines of this row but its first once more."""

@@ -1,4 +1,4 @@
-"""Any JSONL, CSV or Parquet files as a source, on any file system that fsspec knows."""
+"""Any files that can be read as a source, on any file system that fsspec knows."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -26,11 +26,13 @@ class Files:
         location: path, folder, glob or URI.
         setting: that names the location, for messages.
         zone: of times that name none.
+        encoding: of tables that are neither UTF-8 nor UTF-16; None: what they look like.
     """
 
     location: str
     setting: str
     zone: tzinfo = UTC
+    encoding: str | None = None
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | FileRead]:
         """See `Source`; files are quick to read again, so nothing is resumed.
@@ -42,7 +44,7 @@ class Files:
             try:
                 before = file.version()
                 yield FileRead(file.name, before)
-                for number, row in file.rows(before, self.setting, with_ids=True):
+                for number, row in file.rows(before, self.setting, with_ids=True, encoding=self.encoding):
                     changed = None if isinstance(row, BadRow) else changed_at(row, latest, self.zone)
                     yield SourceRow(f"{file.name}#L{number}", row, changed)
             except OSError as error:

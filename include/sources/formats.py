@@ -11,16 +11,21 @@ import fsspec
 from include.sources.csv_file import csv_rows
 from include.sources.fields import id_of, named_columns
 from include.sources.jsonl import json_rows
+from include.sources.mbox import mbox_rows
 from include.sources.row import BadRow, Row
+from include.sources.signature import foreign_format
+from include.sources.workbook import OLE_MAGIC, ZIP_MAGIC, is_workbook, workbook_rows
 
 PARQUET_ENDINGS = (".parquet", ".pq")
+WORKBOOK_ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+MBOX_ENDINGS = (".mbox", ".mbox.gz")
 JSON_ENDINGS = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json", ".json.gz")
-ENDINGS = (*JSON_ENDINGS, *CSV_ENDINGS, *PARQUET_ENDINGS)
+ENDINGS = (*JSON_ENDINGS, *CSV_ENDINGS, *PARQUET_ENDINGS, *WORKBOOK_ENDINGS, *MBOX_ENDINGS)
 
 BUFFER_BYTES = 1 << 18
 # What a file begins with says more than its name: exports are packed, and named, by many hands.
-GZIP_MAGIC, PARQUET_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PAR1", b"PK\x03\x04"
+GZIP_MAGIC, PARQUET_MAGIC = b"\x1f\x8b", b"PAR1"
 # Text packs to a tenth, the same line over and over to a thousandth; the first is never judged.
 FREE_UNPACKED_BYTES = 256 * 1024 * 1024
 MAX_UNPACKED_RATIO = 200
@@ -31,45 +36,65 @@ MAX_BAD_SHARE = 0.9
 
 
 def read_rows(
-    fs: fsspec.AbstractFileSystem, path: str, *, with_ids: bool = False, name: str | None = None
+    fs: fsspec.AbstractFileSystem,
+    path: str,
+    *,
+    with_ids: bool = False,
+    name: str | None = None,
+    encoding: str | None = None,
 ) -> Iterator[Row]:
     """All rows of one file, one at a time, bad ones included. A file of zero bytes has none.
 
-    Gzip and Parquet are known by their first bytes, whatever the file is called; CSV and JSON Lines by its name.
+    Gzip, Parquet and workbooks are known by their first bytes, whatever the file is called, all others by its name. A
+    web page, a PDF or another document under the name of a table is one bad row.
 
     Args:
         with_ids: whether its rows are records, so that one without an id is a bad one.
         name: whose ending says what the file is; None: the path.
+        encoding: of a table that is neither UTF-8 nor UTF-16; None: see `encoding_of`.
 
     Raises:
         OSError: the file system failed.
     """
-    if fs.size(path) == 0:
+    size = fs.size(path)
+    if size == 0:
         return
     with fs.open(path, "rb") as file:
-        yield from _while_readable(_rows(file, (name or path).lower(), fs.size(path)), with_ids)
+        yield from _while_readable(_rows(file, (name or path).lower(), size, encoding), with_ids)
 
 
-def _rows(file: IO[bytes], name: str, size: int) -> Iterator[Row]:
-    magic = file.read(len(PARQUET_MAGIC))
+def _rows(file: IO[bytes], name: str, size: int, encoding: str | None) -> Iterator[Row]:
+    magic = file.read(len(OLE_MAGIC))
     file.seek(0)
-    if name.endswith(PARQUET_ENDINGS) or magic == PARQUET_MAGIC:
+    if name.endswith(PARQUET_ENDINGS) or magic.startswith(PARQUET_MAGIC):
         # Arrow takes longer to load than most files to read.
         from include.sources.parquet_file import parquet_rows
 
         yield from parquet_rows(file)
-        return
-    if magic == ZIP_MAGIC:
-        message = "the file is a zip archive or a workbook of Excel: unpack it, or save it as CSV"
+    elif is_workbook(file):
+        yield from workbook_rows(file, size)
+    elif magic.startswith(ZIP_MAGIC):
+        message = "the file is a zip archive, and no workbook that can be read: unpack it, or save it as CSV"
         yield 1, BadRow("wrong_format", message)
-        return
-    rows = csv_rows if name.endswith(CSV_ENDINGS) else json_rows
-    if magic.startswith(GZIP_MAGIC):
+    elif magic.startswith(GZIP_MAGIC):
         unpacked = cast(io.RawIOBase, _BoundedGzip(file, max(FREE_UNPACKED_BYTES, MAX_UNPACKED_RATIO * size)))
-        yield from _until_damage(rows(io.BufferedReader(unpacked, BUFFER_BYTES)))
+        yield from _until_damage(_text_rows(io.BufferedReader(unpacked, BUFFER_BYTES), name, encoding))
     else:
         # Files of fsspec cannot read a line with a limit; a buffered reader can.
-        yield from rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES))
+        yield from _text_rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES), name, encoding)
+
+
+def _text_rows(stream: io.BufferedReader, name: str, encoding: str | None) -> Iterator[Row]:
+    if foreign := foreign_format(stream.peek()):
+        message = f"the file is {foreign}, whatever its name says: export it as CSV or JSON Lines"
+        yield 1, BadRow("wrong_format", message)
+    elif name.endswith((*CSV_ENDINGS, *WORKBOOK_ENDINGS)):
+        # Many programs call a text with tabs a workbook.
+        yield from csv_rows(stream, encoding)
+    elif name.endswith(MBOX_ENDINGS):
+        yield from mbox_rows(stream)
+    else:
+        yield from json_rows(stream, is_lines=not name.endswith((".json", ".json.gz")))
 
 
 def _while_readable(rows: Iterator[Row], with_ids: bool) -> Iterator[Row]:

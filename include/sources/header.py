@@ -1,11 +1,16 @@
 """The columns of a table in a file, whatever names they were given: none is lost, and none takes another's place."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from include.sources.fields import OWN_COLUMNS
 from include.text.columns import column_name
+
+# Reports put their title and the day above the table. The names of the columns stand in one of the first lines.
+LINES_BEFORE_HEADER = 20
+WITH_ID = 2 * LINES_BEFORE_HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +63,32 @@ class Header:
             said = dict.fromkeys(value for name in self.texts if isinstance(value := row.pop(name, None), str))
             row[self.texts[0]] = "\n".join(text for text in said if text.strip()) or None
         return row
+
+
+def place_of_header(rows: Sequence[Sequence[Any]]) -> tuple[int, int]:
+    """How much says that these first rows are a table, and which of them names the columns.
+
+    That is the first with an id among its names, which says more than any number of rows does. Without one, as much as
+    there are rows as wide as most; what stands above is a title only if it is at most half as wide, so that no row is
+    ever taken for the names.
+
+    Args:
+        rows: up to `LINES_BEFORE_HEADER`.
+    """
+    widths = [width_of(cells) for cells in rows]
+    for place, cells in enumerate(rows):
+        # A title has fewer cells than the table; a row may have the cell `id` too, as the language Indonesian.
+        is_widest = widths[place] > max([1, *widths[:place]])
+        if is_widest and not {"id", "record_id"}.isdisjoint(map(column_name, map(str, cells))):
+            return WITH_ID - place, place
+    tables = Counter(width for width in widths if width > 1)
+    if not tables:
+        return 0, 0
+    ((usual, count),) = tables.most_common(1)
+    place = next(place for place, width in enumerate(widths) if width >= usual)
+    return count, place if all(2 * width <= usual for width in widths[:place]) else 0
+
+
+def width_of(cells: Sequence[Any]) -> int:
+    """Cells of a row up to the last one that is not empty: programs fill up the lines above a table with empty ones."""
+    return next((place for place in range(len(cells), 0, -1) if str(cells[place - 1]).strip()), 0)

@@ -6,18 +6,26 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from include.sources.json_document import document_rows, is_document
 from include.sources.row import MAX_LINE_BYTES, BadRow, Row
 
 _HEAD_BYTES = 8_192
 
 
-def json_rows(stream: io.BufferedReader) -> Iterator[Row]:
-    """One row a line; blank lines are counted, but are no rows."""
+def json_rows(stream: io.BufferedReader, *, is_lines: bool = True) -> Iterator[Row]:
+    """One row a line; blank lines are counted, but are no rows. A list of objects is read by `document_rows`.
+
+    Args:
+        is_lines: whether the file's name says so; else it may also be an object over several lines.
+    """
     head = stream.peek(2)[:2]
     # No character of JSON has a byte of zero in UTF-8.
     if head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or (b"\0" in head and head != b"\0\0"):
         message = "the file is UTF-16 or UTF-32, and JSON Lines are UTF-8: nothing of it can be read"
         yield 1, BadRow("invalid_utf8", message, stream.read(_HEAD_BYTES))
+        return
+    if is_document(stream.peek(), is_lines=is_lines):
+        yield from document_rows(stream)
         return
     # Split at the byte \n only: U+2028 and its like are part of a customer's text.
     number = 0

@@ -41,18 +41,19 @@ class SourceFile:
         changed = info.get("ETag") or info.get("etag") or info.get("generation") or modified(info) or ""
         return f"{info.get('size')} {changed}"
 
-    def rows(self, version: str, setting: str, *, with_ids: bool = False) -> Iterator[Row]:
+    def rows(self, version: str, setting: str, *, with_ids: bool = False, encoding: str | None = None) -> Iterator[Row]:
         """All rows, see `read_rows`.
 
         Args:
             version: of before.
             setting: that names the file, for messages.
+            encoding: of a table that is neither UTF-8 nor UTF-16, where it is known.
 
         Raises:
             OSError: the file system failed.
             RetryLater: the file changed while it was read.
         """
-        yield from read_rows(self.fs, self.path, with_ids=with_ids)
+        yield from read_rows(self.fs, self.path, with_ids=with_ids, encoding=encoding)
         if self.version() != version:
             raise RetryLater(f"{self.path!r} of {setting} changed while it was read.")
 
@@ -76,8 +77,8 @@ def failing_as(ours: Callable[[Exception], NightshiftError]) -> Iterator[None]:
 def find_files(location: str, setting: str) -> list[SourceFile] | list[WebFile]:
     """The readable files at a path, folder, glob or URI, sorted by name; of an address of the web its file.
 
-    In a folder, with all folders in it, what begins with `_` or `.` is left out: other programs keep unfinished files
-    under such names.
+    In a folder, with all folders in it, what begins with `_`, `.` or `~$` is left out: other programs keep unfinished
+    files under such names.
 
     Args:
         location: path, folder, glob or URI.
@@ -127,8 +128,8 @@ def _files_at(fs: fsspec.AbstractFileSystem, path: str) -> list[SourceFile]:
 
 
 def is_unfinished(name: str) -> bool:
-    """Whether other programs keep what is not finished under such a name: a part of it begins with `_` or `.`."""
-    return any(part.startswith(("_", ".")) for part in name.split("/"))
+    """Whether other programs keep unfinished files under such a name: a part of it begins with `_`, `.` or `~$`."""
+    return any(part.startswith(("_", ".", "~$")) for part in name.split("/"))
 
 
 def _folder_of_glob(path: str) -> str:

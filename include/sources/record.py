@@ -39,9 +39,9 @@ class UnreadableRecord:
         record_version: hash of the raw row.
         source: pipeline name.
         occurred_at: UTC, if it was readable.
-        error_type: `invalid_utf8`, `not_json`, `not_csv`, `not_parquet`, `damaged_file`, `missing_id`, `damaged_id`,
-            `empty_text`, `bad_timestamp`, `too_large`; of whole files also `wrong_format`, `not_text`,
-            `not_transcript`, `too_short`, `no_permission`, and of a conversation `unreadable`.
+        error_type: `invalid_utf8`, `not_json`, `not_csv`, `not_table`, `not_parquet`, `damaged_file`, `missing_id`,
+            `damaged_id`, `empty_text`, `bad_timestamp`, `too_large`; of whole files also `wrong_format`, `not_text`,
+            `not_transcript`, `too_short`, `no_permission`, and of a conversation or a mail `unreadable`.
         error_message: one line that names the file and the line.
         raw: redacted head of the raw row.
     """

@@ -10,6 +10,7 @@ from typing import Any
 
 from include.sources.job_status import job_trouble
 from include.sources.row import MAX_LINE_BYTES, BadRow
+from include.sources.signature import foreign_format
 from include.sources.transcript import Transcript
 from include.sources.transcript_cues import transcript_of_cues
 from include.sources.transcript_json import KNOWN_SHAPES, transcript_of_json
@@ -88,6 +89,8 @@ def _unpacked(name: str, data: bytes) -> bytes | BadRow:
 
 
 def _decoded(data: bytes) -> str | BadRow:
+    if foreign := foreign_format(data):
+        return BadRow("not_text", f"the file is {foreign}, whatever its name says", head_of(data))
     encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     # Pictures, recordings, archives and old documents all have it in their first bytes; no text has.
     is_binary = encoding != "utf-16" and b"\x00" in data[:HEAD_BYTES]

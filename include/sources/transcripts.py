@@ -27,6 +27,7 @@ from include.sources.location import failing_as, is_unfinished
 from include.sources.row import BadRow
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.transcript_file import (
+    ENDINGS,
     HEAD_BYTES,
     MAX_FILE_BYTES,
     call_name,
@@ -112,9 +113,12 @@ class Transcripts:
                 name = posixpath.relpath(file.path, top)
                 if name == ".":
                     raise ConfigurationError(f"CALL_TRANSCRIPTS_PREFIX={self.prefix!r} is a file. Give its folder.")
-                if is_unfinished(name) or not _is_new(file, window):
+                if is_unfinished(name):
                     continue
                 is_call = is_transcript(name) or name.lower().endswith(ARCHIVE)
+                seen["transcripts" if is_call else "foreign"] += 1
+                if not _is_new(file, window):
+                    continue
                 seen["new" if is_call else "others"] += 1
                 if is_call:
                     yield file, name, fs
@@ -126,6 +130,11 @@ class Transcripts:
         )
         if not seen["listed"]:
             self._check_exists()
+        elif seen["foreign"] and not seen["transcripts"] and "{" not in self.prefix:
+            raise ConfigurationError(
+                f"None of the {seen['foreign']} files below CALL_TRANSCRIPTS_PREFIX={self.prefix!r} is a transcript. "
+                f"The names of those end in {', '.join(ENDINGS)}, each also with .gz."
+            )
 
     def _roots(self, window: Window) -> list[str]:
         if "{" not in self.prefix:

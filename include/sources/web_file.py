@@ -80,9 +80,10 @@ class WebFile:
         self._copy.seek(0)
         return f"{size} {hashlib.file_digest(self._copy, 'sha256').hexdigest()}"
 
-    def rows(self, version: str, setting: str, *, with_ids: bool = False) -> Iterator[Row]:
+    def rows(self, version: str, setting: str, *, with_ids: bool = False, encoding: str | None = None) -> Iterator[Row]:
         """All rows, see `read_rows`; the arguments are those of `SourceFile.rows`."""
-        yield from read_rows(LocalFileSystem(), self._copy.name, with_ids=with_ids, name=self.name)
+        path = self._copy.name
+        yield from read_rows(LocalFileSystem(), path, with_ids=with_ids, name=self.name, encoding=encoding)
 
     def _asked(self, address: str) -> requests.Response:
         session = requests.Session()

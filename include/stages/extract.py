@@ -37,14 +37,14 @@ from include.lake.schema_evolution import conform
 from include.lake.schemas import QUARANTINE_SCHEMA
 from include.lake.write import open_table_writer, write_table
 from include.pipelines.definition import Pipeline
-from include.settings import live_source, share_setting, source_location, source_setting, timezone_setting
-from include.sources.files import Files
+from include.settings import share_setting
 from include.sources.record import UnreadableRecord
 from include.stages.concurrent_runs import outcomes_for
 from include.stages.manifests import Begun, Extracted
 from include.stages.pull import pull_records
 from include.stages.pull_spool import PullSpool
 from include.stages.run_context import RunContext
+from include.stages.source import source_of
 from include.stages.work_files import WorkFiles
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ log = logging.getLogger(__name__)
 # Above this share of unreadable rows a run fails (`NIGHTSHIFT_MAX_UNREADABLE_SHARE`), from so many rows on.
 MAX_UNREADABLE_SHARE = 0.5
 ROWS_BEFORE_JUDGEMENT = 20
+# What stands for a file of which nothing can be read. Where there is nothing else, one of them is enough.
+OF_WHOLE_FILES = frozenset({"wrong_format", "not_parquet"})
 
 
 def extract_records(
@@ -74,10 +76,7 @@ def extract_records(
     if run.read_from == "raw":
         counts = _replay(lake, pipeline, run)
     else:
-        live = live_source(pipeline, environ)
-        source = live or Files(
-            source_location(pipeline, environ), source_setting(pipeline.name), timezone_setting(environ)
-        )
+        source = source_of(pipeline, environ)
         most_unreadable = share_setting("NIGHTSHIFT_MAX_UNREADABLE_SHARE", MAX_UNREADABLE_SHARE, environ)
         pulled = pull_records(lake, pipeline, run, source)
         counts = _take(lake, pipeline, run, pulled, most_unreadable)
@@ -168,9 +167,11 @@ def _check_readable(pulled: PullSpool, fresh: Mask, most_unreadable: float) -> N
     """
     unreadable = fresh & ~pulled.is_record
     count, of = int(unreadable.sum()), int(fresh.sum())
-    if of < ROWS_BEFORE_JUDGEMENT or count <= most_unreadable * of:
+    if count <= most_unreadable * of or (of < ROWS_BEFORE_JUDGEMENT and pulled.is_record.any()):
         return
     rows = [row for part in pulled.unreadable(unreadable) for row in part]
+    if of < ROWS_BEFORE_JUDGEMENT and not all(row.error_type in OF_WHOLE_FILES for row in rows):
+        return
     reasons = Counter(row.error_type for row in rows).most_common(3)
     raise SourceUnreadable(
         f"{count} of {of} new rows cannot become records ({', '.join(f'{name}: {n}' for name, n in reasons)}), such as "

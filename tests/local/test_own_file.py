@@ -225,6 +225,13 @@ def test_a_file_at_which_a_run_would_stop_says_so(tmp_path: Path) -> None:
     assert "a run stops" not in text_of(look(path, environ={"NIGHTSHIFT_MAX_UNREADABLE_SHARE": "0.6"}))
 
 
+def test_the_encoding_that_is_set_counts_for_the_look_too(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,text\n1,Zásilka přišla pozdě\n".encode("cp1250"))
+    report = look(path, environ={"NIGHTSHIFT_ENCODING": "cp1250"})
+    assert [record.text for _, record in report.rows.records.values()] == ["Zásilka přišla pozdě"]
+
+
 def test_of_a_huge_file_the_first_rows_stand_for_the_rest(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "t.csv", tickets(*(f"{KETTLE} {n:04}" for n in range(400))))
     whole, part = look(path), look(path, most_rows=100)

@@ -126,6 +126,14 @@ def test_texts_are_redacted_as_the_pipeline_says(tmp_path: Path, monkeypatch: py
     assert [record.text for record in sample_records(pipeline, 1)] == ["Member <MEMBER_1> wrote from 192.0.2.44."]
 
 
+def test_texts_are_read_in_the_encoding_that_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "tickets.csv"
+    source.write_bytes("id,text\n1,Zásilka přišla pozdě\n".encode("cp1250"))
+    monkeypatch.setenv("NIGHTSHIFT_SOURCE_SUPPORT_TICKETS", str(source))
+    monkeypatch.setenv("NIGHTSHIFT_ENCODING", "cp1250")
+    assert [record.text for record in sample_records(load_pipeline("support_tickets"), 1)] == ["Zásilka přišla pozdě"]
+
+
 @pytest.mark.parametrize("set_", ["the recorded answers are served", "their name is given"])
 def test_recorded_answers_are_not_compared(
     fault_server: FaultServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], set_: str

@@ -165,3 +165,27 @@ def test_a_gzip_bomb_of_many_lines_is_unpacked_no_further_than_its_cap(tmp_path:
     assert isinstance(rows[-1], UnreadableRecord)
     assert "times its size" in rows[-1].error_message
     assert peak < 4 * MAX_LINE_BYTES
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.xls", "a.csv.gz", "a.mbox"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html><body>Sign in, jo@example.com</body></html>", "web page"),
+        (b"<table><tr><td>id</td><td>text</td></tr></table>", "web page"),
+        (b'<?xml version="1.0"?><rows/>', "XML"),
+        (b"{\\rtf1\\ansi id,text\\par 1,Late}", "RTF"),
+        (b"%PDF-1.7\n", "PDF"),
+    ],
+)
+def test_another_document_under_the_name_of_a_table_is_one_row_that_says_what_it_is(
+    tmp_path: Path, name: str, content: bytes, what: str
+) -> None:
+    (row,) = bad_rows(tmp_path, name, gzip.compress(content) if name.endswith(".gz") else content)
+    assert row.error_type == "wrong_format"
+    assert what in row.error_message and "export it as" in row.error_message
+
+
+def test_a_text_that_speaks_of_markup_is_no_web_page(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("<b>id,id,text\n1,2,<html> is shown\n")
+    assert reasons(read_all(tmp_path / "a.csv")) == ["record"]

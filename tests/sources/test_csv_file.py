@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from include.sources.csv_file import MAX_ROW_CHARACTERS
+from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
+from include.sources.source import SourceRow
+from tests.sources.pulling import ALWAYS
 from tests.sources.reading import ids, read_all, reasons
 
 
@@ -122,7 +125,7 @@ def test_columns_that_share_a_name_or_have_none_are_all_kept(
 
 @pytest.mark.parametrize(
     ("above", "set_aside"),
-    [("Ticket report\nGenerated at 2026-11-22\n\n", 2), ("sep=;\n", 1), ('"Report, ""weekly"""\n', 1)],
+    [("Ticket report\nGenerated at 2026-11-22\n\n", 2), ("Report;;\n;;\n", 1), ('"Report, ""weekly"""\n', 1)],
 )
 def test_lines_above_the_names_of_the_columns_are_set_aside(tmp_path: Path, above: str, set_aside: int) -> None:
     rows = read_csv(tmp_path, f"{above}id;created_at;text\n1;2026-11-01;Late, again\n")
@@ -161,16 +164,16 @@ def test_a_row_without_id_is_named_by_its_number(tmp_path: Path) -> None:
 
 
 def test_invalid_utf8_costs_its_own_row_only(tmp_path: Path) -> None:
-    rows = read_csv(tmp_path, b"id,text\na,One\nb,caf\xe9\nc,Three\n")
+    rows = read_csv(tmp_path, "id,text\na,Größe\nb,caf".encode() + b"\xe9\nc,Three\n")
     assert reasons(rows) == ["record", "invalid_utf8", "record"]
     assert isinstance(rows[1], UnreadableRecord)
     assert rows[1].raw == "b,caf\ufffd"
 
 
 def test_an_attribute_in_another_encoding_costs_itself_only(tmp_path: Path) -> None:
-    (record,) = read_csv(tmp_path, b"id,text,city\na,One,M\xfcnchen\n")
+    (record,) = read_csv(tmp_path, "id,text,city\na,Größe,M".encode() + b"\xfcnchen\n")
     assert isinstance(record, Record)
-    assert (record.text, dict(record.attributes)) == ("One", {"city": "M\ufffdnchen"})
+    assert (record.text, dict(record.attributes)) == ("Größe", {"city": "M\ufffdnchen"})
 
 
 def test_a_quote_that_never_closes_costs_its_own_line_only(tmp_path: Path) -> None:
@@ -220,3 +223,100 @@ def test_a_torn_gzip_file_gives_what_could_be_read(tmp_path: Path) -> None:
 
 def test_nul_characters_are_dropped(tmp_path: Path) -> None:
     assert texts(read_csv(tmp_path, "id,text\na,One\x00 two\n")) == ["One two"]
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize(("said", "delimiter"), [("sep=;", ";"), ('"sep=,"', ","), ("SEP=\t", "\t")])
+def test_the_delimiter_is_what_excels_own_first_line_says(tmp_path: Path, mark: str, said: str, delimiter: str) -> None:
+    head, row = (delimiter.join(cells) for cells in (("id", "text", "note|a|b|c"), ("1", "Late", "x|y|z|w")))
+    (record,) = read_csv(tmp_path, f"{mark}{said}\r\n{head}\r\n{row}\r\n")
+    assert isinstance(record, Record)
+    assert (record.record_id, record.text, record.attributes) == ("1", "Late", {"note_a_b_c": "x|y|z|w"})
+
+
+MYSQL = (
+    '"id","text","plan","note"\n'
+    '"1","He said \\"restart it\\" and hung up",\\N,"a"\n'
+    '"2","Nothing \\"works\\", really","pro",\\N\n'
+    '"3","ends with a slash \\\\","pro","b"\n'
+    '"4","two\\\nlines",\\N,\\N\n'
+)
+
+
+def test_quotes_behind_a_backslash_are_text_and_the_sign_for_null_is_nothing(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, MYSQL)
+    assert texts(rows) == [
+        'He said "restart it" and hung up', 'Nothing "works", really', "ends with a slash \\", "two\nlines",
+    ]  # fmt: skip
+    assert [dict(row.attributes) for row in rows if isinstance(row, Record)] == [
+        {"plan": None, "note": "a"}, {"plan": "pro", "note": None}, {"plan": "pro", "note": "b"},
+        {"plan": None, "note": None},
+    ]  # fmt: skip
+
+
+def test_a_quote_behind_a_backslash_far_down_costs_no_row(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, "id,text\n" + "a,Good\n" * 50 + 'b,"He said \\"no\\", twice"\nc,Fine\n')
+    assert texts(rows)[-2:] == ['He said "no", twice', "Fine"]
+
+
+@pytest.mark.parametrize("text", [r"C:\new\table", r"¯\_(ツ)_/¯", r"\d+", "ends so \\"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_backslash_elsewhere_is_a_backslash(tmp_path: Path, text: str, quote: str) -> None:
+    rows = read_csv(tmp_path, f'id,text,x\na,{quote}{text}{quote},"{{""y"": ""a \\""b\\"" c""}}"\nb,Good,z\n')
+    assert texts(rows) == [text, "Good"]
+
+
+GERMAN = "id;text;Priorität\n1;Die Lieferung kam zu spät – schade;hoch\n2;Größe paßt nicht, zurück;hoch\n"
+JAPANESE = "id,text\n1,アプリが落ちます。返金してください\n2,OK\n"
+RUSSIAN = "id,text\n1,Приложение не работает верните деньги пожалуйста\n"
+POLISH = "id;text\n1;Przesyłka się spóźniła, proszę o zwrot pieniędzy\n2;Źle działa, wciąż się zawiesza\n"
+CHINESE = "id,text\n1,应用程序一直崩溃，请退款\n2,送货太慢了\n"
+KOREAN = "id,text\n1,앱이 계속 종료됩니다 환불해 주세요\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (GERMAN, "cp1252"), (JAPANESE, "cp932"), (RUSSIAN, "cp1251"), (POLISH, "cp1250"), (CHINESE, "gb18030"),
+        (KOREAN, "cp949"), (GERMAN, "utf-16-le"), (GERMAN, "utf-16-be"), (JAPANESE, "utf-16-le"),
+        ("名,id,text\n甲,1,アプリが落ちます\n", "utf-16-le"), ("名,id,text\n甲,1,アプリが落ちます\n", "utf-16-be"),
+    ],
+)  # fmt: skip
+def test_a_table_of_the_office_is_read_in_the_encoding_that_it_looks_like(
+    tmp_path: Path, content: str, encoding: str
+) -> None:
+    rows = read_csv(tmp_path, content.encode(encoding))
+    assert texts(rows) == texts(read_csv(tmp_path, content))
+    assert reasons(rows) == ["record"] * len(rows)
+
+
+def test_a_short_word_in_the_encoding_of_windows_is_read(tmp_path: Path) -> None:
+    assert texts(read_csv(tmp_path, b"id,text\na,One\nb,caf\xe9\nc,Three\n")) == ["One", "café", "Three"]
+
+
+def test_lines_above_a_table_without_an_id_are_no_columns(tmp_path: Path) -> None:
+    above = "Ticket report\nGenerated at;2026-11-22;;;\n\n"
+    rows = read_csv(tmp_path, f"{above}Ticket;Opened;Body;Queue\n1;2026-11-01;Late, again;mail\n2;;Cold;mail\n")
+    assert reasons(rows) == ["not_csv", "not_csv", "missing_id", "missing_id"]
+    assert isinstance(rows[-1], UnreadableRecord)
+    assert "among the columns Ticket, Opened, Body, Queue" in rows[-1].error_message
+
+
+def test_rows_that_are_wider_than_the_names_of_the_columns_are_not_taken_for_them(tmp_path: Path) -> None:
+    rows = read_csv(tmp_path, "Ticket,Opened,Body\n1,2026,Late, cold\n2,2026,Late, cold\n")
+    assert reasons(rows) == ["not_csv", "not_csv"]
+
+
+def test_a_row_that_cannot_be_read_says_how_the_file_is_read(tmp_path: Path) -> None:
+    (wide,) = read_csv(tmp_path, "id;text\n1;Größe; again\n".encode("cp1252"))
+    assert isinstance(wide, UnreadableRecord)
+    assert wide.error_message.startswith("rows.csv#L1: the row has 3 cells, and there are 2 columns")
+    assert "read as cp1252, with cells divided by ';'" in wide.error_message
+
+
+def test_the_encoding_that_is_set_counts_where_a_table_is_no_utf8(tmp_path: Path) -> None:
+    for name, encoding in (("a.csv", "cp1250"), ("b.csv", "utf-8"), ("c.csv", "utf-16")):
+        (tmp_path / name).write_bytes("id,text\n1,Zásilka přišla pozdě\n".encode(encoding))
+    pulled = Files(str(tmp_path), "NIGHTSHIFT_SOURCE_DEMO", encoding="cp1250").pull(ALWAYS, None)
+    rows = [item.row for item in pulled if isinstance(item, SourceRow)]
+    assert [row["text"] for row in rows if isinstance(row, dict)] == ["Zásilka přišla pozdě"] * 3

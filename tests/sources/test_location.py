@@ -83,11 +83,11 @@ def test_a_second_reading_gives_the_same_records(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "location",
-    ["{}/missing.jsonl", "{}/*.jsonl", "{}/empty_folder", "{}/missing/folder", "{}/table.xlsx", "memory://none"],
+    ["{}/missing.jsonl", "{}/*.jsonl", "{}/empty_folder", "{}/missing/folder", "{}/table.docx", "memory://none"],
 )
 def test_no_file_is_an_error_that_names_the_location_and_the_setting(tmp_path: Path, location: str) -> None:
     (tmp_path / "empty_folder").mkdir()
-    (tmp_path / "table.xlsx").write_bytes(b"PK")
+    (tmp_path / "table.docx").write_bytes(b"PK")
     place = location.format(tmp_path)
     with pytest.raises(ConfigurationError) as error:
         read_all(place)

@@ -165,6 +165,26 @@ def test_unfinished_files_and_recordings_are_left_out(tmp_path: Path) -> None:
     assert ids(tmp_path) == ["call"]
 
 
+@pytest.mark.parametrize(
+    ("content", "what"), [("<!doctype html><p>Sign in", "web page"), ("{\\rtf1\\ansi Hello there.}", "RTF")]
+)
+def test_another_document_under_the_name_of_a_transcript_says_what_it_is(
+    tmp_path: Path, content: str, what: str
+) -> None:
+    put(tmp_path, "call.txt", content)
+    (row,) = records(tmp_path)
+    assert isinstance(row, UnreadableRecord)
+    assert row.error_type == "not_text" and what in row.error_message
+
+
+def test_a_folder_without_any_transcript_is_no_empty_batch(tmp_path: Path) -> None:
+    for name in ("call.wav", "notes.docx", "_temporary/a.txt"):
+        put(tmp_path, name, modified=NIGHT - timedelta(days=9))
+    error = pulled(tmp_path).error
+    assert isinstance(error, ConfigurationError)
+    assert "None of the 2 files" in str(error) and ".vtt" in str(error)
+
+
 def test_a_prefix_by_day_lists_the_days_of_the_window_and_those_beside_them(tmp_path: Path) -> None:
     for day in ("2026/11/16", "2026/11/17", "2026/11/18", "2026/11/21", "2026/11/22", "2026/10/19"):
         put(tmp_path, f"calls/{day}/call.txt")

@@ -216,6 +216,19 @@ def test_the_share_of_unreadable_rows_that_a_night_bears_can_be_set(
         assert folder.counts(NIGHT).unreadable == bad
 
 
+@pytest.mark.parametrize(("share", "fails"), [("", True), ("1", False)])
+def test_a_folder_in_which_no_file_can_be_read_is_no_empty_night(folder: Folder, share: str, fails: bool) -> None:
+    folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = share
+    (folder.files / "a.csv").write_text("<!doctype html><title>Sign in</title>")
+    if fails:
+        with pytest.raises(SourceUnreadable, match="web page"):
+            folder.counts(NIGHT)
+    else:
+        assert folder.counts(NIGHT).unreadable == 1
+    folder.put("b.jsonl", row("t", OLD))
+    assert folder.counts(NIGHT).extracted == 2
+
+
 def test_unreadable_rows_of_earlier_nights_do_not_count_again(folder: Folder) -> None:
     folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = "1"
     folder.put("a.jsonl", *({"id": f"b{n}"} for n in range(30)))
@@ -223,6 +236,16 @@ def test_unreadable_rows_of_earlier_nights_do_not_count_again(folder: Folder) ->
     folder.environ["NIGHTSHIFT_MAX_UNREADABLE_SHARE"] = ""
     folder.put("b.jsonl", *(row(f"g{n}", OLD) for n in range(25)))
     assert len(folder.night(NIGHT + DAY)) == 25
+
+
+def test_an_encoding_that_there_is_not_is_said_and_one_that_there_is_counts(folder: Folder) -> None:
+    (folder.files / "a.csv").write_bytes("id,text\n1,Zásilka přišla pozdě\n".encode("cp1250"))
+    folder.environ["NIGHTSHIFT_ENCODING"] = "klingon"
+    with pytest.raises(ConfigurationError, match=r"NIGHTSHIFT_ENCODING='klingon'.*cp1252"):
+        folder.counts(NIGHT)
+    folder.environ["NIGHTSHIFT_ENCODING"] = "windows-1250"
+    folder.counts(NIGHT)
+    assert folder.deployment.table("raw")["text"].tolist() == ["Zásilka přišla pozdě"]
 
 
 @pytest.mark.parametrize("share", ["half", "-1", "1.5", "nan"])
