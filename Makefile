@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-hea
 
 PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
-.PHONY: run env check fast style types lint test test-long bench pictures setup lock try new-pipeline format clean
+.PHONY: run env check fast style types lint test test-long bench pictures setup lock try explain new-pipeline format clean
 
 # Three recorded weeks of an invented company, then the UI until Ctrl-C. ONCE=1 stops after the runs. MODEL=bundled runs
 # the samples on the small model that comes along; PIPELINES and FILE name other texts, see include/local/run.py.
@@ -21,6 +21,11 @@ run: setup
 try: setup
 	@exec env PYTHONPATH=. $(BIN)/python -m include.local.try_prompt --pipeline "$(PIPELINE)" --prompt "$(PROMPT)" \
 		--count "$(or $(N),20)" $(if $(MODEL),--model "$(MODEL)")
+
+# All that the lake knows of one record, its whole text too: make explain RECORD=T-0017 [PIPELINE=support_tickets]
+# An id may hold what a shell obeys: both come by the environment.
+explain: setup
+	@exec env PYTHONPATH=. $(BIN)/python -m include.local.explain
 
 # A new text source with its DAG and test: make new-pipeline NAME=product_returns [SQL=1, for one that reads a table]
 new-pipeline: setup

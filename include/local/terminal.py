@@ -10,7 +10,7 @@ from include.llm.prices import usd
 from include.pages.render import count
 
 
-def words(template: str, filters: Mapping[str, Callable[..., str]] | None = None, **values: Any) -> str:
+def words(template: str, filters: Mapping[str, Callable[..., Any]] | None = None, **values: Any) -> str:
     """What a template of this folder says.
 
     Args:

@@ -18,16 +18,19 @@ from include.lake.current import update_current
 from include.lake.effort import EFFORT_COLUMNS, NO_EFFORT, NOTHING_USED, USAGE_COLUMNS, Effort
 from include.lake.lake_index import update_index
 from include.lake.paths import Lake
+from include.lake.raw_records import RAW_ONLY
 from include.lake.read import read_table
 from include.lake.row_groups import file_schema, read_groups, read_rows
 from include.lake.schema_evolution import conform
-from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA, results_schema
+from include.lake.schemas import MEASURES_SCHEMA, QUARANTINE_SCHEMA, RAW_FIELDS, RUNS_SCHEMA, results_schema
+from include.lake.views import View, refresh_views
 from include.lake.write import open_table_writer, write_table
 from include.llm.ledger import LedgerEntry, LedgerWriter, read_ledger, total_spent
 from include.pipelines.definition import Pipeline
 from include.pipelines.planned_chain import planned_chain
+from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.measures import measures_table, run_measures
-from include.stages.audit import commit_audit
+from include.stages.audit import AUDIT_SCHEMA, commit_audit
 from include.stages.concurrent_runs import IsRunning, all_may_run
 from include.stages.dead_work import remove_dead_work
 from include.stages.flex_night import saved_usd
@@ -65,7 +68,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     replaced = _replaced_runs(lake, work, results_path)
     _commit_quarantine(work)
     commit_audit(lake, run, read_table(lake, work.path("audit.parquet")))
-    _commit_results(work, pipeline, results_path)
+    schema = _commit_results(work, pipeline, results_path)
     if not run.is_trial and not run.dry_run:
         update_current(lake, run.pipeline, results_path, sorted({run.run_id, *replaced}))
     unusable = sum(validated.unusable, NO_EFFORT)
@@ -79,6 +82,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     written = {runs_path: pa.Table.from_pylist([row], schema=RUNS_SCHEMA)}
     write_table(lake, runs_path, written[runs_path])
     update_index(lake, run.pipeline, written)
+    _refresh_views(lake, run, schema, is_current=bool(accepted.num_rows) and not run.is_trial)
     try:
         work.remove()
         remove_dead_work(lake, run, is_running)
@@ -117,7 +121,7 @@ def _commit_quarantine(work: WorkFiles) -> None:
             writer.write(rows)
 
 
-def _commit_results(work: WorkFiles, pipeline: Pipeline, path: str) -> None:
+def _commit_results(work: WorkFiles, pipeline: Pipeline, path: str) -> pa.Schema:
     joined = _with_records(work)
     first = next(joined, None)
     columns = file_schema(work.lake, work.records) if first is None else first.schema
@@ -125,6 +129,7 @@ def _commit_results(work: WorkFiles, pipeline: Pipeline, path: str) -> None:
     with open_table_writer(work.lake, path, schema) as writer:
         for rows in chain([] if first is None else [first], joined):
             writer.write(conform(rows, schema))
+    return schema
 
 
 def _with_records(work: WorkFiles) -> Iterator[pa.Table]:
@@ -223,6 +228,28 @@ def run_identity(run: RunContext) -> dict[str, Any]:
         "endpoint": run.endpoint,
         "code_version": code_version(),
     }
+
+
+def _refresh_views(lake: Lake, run: RunContext, schema: pa.Schema, is_current: bool) -> None:
+    """Tell who asks the lake in SQL of new tables and columns.
+
+    Args:
+        schema: of the run's rows in `results/`.
+        is_current: whether `current/` has rows of it.
+    """
+    try:
+        attributes = [field for field in schema if field.name.startswith("attr_")]
+        schemas = {"results": schema, "quarantine": QUARANTINE_SCHEMA, "runs": RUNS_SCHEMA}
+        schemas |= {"measures": MEASURES_SCHEMA, "audit": AUDIT_SCHEMA, **({"current": schema} if is_current else {})}
+        # Whoever asks the source has a file there, of no rows too.
+        if run.read_from == "source":
+            schemas["raw"] = pa.schema([*RAW_FIELDS, *RAW_ONLY, *attributes])
+        views = [View(table, run.pipeline, of_table) for table, of_table in schemas.items()]
+        answers = {name: load_pipeline(name).answer.model_fields.items() for name in pipeline_names()}
+        described = {name: {key: field.description or "" for key, field in answers[name]} for name in answers}
+        refresh_views(lake.hurried, views, described)
+    except Exception as error:  # whatever it is, the run is published
+        log.warning("The views of the lake stay as they are until the next run is published: %r", error)
 
 
 def _log_estimate_and_actual(estimate: Effort, row: dict[str, Any]) -> None:

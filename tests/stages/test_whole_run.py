@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
@@ -60,6 +61,21 @@ def test_every_record_is_published_with_its_provenance(deployment: Deployment) -
     assert not (deployment.folder / "lake/_work/support_tickets").exists() or not any(
         (deployment.folder / "lake/_work/support_tickets").iterdir()
     )
+
+
+def test_views_that_cannot_be_written_fail_no_night_and_come_with_the_next(
+    deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    deployment.write_source(tickets(1))
+    database = deployment.folder / "lake/lake.duckdb"
+    database.mkdir(parents=True)
+    assert deployment.run()["state"] == "success"
+    assert "views of the lake stay as they are" in caplog.text
+    database.rmdir()
+    deployment.run("manual__2")
+    with duckdb.connect(database, read_only=True) as connection:
+        assert connection.execute("SELECT state, count(*) FROM runs GROUP BY 1").fetchall() == [("success", 2)]
+        assert connection.execute("SELECT record_id FROM current_support_tickets").fetchall() == [("T-0000",)]
 
 
 def test_a_second_run_publishes_no_duplicate_and_asks_nothing(
