@@ -34,7 +34,7 @@ def forget_all_but_raw(office: Office) -> None:
     """The lake as if nothing had been answered, and a source that has nothing any more."""
     office.rows.clear()
     for table in Path(office.deployment.lake.root).iterdir():
-        if table.name != "raw":
+        if table.is_dir() and table.name != "raw":
             shutil.rmtree(table)
 
 
