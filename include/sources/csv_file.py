@@ -12,12 +12,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from include.sources.encoding import encoding_of
 from include.sources.header import LINES_BEFORE_HEADER, Header, place_of_header
 from include.sources.row import BadRow, Row
 
-DELIMITERS = ",;\t|"
+DELIMITERS = ",;\t|^~\x01"
 
 # No customer text is this long. A row that is comes from a broken or hostile file, and is not read whole.
 MAX_ROW_CHARACTERS = 4 * 1024 * 1024
@@ -30,8 +31,24 @@ _UNDECODABLE = re.compile("[\udc80-\udcff]")
 _SEPARATOR = re.compile(r'\s*"?sep=(.)"?\s*', re.IGNORECASE)
 # MySQL, Postgres and Spark write a quote within a text as \", and NULL as \N. Elsewhere a backslash is a backslash.
 _ESCAPES = re.compile(r'\\"[^,;\t|\r\n"]|(?<![^,;\t|\n])\\N(?![^,;\t|\r\n])')
-_ESCAPED = re.compile(r'\\(["\\\r\n])')
+_ESCAPED = re.compile(r'\\(["\'\\\r\n])')
 NULL = "\\N"
+
+
+class _Form(NamedTuple):
+    """How the cells of a file are written."""
+
+    delimiter: str
+    quote: str
+    has_escapes: bool
+
+    def reader(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        # `map` goes on after a line that is too long; a generator ends.
+        lines = map(self._unescaped, lines) if self.has_escapes else lines
+        return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=True, skipinitialspace=True)
+
+    def _unescaped(self, line: str) -> str:
+        return _ESCAPED.sub(lambda found: 2 * self.quote if found[1] == self.quote else found[1], line)
 
 
 def csv_rows(stream: io.BufferedReader, encoding: str | None = None) -> Iterator[Row]:
@@ -52,23 +69,32 @@ def csv_rows(stream: io.BufferedReader, encoding: str | None = None) -> Iterator
     heads = lines.peek()
     separator = _SEPARATOR.fullmatch(heads[0])
     above, delimiter = _place_of_header(heads[bool(separator) :], separator[1] if separator else DELIMITERS)
+    rows = "".join(heads[bool(separator) + above + 1 :])
+    form = _Form(delimiter, _quote(delimiter, rows), bool(_ESCAPES.search(rows)))
     seen = f"read as {encoding.removesuffix('-sig')}, with cells divided by {delimiter!r}"
     if separator:
         next(lines)
-    for number, row in _rows(lines, delimiter, above, bool(_ESCAPES.search("".join(heads)))):
+    for number, row in _rows(lines, form, above):
         if isinstance(row, BadRow):
             row = replace(row, error_message=f"{row.error_message} ({seen})")
         yield number + bool(separator), row
 
 
-def _rows(lines: "_Lines", delimiter: str, above: int, has_escapes: bool) -> Iterator[Row]:
+def _quote(delimiter: str, rows: str) -> str:
+    # SQL's own: two cells of the first row are in such ones, and no row has others.
+    end = rf"{re.escape(delimiter)}|[\r\n]|$"
+    quoted = re.findall(rf"(?:^|{re.escape(delimiter)})'(?:[^'\r\n]|'')*'(?={end})", rows.partition("\n")[0])
+    return "'" if '"' not in rows and len(quoted) > 1 else '"'
+
+
+def _rows(lines: "_Lines", form: _Form, above: int) -> Iterator[Row]:
     number = 0
     for number in range(1, above + 1):
         lines.start_row()
         next(lines)
         if lines.head().strip(b" ;,\t|\r\n"):
             yield number, BadRow("not_csv", "the line stands above the names of the columns", lines.head())
-    reader = _reader(lines, delimiter, has_escapes=has_escapes)
+    reader = form.reader(lines)
     header: Header | None = None
     names: list[str] = []
     while True:
@@ -77,7 +103,7 @@ def _rows(lines: "_Lines", delimiter: str, above: int, has_escapes: bool) -> Ite
             cells = next(reader, None)
         except (csv.Error, _TooLongError) as error:
             number += 1
-            otherwise = header and "expected after" in str(error) and lines.read_otherwise(delimiter, len(header.names))
+            otherwise = header and "expected after" in str(error) and lines.read_otherwise(form, len(header.names))
             if header and otherwise:
                 yield number, _checked(header, otherwise, lines)
                 continue
@@ -88,7 +114,7 @@ def _rows(lines: "_Lines", delimiter: str, above: int, has_escapes: bool) -> Ite
             continue
         if cells is None:
             return
-        if not any(cells):
+        if not any(cells) or (len(cells) == 1 and not cells[0].strip("\0")):
             continue
         if header is None:
             names = cells
@@ -99,16 +125,6 @@ def _rows(lines: "_Lines", delimiter: str, above: int, has_escapes: bool) -> Ite
         elif cells != names:
             number += 1
             yield number, _checked(header, cells, lines)
-
-
-def _reader(lines: Iterable[str], delimiter: str, *, has_escapes: bool) -> Iterator[list[str]]:
-    # `map` goes on after a line that is too long; a generator ends.
-    lines = map(_unescaped, lines) if has_escapes else lines
-    return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-
-
-def _unescaped(line: str) -> str:
-    return _ESCAPED.sub(lambda found: '""' if found[1] == '"' else found[1], line)
 
 
 def _place_of_header(heads: list[str], delimiters: str) -> tuple[int, str]:
@@ -203,7 +219,7 @@ class _Lines:
         """Beginning of the row, as it stands in the file if that is UTF-8."""
         return "".join(self._taken[:100])[:_HEAD_CHARACTERS].encode("utf-8", "surrogateescape")
 
-    def read_otherwise(self, delimiter: str, columns: int) -> list[str]:
+    def read_otherwise(self, form: _Form, columns: int) -> list[str]:
         """The cells of a row that its quotes make unreadable: with a backslash before each, or with none that mean any.
 
         Args:
@@ -213,9 +229,9 @@ class _Lines:
         # A longer row is not worth what reading it again and again may cost.
         if self._characters <= _HEAD_CHARACTERS and any('\\"' in line for line in self._taken):
             with suppress(csv.Error):
-                rows = list(_reader(self._taken, delimiter, has_escapes=True))
+                rows = list(form._replace(has_escapes=True).reader(self._taken))
         if len(self._taken) == 1:
-            rows.append(self._taken[0].rstrip("\r\n").split(delimiter))
+            rows.append(self._taken[0].rstrip("\r\n").split(form.delimiter))
         return next((cells for cells in rows if len(cells) == columns), [])
 
     def read_again(self) -> None:

@@ -1,4 +1,4 @@
-"""In which encoding a table was written that does not say so."""
+"""In which encoding a text was written that does not say so."""
 
 import codecs
 import logging
@@ -22,7 +22,7 @@ def encoding_of(sample: bytes, given: str | None = None) -> str:
 
     Args:
         sample: beginning of the file; the first `SAMPLE_BYTES` count.
-        given: what it is if it is neither UTF-8 nor UTF-16.
+        given: what it is if it is neither UTF-8 nor UTF-16; None: what it looks like.
     """
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
@@ -31,8 +31,10 @@ def encoding_of(sample: bytes, given: str | None = None) -> str:
         ("utf-16-le", b"\n\0", sample[1::2], sample[::2]),
         ("utf-16-be", b"\0\n", sample[::2], sample[1::2]),
     ):
-        # Digits, delimiters and ends of lines have a byte of zero beside them, whatever the language.
-        if end in sample and high.count(0) > len(high) / MOST_LETTERS_TO_A_SIGN and not low.count(0):
+        # Digits, delimiters and ends of lines have a byte of zero beside them, whatever the language. Some letters have
+        # one too, on the other side.
+        zeros = high.count(0)
+        if end in sample and zeros > len(high) / MOST_LETTERS_TO_A_SIGN and zeros > 2 * low.count(0):
             return codec
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
     damaged = text.count("\ufffd")
@@ -50,5 +52,5 @@ def encoding_of(sample: bytes, given: str | None = None) -> str:
     # A few letters look the same in several encodings of Windows: the most common one.
     alike = [each for each in found if (each.chaos, each.coherence) == (best.chaos, best.coherence)]
     encoding = min((name for each in alike for name in each.could_be_from_charset), key=CANDIDATES.index)
-    log.info("A table is read as %s, which it looks like. NIGHTSHIFT_ENCODING says what else it is.", encoding)
+    log.info("A file is read as %s, which it looks like. NIGHTSHIFT_ENCODING says what else a table is.", encoding)
     return encoding

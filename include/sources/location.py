@@ -1,5 +1,6 @@
 """Find the files that a setting names."""
 
+import logging
 import posixpath
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from include.sources.row import Row
 from include.sources.web_file import WebFile, is_web_file
 from include.text.address import without_signature
 from include.text.clean import clean_text
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,19 @@ def find_files(location: str, setting: str) -> list[SourceFile] | list[WebFile]:
         fs, path = fsspec.url_to_fs(location)
         fs.invalidate_cache()
         found = _files_at(fs, path)
-    if not found:
+    files = [file for file in found if file.path.lower().endswith(ENDINGS)]
+    place = without_signature(location)
+    if not files:
         raise ConfigurationError(
-            f"There is no file at {without_signature(location)!r}. Set {setting} to a path, folder, glob or URI of "
-            f"files whose names end in {', '.join(ENDINGS)}. An empty file is an empty batch."
+            f"{f'None of the {len(found)} files' if found else 'There is no file'} at {place!r}"
+            f"{' can be read' if found else ''}. Set {setting} to a path, folder, glob or URI of files whose names end "
+            f"in {', '.join(ENDINGS)}. An empty file is an empty batch."
         )
-    return sorted(found, key=lambda file: file.name)
+    if len(files) < len(found):
+        log.info(
+            "%d of %d files at %r are left out: they are of other kinds", len(found) - len(files), len(found), place
+        )
+    return sorted(files, key=lambda file: file.name)
 
 
 def reading_error(error: Exception, location: str, setting: str) -> NightshiftError:
@@ -120,11 +130,7 @@ def _files_at(fs: fsspec.AbstractFileSystem, path: str) -> list[SourceFile]:
     else:
         root = _folder_of_glob(path)
         paths = fs.glob(path) if fsspec.core.has_magic(path) else []
-    return [
-        SourceFile(fs, file, clean_text(posixpath.relpath(file, root)))
-        for file in paths
-        if file.lower().endswith(ENDINGS)
-    ]
+    return [SourceFile(fs, file, clean_text(posixpath.relpath(file, root))) for file in paths]
 
 
 def is_unfinished(name: str) -> bool:

@@ -12,6 +12,7 @@ from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any
 
 from include.sources.row import MAX_LINE_BYTES, BadRow, Row
+from include.text.columns import content_version
 
 _HEAD_BYTES = 8_192
 _START = b"From "
@@ -22,6 +23,8 @@ _NESTED = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.IGNORECASE 
 
 def mbox_rows(stream: io.BufferedReader) -> Iterator[Row]:
     """One row a message, numbered from 1: its `Message-ID` as id, subject and body as text, and when it was sent.
+
+    A message without one, as old programs wrote them, has the hash of what stands in it.
 
     The body is the first part of plain text, or else of HTML. Attachments are left out, and counted in a column. A
     message of more than `MAX_LINE_BYTES`, attachments included, and one that cannot be taken apart is a `BadRow`.
@@ -60,7 +63,7 @@ def _row(lines: list[bytes], size: int) -> dict[str, Any] | BadRow:
         message = message_from_bytes(content, policy=default)
         sent, body = message["date"], message.get_body(("plain", "html"))
         return {
-            "id": (message["message-id"] or "").strip(" \r\n\t<>") or None,
+            "id": (message["message-id"] or "").strip(" \r\n\t<>") or content_version(content.strip()),
             "text": "\n\n".join(part for part in (message["subject"], body and body.get_content()) if part),
             "created_at": parsedate_to_datetime(sent) if sent else None,
             # A name that a column gives is known in the text too, as below its last line.

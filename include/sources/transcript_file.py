@@ -1,6 +1,5 @@
 """One file with the transcript of a call: from its bytes to a row."""
 
-import codecs
 import gzip
 import io
 import json
@@ -8,6 +7,7 @@ import re
 import zlib
 from typing import Any
 
+from include.sources.encoding import encoding_of
 from include.sources.job_status import job_trouble
 from include.sources.row import MAX_LINE_BYTES, BadRow
 from include.sources.signature import foreign_format
@@ -91,13 +91,13 @@ def _unpacked(name: str, data: bytes) -> bytes | BadRow:
 def _decoded(data: bytes) -> str | BadRow:
     if foreign := foreign_format(data):
         return BadRow("not_text", f"the file is {foreign}, whatever its name says", head_of(data))
-    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    encoding = encoding_of(data)
     # Pictures, recordings, archives and old documents all have it in their first bytes; no text has.
-    is_binary = encoding != "utf-16" and b"\x00" in data[:HEAD_BYTES]
+    is_binary = not encoding.startswith("utf-16") and b"\x00" in data[:HEAD_BYTES]
     try:
         text = "" if is_binary else data.decode(encoding)
     except UnicodeDecodeError:
-        message = "the file is neither UTF-8 nor UTF-16 with a byte order mark"
+        message = f"the file is read as {encoding.removesuffix('-sig')} and is none throughout: save it as UTF-8"
         return BadRow("invalid_utf8", message, head_of(data))
     if is_binary:
         return BadRow("not_text", "the file is binary, whatever its name says", head_of(data))

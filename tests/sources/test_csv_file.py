@@ -290,6 +290,33 @@ def test_a_table_of_the_office_is_read_in_the_encoding_that_it_looks_like(
     assert reasons(rows) == ["record"] * len(rows)
 
 
+def test_utf16_without_a_mark_is_known_in_a_language_whose_letters_have_a_zero_too(tmp_path: Path) -> None:
+    table = "id,text\r\n1,一一不一样，退款\r\n2,一个一个都坏了\r\n"
+    assert texts(read_csv(tmp_path, table.encode("utf-16-le"))) == ["一一不一样，退款", "一个一个都坏了"]
+
+
+@pytest.mark.parametrize("head", ["'id','text','plan'", "id,text,plan"])
+@pytest.mark.parametrize("first", ["'1'", "1"])
+def test_cells_in_the_quotes_of_sql_are_read_without_them(tmp_path: Path, head: str, first: str) -> None:
+    rows = read_csv(tmp_path, f"{head}\n{first},'Late, and ''cold','a'\n2,'It''s \\N','b'\n")
+    assert (ids(rows), texts(rows)) == (["1", "2"], ["Late, and 'cold", "It's \\N"])
+
+
+def test_a_text_in_single_quotes_keeps_them(tmp_path: Path) -> None:
+    assert texts(read_csv(tmp_path, "id,text\na,'Late' he said\nb,'Cold'\n")) == ["'Late' he said", "'Cold'"]
+    assert texts(read_csv(tmp_path, "id,text\na,'Cold'\nb,'tis late\n")) == ["'Cold'", "'tis late"]
+
+
+@pytest.mark.parametrize("delimiter", ["^", "~", "\x01"])
+def test_rarer_delimiters_are_known(tmp_path: Path, delimiter: str) -> None:
+    table = "id,text,plan\n1,Late; cold,a\n".replace(",", delimiter)
+    assert texts(read_csv(tmp_path, table)) == ["Late; cold"]
+
+
+def test_a_file_that_is_padded_with_nothing_ends_before(tmp_path: Path) -> None:
+    assert reasons(read_csv(tmp_path, b"id,text\n1,Late\n" + bytes(4_000))) == ["record"]
+
+
 def test_a_short_word_in_the_encoding_of_windows_is_read(tmp_path: Path) -> None:
     assert texts(read_csv(tmp_path, b"id,text\na,One\nb,caf\xe9\nc,Three\n")) == ["One", "café", "Three"]
 

@@ -1,5 +1,6 @@
 """Which files a setting names, and what is said when it names none."""
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -79,6 +80,17 @@ def test_a_second_reading_gives_the_same_records(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl", "a", "b")
     (tmp_path / "b.jsonl").write_text('{"text": "No id"}\nnonsense\n{"id": "c", "text": ""}\n')
     assert read_all(tmp_path) == read_all(tmp_path)
+
+
+def test_files_of_other_kinds_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    for name in ("a.jsonl.bz2", "b.csv.zip"):
+        (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(ConfigurationError, match=r"None of the 2 files at .* can be read\. Set .*\.jsonl"):
+        read_all(tmp_path)
+    (tmp_path / "c.jsonl").write_text('{"id": "1", "text": "Late"}')
+    assert len(read_all(tmp_path)) == 1
+    assert "2 of 3 files" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -74,11 +74,12 @@ def test_a_line_that_begins_with_from_is_text_where_it_is_quoted_or_no_line_is_f
     assert record.text.endswith("See:\n\nFrom here on it broke.\nFrom then on too.")
 
 
-def test_a_message_without_an_id_is_named_by_its_number(tmp_path: Path) -> None:
-    nameless = message()
-    del nameless["Message-ID"]
-    rows = read_mails(tmp_path, message(), nameless)
-    assert (reasons(rows), ids(rows)[1]) == (["record", "missing_id"], "mails.mbox#L2")
+def test_a_message_without_an_id_is_named_by_what_stands_in_it(tmp_path: Path) -> None:
+    nameless, other = message(body="One"), message(body="Two")
+    del nameless["Message-ID"], other["Message-ID"]
+    rows = read_mails(tmp_path, message(), nameless, other)
+    assert reasons(rows) == ["record"] * 3 and len(set(ids(rows))) == 3
+    assert ids(read_mails(tmp_path, other, message(), nameless)) == [ids(rows)[2], ids(rows)[0], ids(rows)[1]]
 
 
 @pytest.mark.parametrize(

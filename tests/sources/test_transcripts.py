@@ -284,7 +284,7 @@ def test_bad_files_never_stop_the_rest(tmp_path: Path) -> None:
     put(tmp_path, "g.txt.gz", gzip.compress(b"a " * MAX_FILE_BYTES))
     put(tmp_path, "h.zip", b"PK\x03\x04")
     put(tmp_path, "i.json", '{"hello": "world"}')
-    put(tmp_path, "j.txt", "caf\xe9 au lait".encode("latin-1"))
+    put(tmp_path, "j.txt", "café au lait".encode() + b"\xff")
     put(tmp_path, "z.vtt", CAPTIONS)
     *bad, good = records(tmp_path)
     assert isinstance(good, Record)
