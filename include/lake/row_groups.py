@@ -51,6 +51,7 @@ def read_groups(
     """All rows of one file, one row group at a time; columns that it does not have are left out.
 
     Args:
+        columns: of a list's elements single fields too, as `feedback.topic`.
         size: see `open_file`.
 
     Raises:
@@ -59,7 +60,7 @@ def read_groups(
     try:
         with open_file(lake, path, size) as file:
             parquet = pq.ParquetFile(file, page_checksum_verification=True)
-            known = None if columns is None else [name for name in columns if name in parquet.schema_arrow.names]
+            known = None if columns is None else _leaves(parquet.schema, columns)
             for group in range(parquet.num_row_groups):
                 yield parquet.read_row_group(group, columns=known, use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
@@ -90,6 +91,13 @@ def read_rows(lake: Lake, path: str, rows: Positions, columns: Sequence[str] | N
                 start = end
     except (OSError, pa.ArrowInvalid) as error:
         raise _unreadable(lake, path, error) from error
+
+
+def _leaves(schema: pq.ParquetSchema, columns: Sequence[str]) -> list[str]:
+    """Parquet's own names, such as `feedback.list.element.topic`, of what is in some columns."""
+    leaves = [schema.column(number).path for number in range(len(schema))]
+    parts = [(leaf, leaf.partition(".")[0], leaf.rpartition(".")[2]) for leaf in leaves]
+    return [leaf for leaf, column, field in parts if {leaf, column, f"{column}.{field}"} & {*columns}]
 
 
 def _indices(places: Positions) -> pa.Array:

@@ -38,9 +38,10 @@ class Chunking:
 
 @dataclass(frozen=True)
 class ReportFields:
-    """Which fields of the answer the report talks about. Every name is a field of the pipeline's `Answer`.
+    """Which fields of the answer the report talks about. Every name but `unit` is a field of the pipeline's `Answer`.
 
     Args:
+        unit: what people call its records, such as `reviews`.
         topic: closed set that the report counts by; `topic_other` holds the free label of `other`.
         summary: one sentence for people.
         sentiment: closed set of `SENTIMENTS` or some of them; None: the report says nothing of how customers feel.
@@ -66,6 +67,7 @@ class ReportFields:
     request_kinds: Sequence[str] = ()
     defect_kinds: Sequence[str] = ()
     actions: str | None = None
+    unit: str = "records"
 
     def problems(self, answer: type[BaseModel]) -> list[str]:
         """What does not fit an answer model, in words; empty when all does."""

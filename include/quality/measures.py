@@ -66,12 +66,3 @@ def measures_table(row: Mapping[str, Any], measures: Iterable[Measure]) -> pa.Ta
     """
     run = {name: row[name] for name in ("run_id", "run_key", "purpose")} | {"basis": "observed"}
     return pa.Table.from_pylist([run | asdict(measure) for measure in measures], schema=MEASURES_SCHEMA)
-
-
-def shares_of(measures: pa.Table) -> dict[str, dict[str, float]]:
-    """Field, such as `feedback.topic`, to value to its share in a run."""
-    shares: dict[str, dict[str, float]] = {}
-    for row in measures.to_pylist():
-        if row["measure"] == "share" and row["occurred_on"] is None and row["basis"] == "observed":
-            shares.setdefault(row["field"], {})[row["value"]] = row["number"]
-    return shares

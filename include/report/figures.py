@@ -1,11 +1,12 @@
 """The numbers and quotes of the report."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from include.pipelines.definition import SENTIMENTS
-from include.report.digest import Digest, Group, Item, in_words
+from include.report.by_date import ByDate, LabelWeeks
+from include.report.digest import Digest, Group, Item
 from include.report.report_input import ReportInput
 
 QUOTES = 8
@@ -15,48 +16,32 @@ MOST_TOPICS = 12
 
 @dataclass(frozen=True)
 class TopicRow:
-    """One topic: how often, how severe, and how its share compares with earlier runs (None: there are none)."""
+    """One topic of a run: how often, and how severe."""
 
     topic: str
     count: int
-    share: float
     by_severity: Mapping[str, int]
-    earlier_share: float | None
-    shares_over_time: Sequence[float]
-
-    @property
-    def change_points(self) -> float | None:
-        """Change of the share in percentage points."""
-        return None if self.earlier_share is None else 100 * (self.share - self.earlier_share)
 
 
 def topic_rows(outcome: ReportInput) -> list[TopicRow]:
     """Topics by volume, the largest first; the small ones of a long tail summed up as one row."""
-    digest, names = outcome.digest, outcome.pipeline.report_fields
-    field = f"{names.items}.{names.topic}" if names.items else names.topic
-    history = [shares for run in outcome.earlier or () if (shares := run.shares.get(field))]
+    digest = outcome.digest
     top = [topic for topic, _ in digest.topics.most_common(MOST_TOPICS)]
-    # A measure knows of no free label, so those are compared with nothing.
-    is_free = {topic for topic in top if names.topic_other and topic.partition(":")[0] == "other"}
-    rows = [_topic_row(digest, topic, [topic], [] if topic in is_free else history) for topic in top]
+    rows = [_topic_row(digest, topic, [topic]) for topic in top]
     rest = digest.topics.keys() - set(top)
-    if rest:
-        rows.append(_topic_row(digest, f"{len(rest)} smaller topics", rest, []))
-    return rows
+    return [*rows, _topic_row(digest, f"{len(rest)} smaller topics", rest)] if rest else rows
 
 
-def _topic_row(digest: Digest, name: str, topics: Collection[str], history: Sequence[Mapping[str, float]]) -> TopicRow:
-    shares = [sum(share for value, share in run.items() if in_words(value) == name) for run in history]
+def _topic_row(digest: Digest, name: str, topics: Collection[str]) -> TopicRow:
     count = sum(digest.topics[topic] for topic in topics)
-    share = count / digest.topics.total()
-    return TopicRow(
-        topic=name,
-        count=count,
-        share=share,
-        by_severity=sum((digest.severities.get(topic, Counter()) for topic in topics), Counter()),
-        earlier_share=sum(shares) / len(shares) if shares else None,
-        shares_over_time=[*shares, share],
-    )
+    severities = sum((digest.severities.get(topic, Counter()) for topic in topics), Counter())
+    return TopicRow(name, count, severities)
+
+
+def label_rows(found: ByDate) -> list[LabelWeeks]:
+    """Topics by date that a page shows: the most frequent, and all that is news."""
+    shown = {row.label for row in (*found.labels[:MOST_TOPICS], *found.news)}
+    return [row for row in found.labels if row.label in shown]
 
 
 def sentiment_counts(outcome: ReportInput) -> dict[str, int]:

@@ -7,13 +7,13 @@ from typing import Any
 from include.llm.prices import NIGHTS_A_MONTH, usd
 from include.llm.providers.model_end import SOON_DAYS
 from include.llm.providers.service_tier import FLEX
+from include.report.digest import in_words
 from include.report.figures import by_size, quarantine_reasons, sentiment_counts, topic_rows
+from include.report.news_words import change_line, mixed_answers, short_line, unit_of
 from include.report.purpose import RECORDED_SHORT, mark_of
 from include.report.report_input import ReportInput
 
-# Below this a change between nights is noise.
-NEWS_POINTS = 10.0
-NEWS_COUNT = 3
+MOST_NEWS = 3
 # Longer subjects are cut by mail programmes.
 SUBJECT_CHARACTERS = 200
 
@@ -81,21 +81,16 @@ def _headline(outcome: ReportInput) -> Headline:
         return Headline(
             f"{title}: nothing new{problem}", [f"No new answers in this run{problem}.", *_problems(outcome)]
         )
-    topics = topic_rows(outcome)
-    lines = [_mood(outcome, count)]
-    risers = [row for row in topics if (row.change_points or 0) >= NEWS_POINTS and row.count >= NEWS_COUNT]
-    for row in sorted(risers, key=lambda row: -(row.change_points or 0))[:2]:
-        earlier = 100 * (row.earlier_share or 0)
-        lines.append(f"{row.topic}: {100 * row.share:.0f} % of the feedback, up from {earlier:.0f} % in earlier runs")
+    topics, found = topic_rows(outcome), outcome.by_date
+    lines = [*_news(outcome), _mood(outcome, count)]
     if topics:
         lines.append("Most said about: " + ", ".join(f"{row.topic} ({row.count})" for row in topics[:3]))
     for what, groups in (("defects", outcome.digest.defects), ("requests", outcome.digest.requests)):
         for topic, group in by_size(groups)[:1]:
             total = sum(each.count for each in groups.values())
             lines.append(f"{total} {what}, most about {topic} ({group.count})")
-    if risers:
-        top = max(risers, key=lambda row: row.change_points or 0)
-        news = f"{top.topic} up to {100 * top.share:.0f} %"
+    if found and found.news:
+        news = short_line(outcome.pipeline, found, found.news[0])
     elif topics:
         news = f"{topics[0].topic} leads with {topics[0].count} of {sum(row.count for row in topics)}"
     else:
@@ -104,9 +99,24 @@ def _headline(outcome: ReportInput) -> Headline:
     return Headline(f"{demo}{title}: {news}{_negative(outcome)}", [*lines, *_problems(outcome)])
 
 
+def _news(outcome: ReportInput) -> list[str]:
+    """What changed against the weeks before, or that nothing did; nothing where nothing is compared."""
+    found, pipeline = outcome.by_date, outcome.pipeline
+    if found is None or len(found.weeks_of) == 1:
+        return []
+    if not found.news:
+        return [f"Nothing changed by more than chance, of {found.looked_at} topics that came up often enough to tell"]
+    lines = [change_line(pipeline, found, row) for row in found.news[:MOST_NEWS]]
+    if len(found.news) > MOST_NEWS:
+        lines.append("Changed too: " + ", ".join(row.label for row in found.news[MOST_NEWS:]))
+    mixed = mixed_answers(found)
+    return [*lines, mixed] if mixed else lines
+
+
 def _mood(outcome: ReportInput, count: int) -> str:
+    said = f"{count} {unit_of(outcome.pipeline, count)} in this run"
     parts = [f"{100 * n / count:.0f} % {sentiment}" for sentiment, n in sentiment_counts(outcome).items()]
-    return f"{count} customers: {', '.join(parts)}" if parts else f"{count} customers"
+    return f"{said}: {', '.join(parts)}" if parts else said
 
 
 def _negative(outcome: ReportInput) -> str:
@@ -138,7 +148,7 @@ def _problems(outcome: ReportInput) -> list[str]:
     lines = [*_cost_unknown(outcome, outcome.run["cost_usd"]), *_flex(outcome)]
     reasons = quarantine_reasons(outcome)
     if reasons:
-        named = ", ".join(f"{count} {reason}" for _, reason, count, _ in reasons[:3])
+        named = ", ".join(f"{count} {in_words(reason)}" for _, reason, count, _ in reasons[:3])
         lines.append(f"{len(outcome.quarantined)} in quarantine: {named}")
     broken = [e for e in outcome.expectations if not e.success]
     if broken:

@@ -1,17 +1,20 @@
 """The report as one self-contained HTML page. All customer text is escaped."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from include.pages.render import render
 from include.report.digest import MOST_ACTIONS
 from include.report.figures import (
     best_quotes,
     by_size,
+    label_rows,
     quarantine_reasons,
     sentiment_counts,
     topic_rows,
 )
 from include.report.headline import headline
+from include.report.news_words import coverage, how_sure, unit_of
 from include.report.purpose import mark_of
 from include.report.report_input import ReportInput
 
@@ -37,7 +40,7 @@ def render_page(outcome: ReportInput) -> str:
         severities=severity_colours(order),
         moods=moods,
         mood_colours=SENTIMENT_COLOURS,
-        trends=[row for row in topics if row.earlier_share is not None],
+        **_by_date(outcome),
         quotes=best_quotes(outcome),
         requests=by_size(outcome.digest.requests),
         defects=by_size(outcome.digest.defects),
@@ -47,6 +50,18 @@ def render_page(outcome: ReportInput) -> str:
         too_long=any(reason == "too_long" for _, reason, _, _ in held),
         expectations=sorted(outcome.expectations, key=lambda e: (e.success, e.severity != "critical", e.table)),
     )
+
+
+def _by_date(outcome: ReportInput) -> dict[str, Any]:
+    found, pipeline = outcome.by_date, outcome.pipeline
+    if found is None:
+        return {}
+    return {
+        "by_date": label_rows(found),
+        "counted": unit_of(pipeline, 2, are_customers=found.are_customers),
+        "coverage": coverage(pipeline, found),
+        "how_sure": how_sure(found),
+    }
 
 
 def severity_colours(order: Sequence[str]) -> dict[str, str]:

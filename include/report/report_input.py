@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -10,16 +9,8 @@ import pandas as pd
 from include.llm.providers.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
+from include.report.by_date import ByDate
 from include.report.digest import Digest
-
-
-@dataclass(frozen=True)
-class EarlierRun:
-    """What an earlier run is told by: of each closed set, as `feedback.topic`, the shares (0 to 1) of its values."""
-
-    run_id: str
-    window_end: datetime
-    shares: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,7 @@ class ReportInput:
         quarantined: its rows of that table.
         skipped: records left for later or already known, by reason.
         expectations: what Great Expectations said.
-        earlier: up to a week or two of runs before it, oldest first; None: there are some, but none has measures.
+        by_date: the feedback by its own day; None: there is none, or the run is no night.
         demo_model: whether the bundled model answered.
         data_docs: Data Docs page by table, as links relative to the report.
         dry_run: whether nothing was asked on purpose.
@@ -47,9 +38,9 @@ class ReportInput:
     quarantined: pd.DataFrame
     skipped: Mapping[str, int]
     expectations: Sequence[ExpectationResult]
-    earlier: Sequence[EarlierRun] | None
     demo_model: bool
     data_docs: Mapping[str, str]
+    by_date: ByDate | None = None
     dry_run: bool = False
     no_flex: str | None = None
     saved_usd: float | None = None

@@ -1,8 +1,8 @@
 """Report: the page that people read, and the message that carries its first lines."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -18,21 +18,22 @@ from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.providers.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
-from include.quality.measures import shares_of
+from include.report.by_date import ByDate, read_by_date
 from include.report.digest import Digest
 from include.report.headline import headline
 from include.report.notify import send
 from include.report.page import render_page
-from include.report.purpose import is_recorded, purpose_of
-from include.report.report_input import EarlierRun, ReportInput
+from include.report.purpose import is_recorded as is_recorded_run
+from include.report.purpose import purpose_of
+from include.report.report_input import ReportInput
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
 
 # A row as a dict takes more than its columns.
 ROWS_AT_ONCE = 1_000
-# A week of nights and the one before it: enough to see a trend, few enough to read.
-EARLIER_RUNS = 8
+# News of a quiet month is bounded, so all nights of a month share its chance.
+LOOKS_WITHIN = timedelta(days=28)
 
 
 def report_run(
@@ -56,9 +57,9 @@ def report_run(
         quarantined=_quarantined(lake, run),
         skipped=published["skipped"],
         expectations=[ExpectationResult(**fields) for fields in published["expectations"]],
-        earlier=_earlier_runs(lake, run),
         demo_model=endpoint.is_demo,
         data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},
+        by_date=_by_date(lake, pipeline, run),
         dry_run=run.dry_run,
         no_flex=published.get("no_flex"),
         saved_usd=published.get("saved_usd"),
@@ -105,18 +106,15 @@ def _quarantined(lake: Lake, run: RunContext) -> pd.DataFrame:
     return read_table(lake, path, ["record_id", "stage", "error_type"]).to_pandas()
 
 
-def _earlier_runs(lake: Lake, run: RunContext) -> Sequence[EarlierRun] | None:
-    """The nights before this one; None where there are some, but an older Nightshift wrote no measures of them."""
-    earlier = []
-    for runs_path, row in run_rows(lake, run.pipeline).rows.items():
-        is_before = row["window_end"] < run.window_end and row["run_id"] != run.run_id
-        # What people wrote and what a model answers are no trend.
-        is_alike = purpose_of(row) == "night" and is_recorded(row) == (run.model == RECORDED_MODEL)
-        if is_alike and row["state"] == "success" and row["published"] and is_before:
-            earlier.append((row["window_end"], row["run_id"], lake.beside(runs_path, "measures")))
-    measured = [
-        EarlierRun(run_id, window_end, shares_of(read_table(lake, path)))
-        for window_end, run_id, path in sorted(earlier)[-EARLIER_RUNS:]
-        if lake.has(path)
-    ]
-    return None if earlier and not measured else measured
+def _by_date(lake: Lake, pipeline: Pipeline, run: RunContext) -> ByDate | None:
+    """The feedback by its own day, for a night; what anything else has answered is no news."""
+    if run.purpose != "night":
+        return None
+    is_recorded, month = run.model == RECORDED_MODEL, run.window_end - LOOKS_WITHIN
+    nights = {
+        row["window_end"]
+        for row in run_rows(lake, run.pipeline).rows.values()
+        if purpose_of(row) == "night" and row["state"] == "success" and is_recorded_run(row) == is_recorded
+    }
+    looks = {run.window_end} | {end for end in nights if month < end < run.window_end}
+    return read_by_date(lake, pipeline, run.window_end, len(looks), is_recorded=is_recorded)

@@ -1,7 +1,8 @@
 """What the report says, and that it is safe to forward."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
 from include.llm.providers.model_end import ModelEnd
 from include.pipelines.registry import load_pipeline
 from include.quality.expectation_result import ExpectationResult
+from include.report.by_date import ByDate, LabelWeeks
 from include.report.digest import Digest
 from include.report.headline import headline
+from include.report.news import changes
 from include.report.notify import slack_text
 from include.report.page import render_page
-from include.report.report_input import EarlierRun, ReportInput
+from include.report.report_input import ReportInput
 
 REVIEWS, TICKETS, CALLS, SURVEYS = (
     load_pipeline(name) for name in ("app_store_reviews", "support_tickets", "call_transcripts", "survey_answers")
@@ -70,7 +73,6 @@ def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) ->
         "quarantined": pd.DataFrame(columns=QUARANTINE_SCHEMA.names),
         "skipped": {},
         "expectations": [],
-        "earlier": [],
         "demo_model": False,
         "data_docs": {},
     }
@@ -89,7 +91,7 @@ def test_a_source_without_a_sentiment_has_no_share_no_line_and_no_bar_of_it() ->
     found = outcome(reviews("login", "login", "ads").drop(columns="sentiment"), without)
     assert "sentiment" not in found.digest.columns
     assert headline(found).subject == f"{REVIEWS.title}: login leads with 2 of 3"
-    assert headline(found).lines[0] == "3 customers"
+    assert headline(found).lines[0] == "3 reviews in this run"
     page = render_page(found)
     assert "Sentiment" not in page and "login" in page
     assert "Sentiment" in render_page(outcome(reviews("login", "login", "ads")))
@@ -101,37 +103,63 @@ def test_no_share_is_made_of_records_whose_sentiment_is_unknown() -> None:
     assert "negative" not in headline(outcome(published)).subject
 
 
+def by_date(*weeks_of: int, **labels: Sequence[int]) -> ByDate:
+    """Feedback by date, of so many records in each week, this one first."""
+    now, before = (
+        {name: sum(counts[part]) for name, counts in labels.items()} for part in (slice(0, 1), slice(1, None))
+    )
+    news = {one.label: one for one in changes(now, weeks_of[0], before, sum(weeks_of[1:]))}
+    rows = [LabelWeeks(name.replace("_", " "), 1, counts, news.get(name)) for name, counts in labels.items()]
+    return ByDate(
+        end=END,
+        since=date(2026, 9, 1),
+        are_customers=False,
+        day_of=10,
+        weeks_of=weeks_of,
+        labels=rows,
+        news=[row for row in rows if row.change],
+        looked_at=len(rows),
+        looks=1,
+        answered_by=(frozenset(), frozenset()),
+    )
+
+
 def test_a_topic_that_grew_is_the_news() -> None:
-    earlier = [
-        EarlierRun(f"e{day}", END - timedelta(days=day), {"feedback.topic": {"ads": 0.75, "login": 0.25}})
-        for day in (2, 1)
-    ]
-    found = outcome(reviews("login", "login", "login", "ads"), earlier=earlier)
-    assert "login up to 75 %" in headline(found).subject
-    assert any("up from 25 %" in line for line in headline(found).lines)
-    assert "+50 points" in render_page(found)
+    found = outcome(reviews("login", "ads"), by_date=by_date(60, 50, 55, login=(20, 2, 3), ads=(12, 10, 11)))
+    assert headline(found).subject == (
+        f"{REVIEWS.title}: login 20 of 60 reviews this week, up from 2 of 50 the week before; 100 % negative of 2"
+    )
+    assert headline(found).lines[0] == "Login: 20 of 60 reviews this week (14 to 28), up from 2 of 50 the week before"
+    page = render_page(found)
+    assert '<span class="warn">rising</span>' in page
+    assert "There is feedback since 1 September 2026." in page
+    assert "corrected for the 2 topics" in page
 
 
-def test_a_label_of_two_words_reads_as_two_words_and_no_change_as_none() -> None:
-    earlier = [EarlierRun("e1", END - timedelta(days=1), {"feedback.topic": {"customer_support": 0.6, "ads": 0.4}})]
-    page = render_page(outcome(reviews(*["customer_support"] * 299, *["ads"] * 201), earlier=earlier))
-    assert "customer support" in page and "customer_support" not in page
-    assert "+0 points" in page and "-0 points" not in page
+def test_where_nothing_changed_the_first_line_says_so() -> None:
+    found = outcome(reviews("login", "ads"), by_date=by_date(60, 50, login=(20, 18), ads=(12, 10)))
+    assert headline(found).lines[0].startswith("Nothing changed by more than chance, of 2 topics")
+    assert "rising" not in render_page(found).split("By the date")[1].split("</table>")[0]
 
 
-def test_a_topic_that_nobody_spoke_of_before_comes_from_nothing_and_a_free_label_is_compared_with_nothing() -> None:
-    """Measures count the values of closed sets."""
-    earlier = [EarlierRun("e1", END - timedelta(days=1), {"feedback.topic": {"ads": 0.5, "other": 0.5}})]
-    page = render_page(outcome(reviews("login", "login", "login", "other"), earlier=earlier))
-    trend = page.split("against earlier runs")[1].split("</table>")[0]
-    assert "+75 points" in trend
-    assert "other" not in trend
+@pytest.mark.parametrize("found", [None, by_date(60, login=(20,))])
+def test_without_weeks_before_the_news_is_what_leads_and_nothing_is_said_to_be_compared(found: ByDate | None) -> None:
+    said = headline(outcome(reviews("login"), by_date=found))
+    assert "login leads" in said.subject and said.lines[0].startswith("1 review in this run")
 
 
-def test_runs_before_measures_are_said_to_have_none() -> None:
-    said = "No earlier measures"
-    assert said in render_page(outcome(reviews("login"), earlier=None))
-    assert said not in render_page(outcome(reviews("login"), earlier=[]))
+def test_at_most_three_changes_have_a_line_and_the_others_are_named() -> None:
+    labels = {f"t{n}": (20, 2) for n in range(5)}
+    lines = headline(outcome(reviews("t0"), by_date=by_date(100, 100, **labels))).lines
+    assert lines[3] == "Changed too: t3, t4" and "in this run" in lines[4]
+
+
+def test_a_label_of_two_words_reads_as_two_words_and_few_topics_are_shown_besides_the_news() -> None:
+    labels = {f"t{n}": (9, 9) for n in range(12)} | {"customer_support": (8, 8), "not_shown": (1, 1)}
+    found = outcome(reviews("customer_support"), by_date=by_date(100, 100, **labels, quiet_one=(0, 30)))
+    table = render_page(found).split("By the date")[1].split("</table>")[0]
+    assert "customer_support" not in render_page(found)
+    assert "t11" in table and "not shown" not in table and "quiet one" in table
 
 
 @pytest.mark.parametrize(("days", "is_news"), [(29, True), (30, False), (-3, True)])

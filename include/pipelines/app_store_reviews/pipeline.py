@@ -22,6 +22,7 @@ the text is stored or sent.
     answer=Answer,
     source=source,
     report_fields=ReportFields(
+        unit="reviews",
         items="feedback",
         topic="topic",
         topic_other="topic_other",

@@ -20,6 +20,7 @@ a text is stored or sent.
     answer=Answer,
     source=source,
     report_fields=ReportFields(
+        unit="calls",
         topic="reason_category",
         summary="summary",
         sentiment="customer_sentiment_end",

@@ -21,6 +21,7 @@ is redacted before the text is stored or sent. Labels help to find and to count:
     answer=Answer,
     source=source,
     report_fields=ReportFields(
+        unit="tickets",
         topic="category",
         summary="problem",
         sentiment="sentiment",

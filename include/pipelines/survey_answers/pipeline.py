@@ -22,6 +22,7 @@ before the text is stored or sent.
     answer=Answer,
     source=source,
     report_fields=ReportFields(
+        unit="answers",
         topic="theme",
         summary="summary",
         sentiment="sentiment",

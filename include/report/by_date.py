@@ -1,0 +1,191 @@
+"""Feedback by its own day: this week, the weeks before, and what is news; read from `current/`.
+
+A run that is made again or makes up for an old night is no earlier night here, because `current/` has each record once,
+under the day on which it was written.
+"""
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.lake.current_ids import list_months, month_of
+from include.lake.paths import Lake
+from include.lake.row_groups import file_schema, read_groups
+from include.lake.whole_months import is_whole
+from include.llm.endpoint import RECORDED_MODEL
+from include.pipelines.definition import Pipeline, ReportFields
+from include.report.labelled import labelled, text_column
+from include.report.news import Change, Shared, changes, looked_at
+from include.report.period_counts import PeriodCounts
+from include.report.shared_counts import CUSTOMER_KEY, LANGUAGE, SharedCounts
+
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+# This one and those that it is compared with: enough to know what is usual, few enough to be of today's product.
+WEEKS = 5
+_NOW, _BEFORE = slice(0, 1), slice(1, None)
+
+
+@dataclass(frozen=True)
+class LabelWeeks:
+    """One label by date.
+
+    Args:
+        day: how many bear it in the last 24 hours.
+        weeks: in each week, this one first.
+        change: how it is news; None: it is none.
+        shared: what this week's records with it have in common, if it is news.
+    """
+
+    label: str
+    day: int
+    weeks: Sequence[int]
+    change: Change | None = None
+    shared: Sequence[Shared] = ()
+
+
+@dataclass(frozen=True)
+class ByDate:
+    """What was said when.
+
+    Args:
+        end: of this week and of the last 24 hours.
+        since: day of the first feedback that there is.
+        are_customers: whether customers are counted, as every record has a customer key, and not records.
+        day_of: how many there are in the last 24 hours.
+        weeks_of: how many there are in each week, this one first, as far back as there is feedback.
+        labels: the most frequent of this week first.
+        news: those that are news, the most important first.
+        looked_at: how many labels were tested.
+        looks: nights of the last four weeks, this one among them.
+        answered_by: models with their prompt, of this week and of the weeks before.
+    """
+
+    end: datetime
+    since: date
+    are_customers: bool
+    day_of: int
+    weeks_of: Sequence[int]
+    labels: Sequence[LabelWeeks]
+    news: Sequence[LabelWeeks]
+    looked_at: int
+    looks: int
+    answered_by: tuple[frozenset[str], frozenset[str]]
+
+
+def read_by_date(lake: Lake, pipeline: Pipeline, end: datetime, looks: int, *, is_recorded: bool) -> ByDate | None:
+    """Count the feedback of some weeks; None where there is none before the end.
+
+    Where the newest feedback is older than a week, as that of an old file, its own last week is looked at.
+
+    Args:
+        end: when the run's window ends.
+        looks: nights of the last four weeks, this one among them.
+        is_recorded: whether recorded answers are counted, or those of models.
+
+    Raises:
+        RetryLater: the lake cannot be read.
+    """
+    days = {
+        path: span for files in list_months(lake, pipeline.name).values() for path in files for span in [_days(path)]
+    }
+    known = [path for path, (first, _) in days.items() if first <= end]
+    if not known:
+        return None
+    newest = max(last for path, (_, last) in days.items() if path in {*known})
+    end = newest if newest <= end - WEEK else end
+    reading = _Reading(pipeline.report_fields, end, is_recorded)
+    attributes = [name for name in file_schema(lake, known[-1]).names if name.startswith("attr_") or name == LANGUAGE]
+    for path in known:
+        if days[path][1] > end - WEEKS * WEEK:
+            wanted = attributes if days[path][1] > end - WEEK else [CUSTOMER_KEY]
+            for rows in read_groups(lake, path, [*reading.columns, *wanted]):
+                reading.take(rows)
+    return reading.found(min(days.values())[0], looks) if reading.has_any else None
+
+
+def _days(path: str) -> tuple[datetime, datetime]:
+    """From when to when a file of `current/` may have feedback."""
+    first = datetime.fromisoformat(f"{month_of(path)}-01T00:00:00+00:00")
+    if is_whole(path):
+        return first, (first + 31 * DAY).replace(day=1)
+    day = first.replace(day=int(posixpath.basename(path)[len("part-") : -len(".parquet")]))
+    return day, day + DAY
+
+
+class _Reading:
+    """What is counted while files go by."""
+
+    def __init__(self, names: ReportFields, end: datetime, is_recorded: bool) -> None:
+        self._names, self._end, self._is_recorded = names, end, is_recorded
+        self._weeks, self._day = PeriodCounts(end, WEEK, WEEKS), PeriodCounts(end, DAY, 1)
+        self._shared = SharedCounts()
+        self._answered_by: tuple[set[str], set[str]] = set(), set()
+
+    @property
+    def columns(self) -> list[str]:
+        """That are needed of every week."""
+        names = self._names
+        own = [f"{names.items}.{name}" if names.items else name for name in (names.topic, names.topic_other) if name]
+        return ["occurred_at", "model", "prompt_version", *own]
+
+    def take(self, rows: pa.Table) -> None:
+        """Count some rows, as far as they were answered by what this run asks: a model, or recorded answers."""
+        is_recorded = pc.fill_null(pc.equal(text_column(rows, "model"), RECORDED_MODEL), False)
+        rows = rows.filter(is_recorded if self._is_recorded else pc.invert(is_recorded))
+        said, keys, moments = labelled(rows, self._names), text_column(rows, CUSTOMER_KEY), rows["occurred_at"]
+        weeks = self._weeks.periods_of(moments)
+        self._weeks.take(weeks, said.rows, said.labels, keys)
+        self._day.take(self._day.periods_of(moments), said.rows, said.labels, keys)
+        by = pc.binary_join_element_wise(text_column(rows, "model"), text_column(rows, "prompt_version"), " ")
+        for place, inside in zip(self._answered_by, (weeks == 0, weeks > 0), strict=True):
+            place.update(pc.unique(by.filter(pa.array(inside)).drop_null()).to_pylist())
+        of_week = rows.filter(pa.array(weeks == 0))
+        if of_week.num_rows:
+            said = labelled(of_week, self._names)
+            self._shared.take(of_week, said.rows, said.labels)
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there was anything to count."""
+        return any(self._weeks.totals())
+
+    def found(self, since: datetime, looks: int) -> ByDate:
+        """What was counted.
+
+        Args:
+            since: before it there is no feedback.
+        """
+        covered = [week for week in range(WEEKS) if self._end - week * WEEK > since]
+        totals, (day_of,) = self._weeks.totals(), self._day.totals()
+        weeks = {label: [counts[week] for week in covered] for label, counts in self._weeks.by_label().items()}
+        now, before = ({label: sum(counts[part]) for label, counts in weeks.items()} for part in (_NOW, _BEFORE))
+        weeks_of = [totals[week] for week in covered]
+        news = {change.label: change for change in changes(now, weeks_of[0], before, sum(weeks_of[1:]), looks)}
+        days = self._day.by_label()
+        rows = {
+            label: LabelWeeks(
+                label,
+                sum(days.get(label, ())),
+                counts,
+                news.get(label),
+                self._shared.shared(label) if label in news else (),
+            )
+            for label, counts in weeks.items()
+            if any(counts)
+        }
+        return ByDate(
+            end=self._end,
+            since=since.date(),
+            are_customers=self._weeks.are_customers,
+            day_of=day_of,
+            weeks_of=weeks_of,
+            labels=sorted(rows.values(), key=lambda row: (-row.weeks[0], -sum(row.weeks), row.label)),
+            news=[rows[label] for label in news],
+            looked_at=len(looked_at(now, before)),
+            looks=looks,
+            answered_by=(frozenset(self._answered_by[0]), frozenset(self._answered_by[1])),
+        )
