@@ -104,6 +104,8 @@ def _news(outcome: ReportInput) -> list[str]:
     found, pipeline = outcome.by_date, outcome.pipeline
     if found is None or len(found.weeks_of) == 1:
         return []
+    if not found.looked_at:
+        return [f"Too few {unit_of(pipeline, 0)} to tell whether any topic changed"]
     if not found.news:
         return [f"Nothing changed by more than chance, of {found.looked_at} topics that came up often enough to tell"]
     lines = [change_line(pipeline, found, row) for row in found.news[:MOST_NEWS]]

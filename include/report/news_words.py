@@ -7,6 +7,8 @@ from include.pipelines.definition import Pipeline
 from include.report.by_date import ByDate, LabelWeeks
 from include.report.news import CHANCE_A_MONTH, interval
 
+# More would be read by nobody.
+MOST_SHARED = 2
 _MONTHS_A_HEADLINE = round(1 / CHANCE_A_MONTH)
 
 
@@ -25,7 +27,7 @@ def change_line(pipeline: Pipeline, found: ByDate, row: LabelWeeks) -> str:
     said = (
         f"{row.label}: {change.count:,} of {change.of:,} {unit} this week ({low:,} to {high:,}), {_before(found, row)}"
     )
-    for shared in row.shared[:1]:
+    for shared in row.shared[:MOST_SHARED]:
         records = f" {unit_of(pipeline, shared.of)}" if found.are_customers else ""
         said += f"; {shared.count:,} of {shared.of:,}{records} with {shared.attribute} {shared.value}"
         said += f" (of all others {shared.others:,} of {shared.others_of:,})"

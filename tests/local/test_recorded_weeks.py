@@ -10,12 +10,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from include.answer.structured_output import parse_answer, split_sentences
+from include.lake.paths import open_lake
+from include.lake.write import write_table
 from include.llm.chain import split_chunks
+from include.llm.endpoint import RECORDED_MODEL
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
+from include.report.by_date import read_by_date
+from include.report.news_words import change_line
 from include.sources.files import Files
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
@@ -213,6 +219,29 @@ def test_the_broken_release_shows_in_the_second_week(pipeline: Pipeline) -> None
         items = answer[report_fields.items] if report_fields.items else [answer]
         counts[week] += any(item[report_fields.topic] == BROKEN_TOPIC[pipeline.name] for item in items)
     assert counts[2] > max(counts[1], counts[3]), counts
+
+
+def test_the_report_of_the_second_week_has_it_as_news_and_that_of_the_third_has_none(tmp_path: Path) -> None:
+    name = "app_store_reviews"
+    pipeline, lake, records = load_pipeline(name), open_lake(str(tmp_path)), records_of(name)
+    news, rows = [], {}
+    for week in WEEKS:
+        for (record_id, of_week), answer in stored_answers(pipeline).items():
+            record, keys = records[record_id, of_week], ("rating", "app_version")
+            attributes = {f"attr_{key}": record.attributes[key] for key in keys}
+            row = {"occurred_at": record.occurred_at, "model": RECORDED_MODEL, **attributes, **answer}
+            rows |= {record_id: row} if of_week == week else {}
+        table = pa.Table.from_pylist([*rows.values()])
+        write_table(lake, lake.current_file(name, "2026-11-01").replace("part-01", "part"), table)
+        end = FIRST_MONDAY + timedelta(weeks=week)
+        found = read_by_date(lake, pipeline, end, week, is_recorded=True)
+        assert found is not None
+        news.append([change_line(pipeline, found, row) for row in found.news])
+    assert news[0] == news[2] == []
+    assert news[1] == [
+        "Login: 9 of 23 reviews this week (5 to 14), up from 1 of 24 the week before; "
+        "7 of 9 with rating 1 (of all others 1 of 14); 9 of 9 with app version 6.5.0 (of all others 7 of 14)"
+    ]
 
 
 def test_hosts_are_those_that_belong_to_nobody(pipeline: Pipeline) -> None:

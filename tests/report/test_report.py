@@ -142,6 +142,11 @@ def test_where_nothing_changed_the_first_line_says_so() -> None:
     assert "rising" not in render_page(found).split("By the date")[1].split("</table>")[0]
 
 
+def test_few_records_tell_nothing_and_that_is_said() -> None:
+    found = outcome(reviews("login"), by_date=replace(by_date(4, 3, login=(2, 1)), looked_at=0))
+    assert headline(found).lines[0] == "Too few reviews to tell whether any topic changed"
+
+
 @pytest.mark.parametrize("found", [None, by_date(60, login=(20,))])
 def test_without_weeks_before_the_news_is_what_leads_and_nothing_is_said_to_be_compared(found: ByDate | None) -> None:
     said = headline(outcome(reviews("login"), by_date=found))

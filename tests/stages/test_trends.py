@@ -1,5 +1,6 @@
 """What a report compares its night with."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -101,8 +102,8 @@ def test_a_trial_or_a_dry_run_is_never_news(lake: Lake, form: dict[str, Any]) ->
 
 
 def test_recorded_answers_are_compared_with_recorded_answers_only(lake: Lake) -> None:
-    _, page = report(lake, settle(model=RECORDED_MODEL))
-    assert "this week" not in page.split("By the date")[0]
+    run = replace(settle(), model=RECORDED_MODEL)
+    assert "By the date of the feedback" not in report(lake, run)[1]
 
 
 def test_nights_of_a_month_share_the_chance_of_a_false_headline_and_nothing_else_does(lake: Lake) -> None:
