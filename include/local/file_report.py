@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 from include.llm.chain import Chain, Text
 from include.llm.endpoint import OPENAI_BASE_URL, REMOTE_IN_FLIGHT, Endpoint, resolve_endpoint
 from include.llm.estimate import Estimate, estimate, usual_answer_tokens
 from include.llm.prices import Price, load_price
+from include.local.column_proposal import SAMPLE_ROWS, propose
 from include.local.own_file import CALLS_SETTING, OwnFile
 from include.local.own_texts import languages, personal_data, redacted_examples
 from include.pipelines.chain import build_chain
@@ -61,6 +63,8 @@ class Rows:
         refused: rows that become no record, by reason.
         first_refused: place and reason of the first ones.
         records: newest row of each record, by its id, and when it was written.
+        sample: the first ones.
+        unreadable_values: attributes that are null because their values do not convert.
     """
 
     read: int = 0
@@ -70,6 +74,8 @@ class Rows:
     refused: Counter[str] = field(default_factory=Counter)
     first_refused: list[str] = field(default_factory=list)
     records: dict[str, tuple[datetime, Record]] = field(default_factory=dict)
+    sample: list[Mapping[str, Any]] = field(default_factory=list)
+    unreadable_values: Counter[str] = field(default_factory=Counter)
 
     @property
     def factor(self) -> float:
@@ -81,11 +87,14 @@ class Rows:
         self.read += 1
         if not isinstance(item.row, BadRow):
             self.columns |= dict.fromkeys(named_columns(item.row))
+            if len(self.sample) < SAMPLE_ROWS:
+                self.sample.append(item.row)
         if isinstance(record, UnreadableRecord):
             self.refused[record.error_type] += 1
             if len(self.first_refused) < SHOWN_REFUSALS:
                 self.first_refused.append(record.error_message)
             return
+        self.unreadable_values.update(record.unreadable_values)
         changed_at = item.changed_at or record.occurred_at
         known = self.records.get(record.record_id)
         if known is None or known[0] <= changed_at:
@@ -164,6 +173,11 @@ class FileReport:
         """Whether so many rows are refused that a run would stop."""
         refused = self.rows.refused.total()
         return self.rows.read >= ROWS_BEFORE_JUDGEMENT and refused > self.most_unreadable * self.rows.read
+
+    @property
+    def proposal(self) -> str | None:
+        """The setting that likely maps the columns, where id or text is missing and nothing maps them."""
+        return None if self.own.columns else propose(self.rows.sample, self.own.columns_setting)
 
     @property
     def own_columns(self) -> list[str]:
@@ -267,8 +281,7 @@ def _time(
 
 
 def _read(pipeline: Pipeline, environ: Mapping[str, str], say: Say, most_rows: int, clock: Callable[[], float]) -> Rows:
-    now, zone = datetime.now(UTC), timezone_setting(environ)
-    source = source_of(pipeline, environ)
+    now, zone, source = datetime.now(UTC), timezone_setting(environ), source_of(pipeline, environ)
     normaliser = Normaliser(
         pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction, zone=zone, environ=environ
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from include.errors import ConfigurationError
 from include.pipelines.registry import pipeline_names
 from include.settings import source_setting
+from include.sources.columns import columns_setting
 from include.sources.formats import ENDINGS
 from include.sources.location import find_files
 from include.sources.transcript_file import is_transcript
@@ -28,6 +29,7 @@ class OwnFile:
         setting: the environment variable that makes the pipeline read them.
         is_dry: whether it is only looked at.
         model: that `MODEL` names, but for the bundled one, which costs nothing.
+        columns: what the environment says of its columns.
     """
 
     pipeline: str
@@ -36,6 +38,7 @@ class OwnFile:
     setting: str
     is_dry: bool
     model: str | None = None
+    columns: str = ""
 
     @property
     def settings(self) -> dict[str, str]:
@@ -43,9 +46,15 @@ class OwnFile:
         return {source_setting(self.pipeline): "", self.setting: self.location}
 
     @property
+    def columns_setting(self) -> str:
+        """Name of the variable that says which columns are which."""
+        return columns_setting(self.pipeline)
+
+    @property
     def command(self) -> str:
         """The command that asks about it."""
-        return f"make run PIPELINES={self.pipeline} FILE={shlex.quote(self.given)}"
+        columns = f"{self.columns_setting}={shlex.quote(self.columns)} " if self.columns else ""
+        return f"{columns}make run PIPELINES={self.pipeline} FILE={shlex.quote(self.given)}"
 
 
 def check_there(own: OwnFile) -> None:
@@ -85,8 +94,9 @@ def own_file(environ: Mapping[str, str]) -> OwnFile | None:
     location = given if "://" in given else str(Path(given).expanduser().absolute())
     is_of_calls = names[0] == CALLS and _holds_transcripts(location)
     setting = CALLS_SETTING if is_of_calls else source_setting(names[0])
-    model = environ.get("MODEL") or None
-    return OwnFile(names[0], without_signature(given), location, setting, is_dry, None if model == "bundled" else model)
+    model = None if environ.get("MODEL") in ("", "bundled") else environ.get("MODEL")
+    columns = environ.get(columns_setting(names[0]), "")
+    return OwnFile(names[0], without_signature(given), location, setting, is_dry, model, columns)
 
 
 def _holds_transcripts(location: str) -> bool:

@@ -42,18 +42,20 @@ def expectation_measure(result: ExpectationResult) -> Measure:
     return Measure("expectation", result.field or result.table, number=float(result.success), n=n, says=says)
 
 
-def run_measures(row: Mapping[str, Any], quarantined: Mapping[str, int]) -> list[Measure]:
+def run_measures(row: Mapping[str, Any], quarantined: Mapping[str, int], nulls: Mapping[str, int]) -> list[Measure]:
     """Counts and cost.
 
     Args:
         row: of the run in `runs/`.
         quarantined: records by stage.
+        nulls: values that do not convert, by attribute.
     """
     counts: list[tuple[str, str | None, int]] = [
         (name, None, row[name]) for name in ("extracted", "published", "reused")
     ]
     counts += [("quarantined", stage, count) for stage, count in sorted(quarantined.items())]
     counts += [("skipped", reason, count) for reason, count in row["skipped_by_reason"]]
+    counts += [("unreadable_values", name, count) for name, count in sorted(nulls.items())]
     found = [Measure("count", field, value, float(count), n=row["extracted"]) for field, value, count in counts]
     return [*found, Measure("cost", "cost_usd", number=row["cost_usd"], n=row["extracted"])]
 

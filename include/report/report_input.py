@@ -1,7 +1,7 @@
 """Everything that the report of one run is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -27,6 +27,7 @@ class ReportInput:
         demo_model: whether the bundled model answered.
         data_docs: Data Docs page by table, as links relative to the report.
         dry_run: whether nothing was asked on purpose.
+        unreadable_values: how many values of attributes are null because what the source says does not convert.
         no_flex: why the run went online although flex was asked for.
         saved_usd: about how much cheaper its answers at flex were; None: not known.
         model_end: when the model ends; None: nobody says.
@@ -42,6 +43,7 @@ class ReportInput:
     data_docs: Mapping[str, str]
     by_date: ByDate | None = None
     dry_run: bool = False
+    unreadable_values: Mapping[str, int] = field(default_factory=dict)
     no_flex: str | None = None
     saved_usd: float | None = None
     model_end: ModelEnd | None = None

@@ -9,12 +9,13 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
 from include.sources.encoding import encoding_of
+from include.sources.fields import OWN_COLUMNS
 from include.sources.header import LINES_BEFORE_HEADER, Header, place_of_header
 from include.sources.row import BadRow, Row
 
@@ -51,7 +52,9 @@ class _Form(NamedTuple):
         return _ESCAPED.sub(lambda found: 2 * self.quote if found[1] == self.quote else found[1], line)
 
 
-def csv_rows(stream: io.BufferedReader, encoding: str | None = None) -> Iterator[Row]:
+def csv_rows(
+    stream: io.BufferedReader, encoding: str | None = None, own_names: Collection[str] = OWN_COLUMNS
+) -> Iterator[Row]:
     """One row a record; the first line with an id among its names, or else the first of the table, names the columns.
 
     A row with broken quoting, undecodable ids or texts, too many characters, or more cells than there are columns is a
@@ -60,6 +63,7 @@ def csv_rows(stream: io.BufferedReader, encoding: str | None = None) -> Iterator
 
     Args:
         encoding: see `encoding_of`.
+        own_names: see `Header.of`.
     """
     encoding = encoding_of(stream.peek(), encoding)
     # Undecodable bytes become lone surrogates here and a BadRow later: only their row is lost.
@@ -74,7 +78,7 @@ def csv_rows(stream: io.BufferedReader, encoding: str | None = None) -> Iterator
     seen = f"read as {encoding.removesuffix('-sig')}, with cells divided by {delimiter!r}"
     if separator:
         next(lines)
-    for number, row in _rows(lines, form, above):
+    for number, row in _rows(lines, form, above, own_names):
         if isinstance(row, BadRow):
             row = replace(row, error_message=f"{row.error_message} ({seen})")
         yield number + bool(separator), row
@@ -87,7 +91,7 @@ def _quote(delimiter: str, rows: str) -> str:
     return "'" if '"' not in rows and len(quoted) > 1 else '"'
 
 
-def _rows(lines: "_Lines", form: _Form, above: int) -> Iterator[Row]:
+def _rows(lines: "_Lines", form: _Form, above: int, own_names: Collection[str]) -> Iterator[Row]:
     number = 0
     for number in range(1, above + 1):
         lines.start_row()
@@ -118,7 +122,7 @@ def _rows(lines: "_Lines", form: _Form, above: int) -> Iterator[Row]:
             continue
         if header is None:
             names = cells
-            header = Header.of([name.strip() for name in cells])
+            header = Header.of([name.strip() for name in cells], own_names)
             if header.ambiguity:
                 yield number + 1, BadRow("wrong_format", header.ambiguity, lines.head())
                 return

@@ -33,9 +33,14 @@ LARGEST_EPOCH_SECONDS = 100_000_000_000
 LARGEST_EPOCH = LARGEST_EPOCH_SECONDS * 1_000_000_000
 # No customer wrote before 1990: what would be milliseconds of then are the seconds of a "never" such as the year 9999.
 EARLIEST_OF_FINER_COUNTS = 631_152_000
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+# A call of 312.4 seconds took 312; a rating of 4.5 is not 5.
+SMALLEST_ROUNDED = 100
+_CLOCK = re.compile(r"(\d{1,4}):([0-5]\d):([0-5]\d(?:[.,]\d+)?)")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,(?:\d{1,2}|\d{4,})")
+_NOTHING = {"", "-", *map(str.casefold, NO_VALUES)}
 _TRUTH = {"true": True, "t": True, "yes": True, "y": True, "1": True}
 _TRUTH |= {"false": False, "f": False, "no": False, "n": False, "0": False}
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def named_columns(row: Mapping[str, Any], known: Collection[str] = OWN_COLUMNS) -> dict[str, Any]:
@@ -63,7 +68,7 @@ def changed_at(row: Mapping[str, Any], latest: datetime, zone: tzinfo = UTC) -> 
         latest: UTC; a later time is none.
         zone: of times without one.
     """
-    given = {name: key for key in row if (name := _spelt_name(key[:MAX_ID_CHARACTERS])) in CHANGED_COLUMNS}
+    given = {name: key for key in row if (name := spelt_name(key[:MAX_ID_CHARACTERS])) in CHANGED_COLUMNS}
     for name in CHANGED_COLUMNS:
         moment = moment_of(row[given[name]], zone) if name in given else None
         if moment is not None and moment <= latest:
@@ -72,7 +77,8 @@ def changed_at(row: Mapping[str, Any], latest: datetime, zone: tzinfo = UTC) -> 
 
 
 @functools.lru_cache(maxsize=4_096)
-def _spelt_name(key: str) -> str:
+def spelt_name(key: str) -> str:
+    """A name as `column_name` gives it, `createdAt` as `created_at`."""
     return column_name(_HUMP.sub("_", key))
 
 
@@ -120,7 +126,7 @@ def nested_texts(columns: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, Mapping):
-            waiting += [(f"{path}_{_spelt_name(str(key)[:MAX_ID_CHARACTERS])}", item) for key, item in value.items()]
+            waiting += [(f"{path}_{spelt_name(str(key)[:MAX_ID_CHARACTERS])}", item) for key, item in value.items()]
         elif isinstance(value, list | tuple):
             waiting += [(path, item) for item in value]
         elif isinstance(value, str):
@@ -148,7 +154,8 @@ def time_of(columns: Mapping[str, Any], zone: tzinfo = UTC) -> datetime | None:
             return _as_time(value, zone)
         except (ValueError, OverflowError, OSError, TypeError, AttributeError) as error:
             # Without the value: the message is stored, and the value is whatever somebody wrote there.
-            raise ValueError(f"{name} is no time") from error
+            way_out = "times:%d/%m/%Y in NIGHTSHIFT_COLUMNS_<PIPELINE> says how it is written"
+            raise ValueError(f"{name} is no time; {way_out}") from error
     return None
 
 
@@ -199,24 +206,46 @@ def _seconds(epoch: float) -> float:
     return seconds
 
 
+def is_given(value: Any) -> bool:
+    """Whether a column says anything: null and what programs write instead of it do not."""
+    if isinstance(value, str):
+        return value.strip().casefold() not in _NOTHING
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
 def attribute_of(value: Any, kind: type, redact: Redact) -> Attribute:
     """A column's value in its declared type, or as redacted text; null if it does not convert.
 
-    A stray rating must not cost a customer's text its answer, so it is not worth a place in quarantine.
+    A stray rating must not cost a customer's text its answer, so it is not worth a place in quarantine: it is counted.
+    Numbers may be as people write them: `4,5`, `4 / 5` of so many stars, `00:05:12` in seconds.
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    if isinstance(value, str) and value.strip() in NO_VALUES:
         return None
     if kind is str:
         return redacted_text(value, redact)
     try:
         if kind is bool:
             return _TRUTH[str(value).strip().lower().removesuffix(".0")]
+        value = _plain_number(value) if isinstance(value, str) else value
         if kind is float:
             number = float(value)
             return number if math.isfinite(number) else None
         return _as_int(value)
     except (ValueError, TypeError, KeyError, OverflowError):
         return None
+
+
+def _plain_number(written: str) -> str:
+    """A number as a computer writes it; what is none, or could be two, stays: 1,234 is a thousand or more than one."""
+    if clock := _CLOCK.fullmatch(written.strip()):
+        hours, minutes, seconds = clock.groups()
+        return str(float(seconds.replace(",", ".")) + 60 * int(minutes) + 3_600 * int(hours))
+    number, slash, most = written.partition("/")
+    if slash and most.strip().isdecimal():
+        written = number
+    return written.replace(",", ".") if _DECIMAL_COMMA.fullmatch(written.strip()) else written
 
 
 def _as_int(value: Any) -> int | None:
@@ -226,7 +255,7 @@ def _as_int(value: Any) -> int | None:
         whole = None
     if whole is None:
         number = float(value)
-        whole = int(number) if number.is_integer() else None
+        whole = round(number) if number.is_integer() or abs(number) >= SMALLEST_ROUNDED else None
     return whole if whole is not None and -(2**63) <= whole < 2**63 else None
 
 
@@ -267,7 +296,7 @@ def _redacted(value: Any, redact: Redact, path: str) -> Any:
         return redact(value, path)
     if isinstance(value, Mapping):
         return {
-            redact(str(key), ""): _redacted(item, redact, f"{path}_{_spelt_name(str(key)[:MAX_ID_CHARACTERS])}")
+            redact(str(key), ""): _redacted(item, redact, f"{path}_{spelt_name(str(key)[:MAX_ID_CHARACTERS])}")
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):

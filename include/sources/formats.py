@@ -2,14 +2,16 @@
 
 import gzip
 import io
+import posixpath
 import zlib
 from collections.abc import Iterator
 from typing import IO, Any, cast
 
 import fsspec
 
+from include.sources.columns import AS_IT_LOOKS, Reading
 from include.sources.csv_file import csv_rows
-from include.sources.fields import id_of, named_columns
+from include.sources.fields import OWN_COLUMNS, id_of, named_columns
 from include.sources.jsonl import json_rows
 from include.sources.mbox import mbox_rows
 from include.sources.row import BadRow, Row
@@ -38,10 +40,10 @@ MAX_BAD_SHARE = 0.9
 def read_rows(
     fs: fsspec.AbstractFileSystem,
     path: str,
+    how: Reading = AS_IT_LOOKS,
     *,
     with_ids: bool = False,
     name: str | None = None,
-    encoding: str | None = None,
 ) -> Iterator[Row]:
     """All rows of one file, one at a time, bad ones included. A file of zero bytes has none.
 
@@ -49,28 +51,31 @@ def read_rows(
     web page, a PDF or another document under the name of a table is one bad row.
 
     Args:
+        how: what settings say of it.
         with_ids: whether its rows are records, so that one without an id is a bad one.
-        name: whose ending says what the file is; None: the path.
-        encoding: of a table that is neither UTF-8 nor UTF-16; None: see `encoding_of`.
+        name: whose ending says what the file is; empty: the path.
 
     Raises:
         OSError: the file system failed.
+        ConfigurationError: the mapping names a column that is not there.
     """
     size = fs.size(path)
     if size == 0:
         return
     with fs.open(path, "rb") as file:
-        yield from _while_readable(_rows(file, (name or path).lower(), size, encoding), with_ids)
+        name = posixpath.basename(name or path)
+        rows, is_table = _rows(file, name.lower(), size, how), not name.lower().endswith(JSON_ENDINGS)
+        yield from _while_readable(how.mapping.rows(rows, name, is_table=is_table), with_ids)
 
 
-def _rows(file: IO[bytes], name: str, size: int, encoding: str | None) -> Iterator[Row]:
+def _rows(file: IO[bytes], name: str, size: int, how: Reading) -> Iterator[Row]:
     magic = file.read(len(OLE_MAGIC))
     file.seek(0)
     if name.endswith(PARQUET_ENDINGS) or magic.startswith(PARQUET_MAGIC):
         # Arrow takes longer to load than most files to read.
         from include.sources.parquet_file import parquet_rows
 
-        yield from parquet_rows(file)
+        yield from parquet_rows(file, how.mapping.names_of(OWN_COLUMNS))
     elif is_workbook(file):
         yield from workbook_rows(file, size)
     elif magic.startswith(ZIP_MAGIC):
@@ -78,19 +83,19 @@ def _rows(file: IO[bytes], name: str, size: int, encoding: str | None) -> Iterat
         yield 1, BadRow("wrong_format", message)
     elif magic.startswith(GZIP_MAGIC):
         unpacked = cast(io.RawIOBase, _BoundedGzip(file, max(FREE_UNPACKED_BYTES, MAX_UNPACKED_RATIO * size)))
-        yield from _until_damage(_text_rows(io.BufferedReader(unpacked, BUFFER_BYTES), name, encoding))
+        yield from _until_damage(_text_rows(io.BufferedReader(unpacked, BUFFER_BYTES), name, how))
     else:
         # Files of fsspec cannot read a line with a limit; a buffered reader can.
-        yield from _text_rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES), name, encoding)
+        yield from _text_rows(io.BufferedReader(cast(io.RawIOBase, file), BUFFER_BYTES), name, how)
 
 
-def _text_rows(stream: io.BufferedReader, name: str, encoding: str | None) -> Iterator[Row]:
+def _text_rows(stream: io.BufferedReader, name: str, how: Reading) -> Iterator[Row]:
     if foreign := foreign_format(stream.peek()):
         message = f"the file is {foreign}, whatever its name says: export it as CSV or JSON Lines"
         yield 1, BadRow("wrong_format", message)
     elif name.endswith((*CSV_ENDINGS, *WORKBOOK_ENDINGS)):
         # Many programs call a text with tabs a workbook.
-        yield from csv_rows(stream, encoding)
+        yield from csv_rows(stream, how.encoding, how.mapping.names_of(OWN_COLUMNS))
     elif name.endswith(MBOX_ENDINGS):
         yield from mbox_rows(stream)
     else:

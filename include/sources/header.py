@@ -1,7 +1,7 @@
 """The columns of a table in a file, whatever names they were given: none is lost, and none takes another's place."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,12 @@ class Header:
         return None
 
     @classmethod
-    def of(cls, given: Sequence[str]) -> "Header":
-        """The header of a file whose first line, or schema, gives these names."""
+    def of(cls, given: Sequence[str], own_names: Collection[str] = OWN_COLUMNS) -> "Header":
+        """The header of a file whose first line, or schema, gives these names.
+
+        Args:
+            own_names: of columns without which a row is no record, or another one.
+        """
         names: list[str] = []
         texts: list[str] = []
         own: set[str] = set()
@@ -51,7 +55,7 @@ class Header:
             names.append(name)
             if column_name(stem) == "text":
                 texts.append(name)
-            if column_name(stem) in OWN_COLUMNS:
+            if column_name(stem) in own_names:
                 own.add(name)
         return cls(tuple(names), tuple(texts) if len(texts) > 1 else (), frozenset(own))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import fsspec
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.sources.columns import AS_IT_LOOKS, Reading
 from include.sources.formats import ENDINGS, read_rows
 from include.sources.listing import modified
 from include.sources.row import Row
@@ -44,19 +45,20 @@ class SourceFile:
         changed = info.get("ETag") or info.get("etag") or info.get("generation") or modified(info) or ""
         return f"{info.get('size')} {changed}"
 
-    def rows(self, version: str, setting: str, *, with_ids: bool = False, encoding: str | None = None) -> Iterator[Row]:
+    def rows(self, version: str, setting: str, how: Reading = AS_IT_LOOKS, *, with_ids: bool = False) -> Iterator[Row]:
         """All rows, see `read_rows`.
 
         Args:
             version: of before.
             setting: that names the file, for messages.
-            encoding: of a table that is neither UTF-8 nor UTF-16, where it is known.
+            how: what settings say of it.
 
         Raises:
             OSError: the file system failed.
+            ConfigurationError: the mapping names a column that is not there.
             RetryLater: the file changed while it was read.
         """
-        yield from read_rows(self.fs, self.path, with_ids=with_ids, encoding=encoding)
+        yield from read_rows(self.fs, self.path, how, with_ids=with_ids)
         if self.version() != version:
             raise RetryLater(f"{self.path!r} of {setting} changed while it was read.")
 

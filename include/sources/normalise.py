@@ -12,13 +12,16 @@ from typing import Any
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import Redactor, redact_name
+from include.sources.columns import columns_setting, shown_columns
 from include.sources.fields import (
     OWN_COLUMNS,
+    Attribute,
     Redact,
     as_json,
     attribute_of,
     canonical,
     id_of,
+    is_given,
     named_columns,
     nested_texts,
     redacted_text,
@@ -29,7 +32,7 @@ from include.sources.fields import (
 from include.sources.markup import plain_text
 from include.sources.record import Record, UnreadableRecord
 from include.sources.record_id import damage
-from include.sources.row import BadRow
+from include.sources.row import MAX_COLUMNS, BadRow
 from include.text.address import without_signature
 from include.text.clean import clean_text
 from include.text.columns import column_name, content_version
@@ -37,10 +40,8 @@ from include.text.columns import column_name, content_version
 MAX_TEXT_CHARACTERS = 1_000_000
 # Clocks differ; a text from the day after tomorrow was not written by a customer.
 FUTURE_ALLOWED = timedelta(days=2)
-# The lake has a column for each.
-MAX_COLUMNS = 300
 RAW_CHARACTERS = 2_000
-SHOWN_COLUMNS = 12
+SHOWN_COLUMNS = 30
 # More is redacted than is kept, so that what is cut in two at the end of it lies behind what is kept.
 RAW_READ_CHARACTERS = 64 * 1024
 MAX_VERSION_CHARACTERS = 200
@@ -102,11 +103,11 @@ class Normaliser:
             occurred_at, time_error = None, str(error)
         if record_id is None:
             damaged = damage(columns.get("id")) or damage(columns.get("record_id"))
-            reason = damaged or f"there is no id or record_id{self._columns_found(row)}"
+            reason = damaged or f"there is no id or record_id{self._columns_found(row, 'id')}"
             return self._unreadable(row, None, place, "damaged_id" if damaged else "missing_id", reason, occurred_at)
         text = text_of(columns)
         if not text:
-            found = "" if {"text", "turns"} & columns.keys() else self._columns_found(row)
+            found = "" if {"text", "turns"} & columns.keys() else self._columns_found(row, "text")
             return self._unreadable(row, record_id, place, "empty_text", f"there is no text{found}", occurred_at)
         ids = self.redaction.customer_id_columns
         others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS and name not in ids}
@@ -128,6 +129,7 @@ class Normaliser:
             return self._unreadable(row, record_id, place, "empty_text", "there is no text but markup", occurred_at)
         redacted = redactor.redact(readable)
         customer_key = self._customer_keys.of(columns.get(name) for name in ids)
+        attributes = self._attributes(others, redactor)
         return Record(
             record_id=record_id,
             record_version=_version(columns.get("record_version")) or content_version(text),
@@ -135,20 +137,22 @@ class Normaliser:
             source_url=redactor.redact(clean_text(url), "source_url") or None if isinstance(url, str) else None,
             occurred_at=occurred_at or self.pulled_at,
             text=redacted,
-            attributes={
-                name: attribute_of(value, self.attributes.get(name, str), _clean_redact(redactor, name))
-                for name, value in others.items()
-            }
-            | ({"customer_key": customer_key} if customer_key else {}),
+            attributes=attributes | ({"customer_key": customer_key} if customer_key else {}),
+            unreadable_values=tuple(name for name in others if attributes[name] is None and is_given(others[name])),
             is_dated=occurred_at is not None,
         )
 
-    def _columns_found(self, row: Mapping[str, Any]) -> str:
-        # Redacted: where a file does not name its columns, they are a customer's words.
-        redactor = Redactor(self.redaction)
-        names = [_clean_redact(redactor, "")(str(key)[:40], "") for key in list(row)[:SHOWN_COLUMNS]]
-        more = ", ..." if len(row) > SHOWN_COLUMNS else ""
-        return f" among the columns {', '.join(names)}{more}" if names else ""
+    def _attributes(self, others: Mapping[str, Any], redactor: Redactor) -> dict[str, Attribute]:
+        return {
+            name: attribute_of(value, self.attributes.get(name, str), _clean_redact(redactor, name))
+            for name, value in others.items()
+        }
+
+    def _columns_found(self, row: Mapping[str, Any], missing: str) -> str:
+        if not row:
+            return ""
+        found = shown_columns(tuple(row), SHOWN_COLUMNS, self.redaction)
+        return f" among the columns {found}; {columns_setting(self.source)}={missing}=<column> says which it is"
 
     def _checked_time(self, columns: Mapping[str, Any]) -> datetime | None:
         occurred_at = time_of(columns, self.zone)

@@ -1,11 +1,12 @@
 """Rows of a Parquet file."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from include.sources.fields import OWN_COLUMNS
 from include.sources.header import Header
 from include.sources.row import MAX_LINE_BYTES, BadRow, Row
 
@@ -19,10 +20,13 @@ ROWS_PER_BATCH, BATCH_BYTES = 100, 64 * 1024 * 1024
 REASON_CHARACTERS = 200
 
 
-def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
+def parquet_rows(file: IO[bytes], own_names: Collection[str] = OWN_COLUMNS) -> Iterator[Row]:
     """One row a row, row group by row group, with page checksums verified where the file has them.
 
     What is damaged ends the file: one `BadRow` stands for all that could not be read.
+
+    Args:
+        own_names: see `Header.of`.
 
     Raises:
         OSError: the file system failed, not the file.
@@ -30,7 +34,7 @@ def parquet_rows(file: IO[bytes]) -> Iterator[Row]:
     number = 0
     try:
         parquet = _opened(file)
-        header = Header.of(parquet.schema_arrow.names)
+        header = Header.of(parquet.schema_arrow.names, own_names)
         unusable = _row_group_too_large(parquet) or (header.ambiguity and BadRow("wrong_format", header.ambiguity))
         if unusable:
             yield 1, unusable

@@ -17,6 +17,7 @@ class Record:
         occurred_at: when the customer wrote it, UTC; the time of the pull where the source does not say.
         text: redacted, valid UTF-8, without control characters; never empty.
         attributes: the source's other columns, by name without `attr_`.
+        unreadable_values: attributes that are null because what the source says does not convert to their type.
         is_dated: whether the source says when it was written; an undated record belongs to the run that pulls it.
     """
 
@@ -27,6 +28,7 @@ class Record:
     occurred_at: datetime
     text: str
     attributes: Mapping[str, str | int | float | bool | None]
+    unreadable_values: tuple[str, ...] = ()
     is_dated: bool = True
 
 

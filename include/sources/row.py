@@ -5,6 +5,8 @@ from typing import Any
 
 # No customer text is this long; a line that is comes from a broken or hostile file, and is not read whole.
 MAX_LINE_BYTES = 16 * 1024 * 1024
+# The lake has a column for each.
+MAX_COLUMNS = 300
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.sources.columns import AS_CALLED, ColumnMapping
 from include.sources.fields import canonical, id_of, moment_of
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
@@ -47,10 +48,12 @@ class SqlTable:
     Args:
         connection_id: Airflow connection of any database that has a `DbApiHook`.
         query_path: file with the query.
+        mapping: of columns with other names than a source's.
     """
 
     connection_id: str
     query_path: Path
+    mapping: ColumnMapping = AS_CALLED
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow]:
         """See `Source`. Rows are fetched a thousand at a time; on Postgres the server keeps the rest."""
@@ -82,11 +85,13 @@ class SqlTable:
             raise ConfigurationError(
                 f"The query {self.query_path} gives two columns {twice!r}. Give one of them another name with AS."
             )
+        self.mapping.check(names, f"the query {self.query_path}", is_table=True)
+        mapped = self.mapping.row(dict.fromkeys(names))
         for needed in (("id", "record_id"), ("text", "turns")):
-            if not set(needed) & set(names):
+            if mapped.keys().isdisjoint(needed):
                 raise ConfigurationError(
                     f"The query {self.query_path} gives no column {needed[0]!r}, only {', '.join(names)}. "
-                    f"Name the column that is it: SELECT ... AS {needed[0]}."
+                    f"Name the column that is it: SELECT ... AS {needed[0]}, or by NIGHTSHIFT_COLUMNS_<PIPELINE>."
                 )
         return names
 
@@ -100,10 +105,11 @@ class SqlTable:
                     row[name] = data.decode()
                 except UnicodeDecodeError:
                     row[name] = data.hex()
-                    if name in ("text", "turns"):
+                    if name in self.mapping.names_of(("text", "turns")):
                         unreadable = BadRow("invalid_utf8", f"column {name!r} is not valid UTF-8", name.encode())
             else:
                 row[name] = value
+        row = self.mapping.row(row)
         # A row without an id is known again by what it holds: queries give their rows in any order.
         name = id_of(row) or content_version(canonical(row))
         place = f"{self.connection_id}/{self.query_path.name}#{name}"

@@ -15,6 +15,7 @@ import requests
 from fsspec.implementations.local import LocalFileSystem
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.sources.columns import AS_IT_LOOKS, Reading
 from include.sources.formats import ENDINGS, JSON_ENDINGS, read_rows
 from include.sources.job_status import job_trouble
 from include.sources.row import Row
@@ -80,10 +81,9 @@ class WebFile:
         self._copy.seek(0)
         return f"{size} {hashlib.file_digest(self._copy, 'sha256').hexdigest()}"
 
-    def rows(self, version: str, setting: str, *, with_ids: bool = False, encoding: str | None = None) -> Iterator[Row]:
+    def rows(self, version: str, setting: str, how: Reading = AS_IT_LOOKS, *, with_ids: bool = False) -> Iterator[Row]:
         """All rows, see `read_rows`; the arguments are those of `SourceFile.rows`."""
-        path = self._copy.name
-        yield from read_rows(LocalFileSystem(), path, with_ids=with_ids, name=self.name, encoding=encoding)
+        yield from read_rows(LocalFileSystem(), self._copy.name, how, with_ids=with_ids, name=self.name)
 
     def _asked(self, address: str) -> requests.Response:
         session = requests.Session()

@@ -85,6 +85,9 @@ def extract_records(
     counts = replace(counts, redaction_version=version)
     WorkFiles(lake, run).write(counts)
     log.info("extracted %d records, %d unreadable, skipped %s", counts.extracted, counts.unreadable, counts.skipped)
+    for name, count in counts.unreadable_values.items():
+        kind = pipeline.attributes.get(name, str).__name__
+        log.warning("%d values of %s are no %s, and null", count, name, kind)
     return counts
 
 
@@ -156,6 +159,7 @@ def _take(lake: Lake, pipeline: Pipeline, run: RunContext, pulled: PullSpool, mo
         unreadable=int(unreadable.sum()),
         skipped=dict(+skipped),
         outside_window=pulled.outside_window,
+        unreadable_values=pulled.unreadable_values(fresh & is_record),
     )
 
 

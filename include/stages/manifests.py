@@ -39,6 +39,7 @@ class Extracted:
     Args:
         extracted: records of the run, and of these `unreadable` ones and `skipped` ones by reason.
         outside_window: what the source had besides; None: not known.
+        unreadable_values: of the records that are new, by attribute, those whose value does not convert.
     """
 
     file: ClassVar = "extract"
@@ -47,6 +48,7 @@ class Extracted:
     skipped: Mapping[str, int] = field(default_factory=dict)
     outside_window: int | None = None
     redaction_version: str | None = None
+    unreadable_values: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

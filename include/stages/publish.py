@@ -75,7 +75,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     if plan.has_other_answers:
         unusable += total_spent(_keep_other_answers(lake, pipeline, work, plan))
     row = _run_row(run, accepted, quarantined, extract, plan, validated, unusable, skipped)
-    measures = [*validated.measures, *run_measures(row, validated.quarantined)]
+    measures = [*validated.measures, *run_measures(row, validated.quarantined, extract.unreadable_values)]
     measures_path = lake.run_file("measures", run.pipeline, run.run_date, run.run_key)
     write_table(lake, measures_path, measures_table(row, measures))
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
@@ -93,6 +93,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     return {
         "run": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()},
         "skipped": dict(skipped),
+        "unreadable_values": dict(extract.unreadable_values),
         "expectations": [asdict(result) for result in validated.expectations],
         "data_docs": validated.data_docs,
         "no_flex": plan.no_flex,

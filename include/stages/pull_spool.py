@@ -4,6 +4,7 @@ import json
 import logging
 import uuid
 from array import array
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import compress
@@ -48,6 +49,7 @@ class PullSpool:
         self._ids, self._versions = array("q"), array("q")
         self._changed_at, self._is_record = array("q"), array("b")
         self._columns: set[str] = set()
+        self._unreadable_values: defaultdict[str, array[int]] = defaultdict(lambda: array("q"))
         # Rows of other windows, and what the file in `raw/` says about the pull.
         self.outside_window = 0
         self.notes: dict[bytes, bytes] = {}
@@ -134,6 +136,11 @@ class PullSpool:
         for lines in self._chosen(chosen & ~self.is_record):
             yield [_unreadable(orjson.loads(line)["unreadable"]) for line in lines]
 
+    def unreadable_values(self, chosen: Mask) -> dict[str, int]:
+        """By attribute, how many of some rows have none because what the source says does not convert."""
+        counts = Counter({name: int(chosen[places].sum()) for name, places in self._unreadable_values.items()})
+        return dict(+counts)
+
     def forget(self) -> None:
         """The rows are in the lake's tables now: the next pull of this run begins anew."""
         if len(self._parts) > len(self._held):
@@ -153,6 +160,8 @@ class PullSpool:
         self._changed_at.append(microseconds(changed_at))
         self._is_record.append("unreadable" not in held)
         self._columns.update(held)
+        for name in held.get("unreadable_values", ()):
+            self._unreadable_values[name].append(len(self._ids) - 1)
 
     def _end_part(self) -> None:
         if self._lines:
@@ -213,6 +222,7 @@ def _fields(row: Row) -> dict[str, Any]:
         "occurred_at": row.occurred_at,
         "text": row.text,
         **{f"attr_{name}": value for name, value in row.attributes.items()},
+        **({"unreadable_values": row.unreadable_values} if row.unreadable_values else {}),
     }
 
 

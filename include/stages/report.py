@@ -56,6 +56,7 @@ def report_run(
         digest=_digest(lake, pipeline, run),
         quarantined=_quarantined(lake, run),
         skipped=published["skipped"],
+        unreadable_values=published.get("unreadable_values", {}),
         expectations=[ExpectationResult(**fields) for fields in published["expectations"]],
         demo_model=endpoint.is_demo,
         data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},

@@ -12,6 +12,7 @@ import yaml
 from include.llm.endpoint import REMOTE_TIMEOUT_SECONDS
 from include.pipelines.registry import pipeline_names
 from include.settings import source_setting
+from include.sources.columns import columns_setting
 from include.stages.dag import INFER_TIMEOUT, RETRY_DELAY, RUN_TIMEOUT
 from include.stages.pool import POOL, POOL_SLOTS
 
@@ -69,13 +70,18 @@ def settings_that_the_code_reads() -> set[str]:
     named = r'"((?:NIGHTSHIFT|OPENAI|APP_STORE|GOOGLE_PLAY)_[A-Z_]*[A-Z]|[A-Z_]+_(?:CONNECTION|PREFIX))"'
     found = {name for path in code for name in re.findall(named, path.read_text(encoding="utf-8"))}
     # `make run` sets the last two for its own tasks.
-    return {*found, *map(source_setting, ours)} - {"NIGHTSHIFT_LOCAL_MODEL_URL", "NIGHTSHIFT_RECORDED_URL"}
+    return {*found, *map(source_setting, ours), *map(columns_setting, ours)} - {
+        "NIGHTSHIFT_LOCAL_MODEL_URL",
+        "NIGHTSHIFT_RECORDED_URL",
+    }
 
 
 def test_every_setting_that_the_code_reads_is_in_the_readme_and_reaches_the_containers() -> None:
     settings = settings_that_the_code_reads()
     documented = set(re.findall(r"`([A-Z_]+)`", README))
-    assert {name for name in settings if not name.startswith("NIGHTSHIFT_SOURCE_")} <= documented
+    assert {
+        name for name in settings if not name.startswith(("NIGHTSHIFT_SOURCE_", "NIGHTSHIFT_COLUMNS_"))
+    } <= documented
     environment = SERVICES["airflow-triggerer"]["environment"]
     assert {name for name in environment if not name.startswith(("AIRFLOW__", "PYTHONPATH"))} == settings
 

@@ -98,11 +98,79 @@ def test_refused_rows_are_counted_by_reason_and_the_first_three_are_shown(tmp_pa
 
 def test_a_file_without_a_text_names_its_columns_and_the_way_out(tmp_path: Path) -> None:
     rows = [{"id": n, "body": KETTLE, "Subject": "Leak"} for n in range(3)]
-    report = look(write_csv(tmp_path / "bodies.csv", rows))
+    path = write_csv(tmp_path / "bodies.csv", rows)
+    report = look(path)
     assert (report.asked, report.rows.refused["empty_text"]) == (0, 3)
     shown = text_of(report)
-    assert "body, subject" in shown and "rename those of the file" in shown
+    assert "body, subject" in shown
+    assert f"NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS=text=body make run PIPELINES=support_tickets FILE={path} DRY=1" in shown
     assert "Cost" not in shown
+
+
+def exported(count: int = 5) -> list[dict[str, Any]]:
+    """Rows whose columns have names that nobody knows."""
+    return [
+        {
+            "Status": "open",
+            "Closed": f"2026-11-2{n} 09:00",
+            "Title": f"Lamp {n}",
+            "Case no.": 700 + n,
+            "What, then?": f"{KETTLE} {n}",
+            "Opened": f"2026-11-1{n} 10:00",
+        }
+        for n in range(count)
+    ]
+
+
+def test_columns_that_nobody_knows_are_proposed_by_what_they_hold(tmp_path: Path) -> None:
+    path = write_csv(tmp_path / "cases.csv", exported())
+    proposed = 'id=Case no.,text="What, then?",created_at=Opened'
+    report = look(path)
+    assert report.proposal == f"NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS='{proposed}'"
+    assert f"{report.proposal} make run PIPELINES=support_tickets FILE={path} DRY=1" in text_of(report)
+    mapped = look(path, environ={"NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS": proposed})
+    assert (mapped.asked, mapped.rows.refused.total(), mapped.proposal) == (5, 0, None)
+    assert f"{report.proposal} make run PIPELINES=support_tickets FILE={path}\n" in text_of(mapped)
+    assert all(record.is_dated for _, record in mapped.rows.records.values())
+
+
+@pytest.mark.parametrize(
+    ("row", "proposed"),
+    [
+        (
+            {"Summary": "Lamp", "Issue key": "A-1", "Description": KETTLE, "Created": "20/Nov/26 10:00 AM"},
+            "preset:jira",
+        ),
+        (
+            {"Timestamp": "2026/11/20 10:00:00 AM GMT+1", "How was it?": KETTLE},
+            "'preset:google_forms,text=How was it?'",
+        ),
+        (
+            {"no": "A-1", "body": KETTLE, "at": "25/11/2026 10:00"},
+            "'id=no,text=body,created_at=at,times:%d/%m/%Y %H:%M'",
+        ),
+        ({"no": "A-1", "body": KETTLE, "at": "05/11/2026 10:00"}, "id=no,text=body"),
+        ({"no": "A-1", "body": "open"}, None),
+        ({"no": "A-1", f"Write to ada@example.org. {KETTLE}": KETTLE}, None),
+    ],
+)
+def test_a_preset_or_a_form_of_times_is_proposed_and_else_nothing(
+    row: dict[str, str], proposed: str | None, tmp_path: Path
+) -> None:
+    report = look(write_csv(tmp_path / "t.csv", [row]))
+    assert report.proposal == (proposed and f"NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS={proposed}")
+    assert ("NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS" in text_of(report)) and "ada@" not in text_of(report)
+
+
+def test_nothing_is_proposed_where_id_and_text_are_there(tmp_path: Path) -> None:
+    assert look(write_csv(tmp_path / "t.csv", tickets(KETTLE, ""))).proposal is None
+
+
+def test_values_that_are_not_of_their_columns_type_are_counted(tmp_path: Path) -> None:
+    replies = ("4,0", "many", "")
+    rows = [{**row, "replies": count} for row, count in zip(tickets(KETTLE, SPANISH, GERMAN), replies, strict=True)]
+    shown = text_of(look(write_csv(tmp_path / "t.csv", rows)))
+    assert "Values that are not of their column's type, and null: replies 1" in shown
 
 
 def test_exports_of_the_play_console_are_known_by_their_columns(tmp_path: Path) -> None:

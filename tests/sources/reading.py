@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from include.sources.columns import ColumnMapping
 from include.sources.files import Files
 from include.sources.normalise import MAX_TEXT_CHARACTERS, Normaliser
 from include.sources.record import Record, UnreadableRecord
@@ -22,10 +23,17 @@ def read_files(
     pulled_at: datetime,
     max_text_characters: int = MAX_TEXT_CHARACTERS,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    columns: str = "",
 ) -> Iterator[Record | UnreadableRecord]:
-    """Records of all files at a location, read and normalised as a run does it."""
+    """Records of all files at a location, read and normalised as a run does it.
+
+    Args:
+        columns: what NIGHTSHIFT_COLUMNS_DEMO says.
+    """
+    setting = f"NIGHTSHIFT_COLUMNS_{source.upper()}"
     normaliser = Normaliser(source, attributes, pulled_at, max_text_characters, clock)
-    for item in Files(location, f"NIGHTSHIFT_SOURCE_{source.upper()}").pull(Window(None, pulled_at), None):
+    files = Files(location, f"NIGHTSHIFT_SOURCE_{source.upper()}", mapping=ColumnMapping.of(setting, columns))
+    for item in files.pull(Window(None, pulled_at), None):
         if isinstance(item, SourceRow):
             yield normaliser.record(item.row, item.place)
 
@@ -36,6 +44,7 @@ def read_all(
     max_text_characters: int = MAX_TEXT_CHARACTERS,
     pulled_at: datetime = PULLED_AT,
     now: datetime = PULLED_AT,
+    columns: str = "",
 ) -> list[Record | UnreadableRecord]:
     """Everything at a location."""
     return list(
@@ -46,6 +55,7 @@ def read_all(
             pulled_at=pulled_at,
             max_text_characters=max_text_characters,
             clock=lambda: now,
+            columns=columns,
         )
     )
 

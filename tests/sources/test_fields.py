@@ -200,6 +200,19 @@ def test_the_version_is_the_source_s_own_or_else_follows_the_text(tmp_path: Path
         (4, float, 4.0),
         ("NaN", float, None),
         ("inf", float, None),
+        (312.4, int, 312),
+        ("312.6", int, 313),
+        ("4,5", float, 4.5),
+        ("-0,25", float, -0.25),
+        ("4,5", int, None),
+        ("1,234", int, None),
+        ("5/5", int, 5),
+        ("4 / 5", int, 4),
+        ("4,5/5", float, 4.5),
+        ("11/22/2026", int, None),
+        ("00:05:12", int, 312),
+        ("01:00:00,5", float, 3600.5),
+        ("05:12", int, None),
         (10**400, float, None),
         (True, bool, True),
         ("FALSE", bool, False),
@@ -216,6 +229,20 @@ def test_a_declared_attribute_has_its_type_or_is_null(tmp_path: Path, given: Any
     kept = read_record(tmp_path, {"rating": given}, attributes={"rating": kind}).attributes["rating"]
     assert kept == value
     assert type(kept) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_unreadable"),
+    [
+        *(("four", True), (4.5, True), ("1,234", True), (["4"], True), ("4,0", False), (5, False)),
+        *((nothing, False) for nothing in ("", None, "n/a", "NaN", float("nan"))),
+    ],
+)
+def test_a_value_that_does_not_convert_is_counted_and_nothing_is_not(
+    tmp_path: Path, given: Any, is_unreadable: bool
+) -> None:
+    record = read_record(tmp_path, {"rating": given, "note": ""}, attributes={"rating": int})
+    assert record.unreadable_values == (("rating",) if is_unreadable else ())
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,9 @@ def test_a_pipelines_own_patterns_hold_for_attributes_too() -> None:
 
 def test_the_message_about_a_bad_time_does_not_repeat_it(tmp_path: Path) -> None:
     row = {"id": "T-1", "text": "Good", "created_at": f"{EVERYWHERE} \ud800"}
-    assert read_unreadable(tmp_path, row).error_message == "rows.jsonl#L2: created_at is no time"
+    assert read_unreadable(tmp_path, row).error_message == (
+        "rows.jsonl#L2: created_at is no time; times:%d/%m/%Y in NIGHTSHIFT_COLUMNS_<PIPELINE> says how it is written"
+    )
 
 
 def test_turns_are_redacted(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Any SQL table, on a real Postgres."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from include.errors import ConfigurationError, RetryLater
+from include.sources.columns import ColumnMapping
 from include.sources.normalise import Normaliser
 from include.sources.record import Record
 from include.sources.row import BadRow
@@ -310,3 +312,18 @@ def test_an_error_about_a_value_does_not_repeat_it(database: Any, table: SqlTabl
     with pytest.raises(ConfigurationError, match=r"query\.sql cannot convert") as refused:
         list(table.pull(Window(None, NIGHT), None))
     assert "4111" not in str(refused.value)
+
+
+def test_a_query_s_columns_may_have_other_names(database: Any, table: SqlTable) -> None:
+    insert(database, 7, NIGHT - timedelta(hours=1))
+    query = "SELECT id AS no, answer, updated_at AS touched, score FROM survey WHERE updated_at >= :window_start"
+    table.query_path.write_text(query)
+    mapping = ColumnMapping.of("NIGHTSHIFT_COLUMNS_SURVEY", "id=No,text=Answer,changed_at=touched")
+    (row,) = replace(table, mapping=mapping).pull(Window(None, NIGHT), None)
+    record = Normaliser("survey", {"score": float}, NIGHT).record(row.row, row.place)
+    assert isinstance(record, Record)
+    assert (record.record_id, record.text, record.attributes) == ("7", "Too slow. Fix it.", {"score": 4.5})
+    assert row.changed_at == NIGHT - timedelta(hours=1)
+    wrong = ColumnMapping.of("NIGHTSHIFT_COLUMNS_SURVEY", "id=number,text=answer")
+    with pytest.raises(ConfigurationError, match=r"names 'number', and the query .* It has: no, answer"):
+        list(replace(table, mapping=wrong).pull(Window(None, NIGHT), None))

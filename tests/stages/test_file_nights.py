@@ -196,8 +196,31 @@ def test_a_night_whose_rows_mostly_cannot_be_read_fails_and_says_why(folder: Fol
         folder.counts(NIGHT)
     said = str(caught.value)
     assert "50 of 50" in said and "missing_id" in said and "ticketId, description" in said
-    assert "NIGHTSHIFT_MAX_UNREADABLE_SHARE" in said
+    assert "NIGHTSHIFT_MAX_UNREADABLE_SHARE" in said and "NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS=id=<column>" in said
     assert "jo@example.com" not in said
+
+
+def test_a_night_reads_columns_of_other_names_and_counts_what_is_no_number(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.environ["NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS"] = "id=No,text=Title+Body,created_at=When,replies=Answers"
+    rows = [{"No": n, "Title": "Lamp", "Body": "Late", "When": NIGHT.isoformat(), "Answers": n} for n in ("1", "two")]
+    old = [{**rows[1], "No": "3", "When": OLD.isoformat()}]
+    folder.put("a.jsonl", *rows, *old)
+    counts = folder.counts(NIGHT + HOUR, trigger="manual", since=(NIGHT - HOUR).isoformat())
+    assert (counts.extracted, counts.unreadable, counts.outside_window) == (2, 0, 1)
+    raw = folder.deployment.table("raw").sort_values("record_id")
+    assert raw["text"].tolist() == ["Lamp\n\nLate"] * 2
+    assert raw["attr_replies"].tolist()[0] == 1 and pd.isna(raw["attr_replies"].tolist()[1])
+    assert counts.unreadable_values == {"replies": 1}
+    assert "1 values of replies are no int, and null" in caplog.text
+
+
+def test_a_column_that_is_mapped_and_not_there_stops_the_night(folder: Folder) -> None:
+    folder.environ["NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS"] = "id=Ticket"
+    folder.put("a.jsonl", row("one", NIGHT))
+    with pytest.raises(ConfigurationError, match=r"names 'Ticket', and a\.jsonl has no such column\. It has: id"):
+        folder.counts(NIGHT)
 
 
 @pytest.mark.parametrize(

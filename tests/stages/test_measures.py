@@ -28,7 +28,7 @@ CLOSED = ("category", "priority", "sentiment", "escalation_risk")
 def deployment(tmp_path: Path, fault_server: FaultServer) -> Deployment:
     fault_server.set_plan(Plan(rules=(Rule(fault="not_json", marker="Order 7 "),)))
     made = Deployment(tmp_path, fault_server.base_url)
-    made.write_source([tickets(1)[0] | {"id": "same-text"}, NO_TEXT, *tickets(12)])
+    made.write_source([tickets(1)[0] | {"id": "same-text", "replies": "two"}, NO_TEXT, *tickets(12)])
     return made
 
 
@@ -74,6 +74,8 @@ def test_a_night_in_numbers(deployment: Deployment) -> None:
     assert {stage: n for (field, stage), n in counts.items() if field == "quarantined"} == {"extract": 1, "infer": 1}
     skipped = {reason: n for (field, reason), n in counts.items() if field == "skipped"}
     assert skipped == dict(row["skipped_by_reason"]) and skipped
+    assert counts["unreadable_values", "replies"] == 1
+    assert "Values that are not of their column's type, and null: replies 1." in deployment.report()
     kept = [n for (field, _), n in counts.items() if field in ("published", "quarantined", "skipped")]
     assert counts["extracted", None] == sum(kept)
     (cost,) = of(rows, "cost").values()

@@ -2,7 +2,7 @@
 
 import base64
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -57,7 +57,8 @@ def test_records_are_read_back_as_they_were_whatever_their_attributes_and_length
     for row, was in zip(read, rows[::2], strict=True):
         assert isinstance(was, Record)
         attributes = {name: was.attributes.get(name.removeprefix("attr_")) for name in row if name.startswith("attr_")}
-        expected = {name: value for name, value in asdict(was).items() if name not in ("attributes", "is_dated")}
+        of_no_column = ("attributes", "is_dated", "unreadable_values")
+        expected = {name: value for name, value in asdict(was).items() if name not in of_no_column}
         assert row == {**expected, "changed_at": MOMENT, "redaction_version": None, **attributes}
     assert [row for part in pulled.unreadable(np.ones(5, dtype=np.bool_)) for row in part] == rows[1::2]
     only = np.array([False, False, True, True, False])
@@ -92,7 +93,7 @@ def test_what_does_not_fit_into_memory_is_written_down_and_goes_with_the_pull(wo
 def test_a_retry_begins_with_what_a_checkpoint_followed(work: WorkFiles) -> None:
     first = PullSpool(work)
     unreadable = UnreadableRecord("x", "2", "tests", None, "not_json", "x: no JSON", "x")
-    for row in (record(0, channel="mail"), unreadable):
+    for row in (replace(record(0, channel="mail"), unreadable_values=("rating",)), unreadable):
         first.add(row, MOMENT)
     first.outside_window = 3
     first.commit({"page": 1}, MOMENT - timedelta(days=1))
@@ -100,6 +101,8 @@ def test_a_retry_begins_with_what_a_checkpoint_followed(work: WorkFiles) -> None
     retry = PullSpool(work)
     assert (retry.resume, retry.window_start, retry.outside_window) == ({"page": 1}, MOMENT - timedelta(days=1), 3)
     assert (retry.attributes, retry.is_record.tolist()) == ({"channel"}, [True, False])
+    assert retry.unreadable_values(np.array([True, True])) == {"rating": 1}
+    assert retry.unreadable_values(np.array([False, True])) == {}
     assert retry.versions.tolist() == first.versions.tolist()[:2]
     assert retry.changed_at.tolist() == [microseconds(MOMENT)] * 2
     schema = raw_schema({}, retry.attributes)
