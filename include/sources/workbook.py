@@ -31,6 +31,9 @@ WORKBOOK_PARTS = frozenset({"xl/workbook.xml", "content.xml"})
 MAX_FILE_BYTES = 128 * 1024 * 1024
 # About a million rows with a short text each.
 MAX_UNPACKED_BYTES = 512 * 1024 * 1024
+# A workbook packs to a tenth, one of the same row over and over to a fiftieth; the first are never judged.
+FREE_UNPACKED_BYTES = 64 * 1024 * 1024
+MAX_UNPACKED_RATIO = 100
 # Some 20 million cells, empty ones between the others too.
 MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024
 # A million rows take a fraction of it. Of a part that is no XML calamine never finds the end.
@@ -60,7 +63,7 @@ def workbook_rows(file: IO[bytes], size: int) -> Iterator[Row]:
     unpacked = size
     if size <= MAX_FILE_BYTES and file.read(len(ZIP_MAGIC)) == ZIP_MAGIC:
         unpacked = sum(part.file_size for part in zipfile.ZipFile(file).infolist())
-    if size > MAX_FILE_BYTES or unpacked > MAX_UNPACKED_BYTES:
+    if size > MAX_FILE_BYTES or unpacked > min(MAX_UNPACKED_BYTES, max(FREE_UNPACKED_BYTES, MAX_UNPACKED_RATIO * size)):
         message = f"the workbook has {size:,} bytes, unpacked {unpacked:,}: too much, save it as CSV"
         yield 1, BadRow("wrong_format", message)
         return

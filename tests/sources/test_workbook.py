@@ -13,7 +13,7 @@ import pytest
 
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
-from include.sources.workbook import MAX_UNPACKED_BYTES, sheet_rows, workbook_rows
+from include.sources.workbook import FREE_UNPACKED_BYTES, MAX_UNPACKED_BYTES, sheet_rows, workbook_rows
 from tests.sources.reading import PULLED_AT, ids, read_all, reasons
 from tests.sources.workbooks import ods, xls, xlsx
 
@@ -121,6 +121,12 @@ def test_a_sheet_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path) -> No
     entry = data.rfind(b"PK\x01\x02")
     struct.pack_into("<I", data, entry + 24, MAX_UNPACKED_BYTES + 1)
     assert "too much, save it as CSV" in refusal(tmp_path, bytes(data))
+
+
+def test_a_sheet_of_nothing_that_unpacks_to_a_hundred_times_its_size_is_not_opened(tmp_path: Path) -> None:
+    rows = "<row/>" * (FREE_UNPACKED_BYTES // 6)
+    said = refusal(tmp_path, xlsx({"S": f"<worksheet><sheetData>{rows}</sheetData></worksheet>"}))
+    assert "unpacked 67," in said and "save it as CSV" in said
 
 
 def test_a_sheet_that_reaches_to_the_end_of_the_world_ends_no_more_than_its_own_process(tmp_path: Path) -> None:
