@@ -65,7 +65,7 @@ class Check:
     @property
     def result(self) -> ExpectationResult:
         """For the report."""
-        observed = None if self.observed is None else str(self.observed)
+        observed = None if self.observed is None else f"{self.observed:.3g}"
         return ExpectationResult(
             self.table, self.says, self.severity, self.success, self.unexpected, observed, self.field
         )

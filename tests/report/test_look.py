@@ -1,0 +1,61 @@
+"""How the report looks on a telephone, on paper and to who does not run it."""
+
+import re
+
+import pytest
+
+from include.pages.render import HERE
+from include.quality.expectation_result import ExpectationResult
+from include.report.page import render_page
+from tests.report.test_report import REVIEWS, TICKETS, outcome, reviews
+
+PRINTED = (HERE / "look.css").read_text(encoding="utf-8").partition("@media print {")[2].partition("\n}")[0]
+EXPECTED = ExpectationResult("records", "nobody is sad", "warning", success=True, unexpected_count=0, observed=None)
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    """A report of six reviews."""
+    rows = reviews("login", "login", "login", "price", "sync", "other")
+    rows["sentiment"] = ["negative", "negative", "mixed", "neutral", "positive", "positive"]
+    return render_page(outcome(rows, expectations=[EXPECTED]))
+
+
+def test_charts_take_the_width_that_there_is_and_their_words_keep_their_size(page: str) -> None:
+    charts = re.findall(r"<svg[^>]*>", page)
+    assert len(charts) == 1 + 4
+    for chart in charts:
+        assert 'width="100%"' in chart and "viewBox" not in chart
+    shares = [
+        [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)%', part)] for part in page.split("<svg")
+    ]
+    assert sum(shares[1]) == pytest.approx(100, abs=0.1), "moods"
+    assert shares[2] == [88] and shares[3:] == [pytest.approx([88 / 3], abs=0.01)] * 3, "topics"
+    assert page.count('<text x="') == 4 + 4
+
+
+def test_the_words_on_a_pale_part_of_a_bar_are_dark(page: str) -> None:
+    assert re.findall(r'class="(on-\w+)">', page) == ["on-strong", "on-pale", "on-pale", "on-strong"]
+
+
+def test_paper_keeps_the_colours_of_a_legend_and_is_white_in_a_dark_browser(page: str) -> None:
+    kept = next(line for line in PRINTED.splitlines() if "print-color-adjust: exact" in line)
+    assert ".key" in kept and ".banner" in kept
+    assert "@media screen and (prefers-color-scheme: dark)" in page and "@media (prefers" not in page
+    keys = set(re.findall(r'class="key" style="background:(#\w+)"', page))
+    assert set(re.findall(r'<rect [^>]*fill="(#\w+)"', page)) <= keys
+
+
+def test_what_concerns_engineers_is_folded_below_what_customers_say(page: str) -> None:
+    customers, folded = page.split("<details>")
+    assert "<summary>For engineers: 1 of 1 expectations passed, tokens, cost and versions</summary>" in folded
+    for words in ("nobody is sad", "<h2>Quality", "<h2>Tokens, cost and versions"):
+        assert words in folded and words not in customers
+    assert "<h2>What customers say" in customers and folded.count("</details>") == 1
+
+
+def test_a_legend_is_named_as_the_pipeline_names_it(page: str) -> None:
+    assert f"Topics by volume and {REVIEWS.report_fields.severity}<" in page
+    row = {"record_id": "t", "category": "billing", "priority": "high", "sentiment": "negative", "problem": "p"}
+    tickets = reviews("login").assign(**row).drop(columns="feedback")
+    assert f"Topics by volume and {TICKETS.report_fields.severity}<" in render_page(outcome(tickets, TICKETS))
