@@ -39,6 +39,8 @@ _OFFSET = re.compile(r"(?:GMT|UTC)([+-])(\d{1,2})(?::(\d\d))?$")
 
 # The names that lead to a value.
 Way = tuple[str, ...]
+# How rows with some columns are read: what leads to each part, what all others are called, the forms of times.
+_Plan = tuple[list[tuple[Pair, list[Way]]], list[tuple[str, str]], tuple[str, ...]]
 
 
 def columns_setting(pipeline_name: str) -> str:
@@ -109,8 +111,9 @@ class ColumnMapping:
         """A row under the names that the parts of a record have."""
         if len(row) > MAX_COLUMNS:
             return row
-        parts, times = _plan(self, tuple(row))
+        parts, others, times = _plan(self, tuple(row))
         mapped = {pair.target: _joined(pair.target, [_value(row, way) for way in ways], times) for pair, ways in parts}
+        mapped |= {new: row[column] for column, new in others}
         for pair, _ in parts:
             if pair.is_hashed and is_given(mapped[pair.target]):
                 known_by = {name: mapped.get(name) for name in (pair.target, "text", "turns")}
@@ -218,8 +221,7 @@ def presets() -> dict[str, tuple[ColumnMapping, ...]]:
 
 
 @functools.lru_cache(maxsize=MOST_PLANS)
-def _plan(mapping: ColumnMapping, columns: Way) -> tuple[list[tuple[Pair, list[Way]]], tuple[str, ...]]:
-    """How rows with these columns are read: what leads to each part and to all others, and the forms of times."""
+def _plan(mapping: ColumnMapping, columns: Way) -> _Plan:
     form = mapping.form(columns)
     times = (*mapping.times, *(form.times if form else ()))
     named = {pair.target: pair for pair in (*(form.pairs if form else ()), *mapping.pairs)}
@@ -228,11 +230,8 @@ def _plan(mapping: ColumnMapping, columns: Way) -> tuple[list[tuple[Pair, list[W
     ways = parts_in(columns, named.values())
     taken = {name for group in _GROUPS if ways.keys() & set(group) for name in group} | ways.keys()
     used = {way for of_part in ways.values() for way in of_part}
-    parts = [(named[target], of_part) for target, of_part in ways.items()]
-    for name in columns:
-        if (name,) not in used:
-            parts.append((Pair(f"{name}_" if spelt_name(name) in taken else name, ()), [(name,)]))
-    return parts, times
+    others = [(name, f"{name}_" if spelt_name(name) in taken else name) for name in columns if (name,) not in used]
+    return [(named[target], of_part) for target, of_part in ways.items()], others, times
 
 
 def parts_in(columns: Collection[str], pairs: Iterable[Pair]) -> dict[str, list[Way]]:
@@ -280,7 +279,7 @@ def _joined(target: str, values: list[Any], times: tuple[str, ...]) -> Any:
         # Half an id is another record's.
         is_whole = len(texts) == len(values) or target not in _IDS
         value = (" " if target in (*_IDS, *_TIME_COLUMNS) else "\n\n").join(texts) if texts and is_whole else None
-    return as_written(value, times) if target in _TIME_COLUMNS and isinstance(value, str) else value
+    return as_written(value, times) if times and target in _TIME_COLUMNS and isinstance(value, str) else value
 
 
 def _as_text(value: Any) -> str | None:
