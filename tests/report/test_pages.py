@@ -89,6 +89,8 @@ def test_the_list_marks_what_is_no_night_says_why_it_failed_and_leads_to_each_ru
     assert page.count("Trial of v2 on gpt-4o-mini, not in current/") == 2
     assert page.count("Dry run of v2") == 1
     assert "The key is refused &lt;script&gt;" in page
+    for number in ("extracted", "published", "quarantined", "skipped", "cost"):
+        assert page.count(f'data-of="{number}"') == 4, "on a telephone there is no table's head"
     assert 'href="reports/support_tickets/manual__2026-11-23T02%3A00%3A00%2B00%3A00"' in page
 
 
