@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --quiet --no-hea
 
 PYTEST_BY_TWO := PYTHONPATH=. $(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
-.PHONY: run env check fast style types lint test test-long bench pictures setup lock try explain new-pipeline format clean
+.PHONY: run env check fast style types lint test test-long bench pictures setup lock try explain themes new-pipeline format clean
 
 # Three recorded weeks of an invented company, then the UI until Ctrl-C. ONCE=1 stops after the runs. MODEL=bundled runs
 # the samples on the small model that comes along; PIPELINES and FILE name other texts, see include/local/run.py.
@@ -26,6 +26,11 @@ try: setup
 # An id may hold what a shell obeys: both come by the environment.
 explain: setup
 	@exec env PYTHONPATH=. $(BIN)/python -m include.local.explain
+
+# What customers say again and again: a list, and THEME=t_... with NAME="...", INTO=t_... or STATUS=shipped to decide on
+# one; see include/local/themes.py. They come by the environment, too.
+themes: setup
+	@exec env PYTHONPATH=. $(BIN)/python -m include.local.themes
 
 # A new text source with its DAG and test: make new-pipeline NAME=product_returns [SQL=1, for one that reads a table]
 new-pipeline: setup

@@ -7,7 +7,7 @@ INCLUDE = Path(__file__).parents[1] / "include"
 # From the ground up: a room imports only from those before it.
 FLOORS = (
     *("errors", "text", "limits", "answer", "privacy", "code_version", "sources", "lake", "llm"),
-    *("pipelines", "settings", "pages", "quality", "report", "stages", "local"),
+    *("pipelines", "settings", "pages", "quality", "themes", "report", "stages", "local"),
 )
 
 

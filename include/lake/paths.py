@@ -104,6 +104,16 @@ class Lake:
         """Which records a month of `current/` holds: `_index/<pipeline>/current/2026-11.parquet`."""
         return f"{self.index(pipeline)}/current/{month}.parquet"
 
+    def themes(self, *parts: str) -> str:
+        """A path below `themes/`, which belongs to all pipelines."""
+        return posixpath.join(self.root, "themes", *parts)
+
+    def theme_items(self, pipeline: str, run_date: date, run_key: str) -> str:
+        """What one run's items were grouped to: `themes/items/<pipeline>/run_date=2026-11-23/<run_key>.parquet`."""
+        return self.run_file("results", pipeline, run_date, run_key).replace(
+            f"{self.root}/results/", self.themes("items/"), 1
+        )
+
     def work(self, pipeline: str, run_key: str, *parts: str) -> str:
         """A path below `_work/<pipeline>/<run_key>`, where a run keeps what it has not published yet."""
         return posixpath.join(self.table("_work", pipeline), _checked(run_key), *parts)

@@ -98,12 +98,12 @@ class AirflowApi:
         errors = self.call("GET", "importErrors")["import_errors"]
         return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
 
-    def set_pool(self, name: str, slots: int) -> None:
+    def set_pool(self, name: str, slots: int, description: str) -> None:
         """Create a pool, or give it that many slots."""
         pool = {
             "name": name,
             "slots": slots,
-            "description": "Shards that ask the LLM at once",
+            "description": description,
             "include_deferred": False,
         }
         try:

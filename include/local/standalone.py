@@ -16,7 +16,7 @@ from include.local.children import Children
 from include.local.model_server import wait_until_healthy
 from include.local.ports import HOST, free_port
 from include.local.say import Say, waiting_for
-from include.stages.pool import POOL, POOL_SLOTS
+from include.stages.pool import POOL, POOL_SLOTS, THEMES_POOL
 
 ROOT = Path(__file__).parents[2]
 UI_PORT = 8080
@@ -171,7 +171,8 @@ def start_airflow(
     with waiting_for("Airflow's web server", USUAL_START_SECONDS, say):
         wait_until_healthy(f"{base_url}/api/v2/monitor/health", children, "api-server", START_SECONDS)
     api = AirflowApi(base_url)
-    api.set_pool(POOL, pool_slots)
+    api.set_pool(POOL, pool_slots, "Shards that ask the LLM at once")
+    api.set_pool(THEMES_POOL, 1, "One night at a time is grouped into themes")
     ended = api.fail_unfinished_runs()
     if ended:
         say(f"marked {ended} runs of an earlier, interrupted `make run` as failed; what they answered is kept")

@@ -52,6 +52,7 @@ class ReportFields:
         request: what the customer asks for, as text.
         request_kinds, defect_kinds: values of `kind` that are requests and defects.
         actions: list field of structs with an `action` text.
+        theme: English sentence by which texts are grouped into themes with those of other pipelines; None: `summary`.
     """
 
     topic: str
@@ -68,6 +69,12 @@ class ReportFields:
     defect_kinds: Sequence[str] = ()
     actions: str | None = None
     unit: str = "records"
+    theme: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The field with what is grouped into themes."""
+        return self.theme or self.summary
 
     def problems(self, answer: type[BaseModel]) -> list[str]:
         """What does not fit an answer model, in words; empty when all does."""
@@ -77,7 +84,9 @@ class ReportFields:
             if element is None:
                 return [f"items={self.items!r} is no list of models in the answer"]
             inner = element.model_fields
-        places = dict.fromkeys(("topic", "topic_other", "summary", "kind", "severity", "quote", "request"), inner)
+        places = dict.fromkeys(
+            ("topic", "topic_other", "summary", "kind", "severity", "quote", "request", "theme"), inner
+        )
         places |= {"sentiment": own, "actions": own}
         named = {argument: name for argument in places if (name := getattr(self, argument)) is not None}
         allowed = {"sentiment": SENTIMENTS, "severity": tuple(self.severity_order)}

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 
-from tests.bench import current, fanout, gauntlet, limiter, memory, night, reuse, sources, storm, tokens
+from tests.bench import current, fanout, gauntlet, limiter, memory, night, reuse, sources, storm, themes, tokens
 from tests.bench.measuring import Options, tell
 
 BENCHES = {
@@ -26,6 +26,7 @@ BENCHES = {
     "sources": sources.run,
     "tokens": tokens.run,
     "night": night.run,
+    "themes": themes.run,
 }
 
 

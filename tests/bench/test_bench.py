@@ -14,6 +14,7 @@ from tests.bench.__main__ import BENCHES
 from tests.bench.limiter import ALL, USUAL
 from tests.bench.storm import ALL as STORMS
 from tests.bench.storm import USUAL as USUAL_STORMS
+from tests.themes.nights import REAL_DATA
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,7 @@ METRICS = {
     "reuse": {"lookup_seconds", "first_lookup_seconds", "lookup_bytes"},
     "sources": {"records_per_second", "peak_mb", "peak_ratio"},
     "night": {"peak_mb", "cpu_seconds", "records_per_second", "peak_ratio"},
+    "themes": {"seconds", "peak_mb"} | ({"stability", "adjusted_rand"} if REAL_DATA.is_dir() else set()),
     "tokens": {
         *("tokens_per_record", "cacheable_share", "openai_cacheable_share"),
         *("usd_with_cache", "usd_without_cache"),

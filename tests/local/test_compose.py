@@ -14,7 +14,7 @@ from include.pipelines.registry import pipeline_names
 from include.settings import source_setting
 from include.sources.columns import columns_setting
 from include.stages.dag import INFER_TIMEOUT, RETRY_DELAY, RUN_TIMEOUT
-from include.stages.pool import POOL, POOL_SLOTS
+from include.stages.pool import POOL, POOL_SLOTS, THEMES_POOL
 
 ROOT = Path(__file__).parents[2]
 README = "".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *ROOT.glob("include/*/README.md")])
@@ -101,6 +101,8 @@ def test_init_stops_at_the_first_failure_and_never_resets_the_pool() -> None:
     assert first == "set -euo pipefail"
     assert init["restart"] == "no"
     assert f"airflow pools get {POOL} > /dev/null || airflow pools set {POOL} {POOL_SLOTS} " in steps[-1]
+    # Whoever gives the themes more slots has two writers.
+    assert f"airflow pools set {THEMES_POOL} 1 " in steps[-2]
     assert all("airflow " in step or step.startswith("  --") for step in steps)
 
 

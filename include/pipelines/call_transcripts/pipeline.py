@@ -23,6 +23,7 @@ a text is stored or sent.
         unit="calls",
         topic="reason_category",
         summary="summary",
+        theme="reason",
         sentiment="customer_sentiment_end",
         kind="outcome",
         actions="action_items",

@@ -1,0 +1,1 @@
+"""Themes: what customers say again and again, across all pipelines, under ids that never change."""
