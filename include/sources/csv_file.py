@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
+from include.sources.columns import AS_IT_LOOKS, Reading
 from include.sources.encoding import encoding_of
-from include.sources.fields import OWN_COLUMNS
+from include.sources.fields import IDS, OWN_COLUMNS
 from include.sources.header import LINES_BEFORE_HEADER, Header, place_of_header
 from include.sources.row import BadRow, Row
 
@@ -52,9 +53,7 @@ class _Form(NamedTuple):
         return _ESCAPED.sub(lambda found: 2 * self.quote if found[1] == self.quote else found[1], line)
 
 
-def csv_rows(
-    stream: io.BufferedReader, encoding: str | None = None, own_names: Collection[str] = OWN_COLUMNS
-) -> Iterator[Row]:
+def csv_rows(stream: io.BufferedReader, how: Reading = AS_IT_LOOKS) -> Iterator[Row]:
     """One row a record; the first line with an id among its names, or else the first of the table, names the columns.
 
     A row with broken quoting, undecodable ids or texts, too many characters, or more cells than there are columns is a
@@ -62,23 +61,23 @@ def csv_rows(
     names of the columns. An empty cell is None. The names once more, as in files that were put together, are no row.
 
     Args:
-        encoding: see `encoding_of`.
-        own_names: see `Header.of`.
+        how: what settings say of the file.
     """
-    encoding = encoding_of(stream.peek(), encoding)
+    encoding = encoding_of(stream.peek(), how.encoding)
     # Undecodable bytes become lone surrogates here and a BadRow later: only their row is lost.
     lost = "replace" if encoding.startswith("utf-16") else "surrogateescape"
     lines = _Lines(io.TextIOWrapper(stream, encoding, errors=lost, newline=""))
     csv.field_size_limit(MAX_ROW_CHARACTERS)
     heads = lines.peek()
     separator = _SEPARATOR.fullmatch(heads[0])
-    above, delimiter = _place_of_header(heads[bool(separator) :], separator[1] if separator else DELIMITERS)
+    delimiters, id_names = separator[1] if separator else DELIMITERS, how.mapping.names_of(IDS)
+    above, delimiter = _place_of_header(heads[bool(separator) :], delimiters, id_names)
     rows = "".join(heads[bool(separator) + above + 1 :])
     form = _Form(delimiter, _quote(delimiter, rows), bool(_ESCAPES.search(rows)))
     seen = f"read as {encoding.removesuffix('-sig')}, with cells divided by {delimiter!r}"
     if separator:
         next(lines)
-    for number, row in _rows(lines, form, above, own_names):
+    for number, row in _rows(lines, form, above, how.mapping.names_of(OWN_COLUMNS)):
         if isinstance(row, BadRow):
             row = replace(row, error_message=f"{row.error_message} ({seen})")
         yield number + bool(separator), row
@@ -96,7 +95,7 @@ def _rows(lines: "_Lines", form: _Form, above: int, own_names: Collection[str]) 
     for number in range(1, above + 1):
         lines.start_row()
         next(lines)
-        if lines.head().strip(b" ;,\t|\r\n"):
+        if lines.head().strip(b" ;,\t|^~\r\n"):
             yield number, BadRow("not_csv", "the line stands above the names of the columns", lines.head())
     reader = form.reader(lines)
     header: Header | None = None
@@ -131,7 +130,7 @@ def _rows(lines: "_Lines", form: _Form, above: int, own_names: Collection[str]) 
             yield number, _checked(header, cells, lines)
 
 
-def _place_of_header(heads: list[str], delimiters: str) -> tuple[int, str]:
+def _place_of_header(heads: list[str], delimiters: str, id_names: Collection[str]) -> tuple[int, str]:
     """How many lines stand above the names of the columns, and what delimits these."""
     most, above, delimiter = 0, 0, delimiters[0]
     for each in delimiters:
@@ -140,7 +139,7 @@ def _place_of_header(heads: list[str], delimiters: str) -> tuple[int, str]:
         for cells in reader:
             rows.append(cells)
             places.append(reader.line_num)
-        count, place = place_of_header(rows)
+        count, place = place_of_header(rows, id_names)
         if count > most:
             most, above, delimiter = count, places[place], each
     return above, delimiter

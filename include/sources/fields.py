@@ -21,6 +21,7 @@ Attribute = str | int | float | bool | None
 # A text, and the names within its column that lead to it, to the text without personal data.
 Redact = Callable[[str, str], str]
 
+IDS = ("id", "record_id")
 OWN_COLUMNS = frozenset(
     {"id", "record_id", "text", "turns", "created_at", "occurred_at", "record_version", "source_url"}
 )

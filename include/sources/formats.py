@@ -11,7 +11,7 @@ import fsspec
 
 from include.sources.columns import AS_IT_LOOKS, Reading
 from include.sources.csv_file import csv_rows
-from include.sources.fields import OWN_COLUMNS, id_of, named_columns
+from include.sources.fields import IDS, OWN_COLUMNS, id_of, named_columns
 from include.sources.jsonl import json_rows
 from include.sources.mbox import mbox_rows
 from include.sources.row import BadRow, Row
@@ -77,7 +77,7 @@ def _rows(file: IO[bytes], name: str, size: int, how: Reading) -> Iterator[Row]:
 
         yield from parquet_rows(file, how.mapping.names_of(OWN_COLUMNS))
     elif is_workbook(file):
-        yield from workbook_rows(file, size)
+        yield from workbook_rows(file, size, how.mapping.names_of(IDS))
     elif magic.startswith(ZIP_MAGIC):
         message = "the file is a zip archive, and no workbook that can be read: unpack it, or save it as CSV"
         yield 1, BadRow("wrong_format", message)
@@ -95,11 +95,12 @@ def _text_rows(stream: io.BufferedReader, name: str, how: Reading) -> Iterator[R
         yield 1, BadRow("wrong_format", message)
     elif name.endswith((*CSV_ENDINGS, *WORKBOOK_ENDINGS)):
         # Many programs call a text with tabs a workbook.
-        yield from csv_rows(stream, how.encoding, how.mapping.names_of(OWN_COLUMNS))
+        yield from csv_rows(stream, how)
     elif name.endswith(MBOX_ENDINGS):
         yield from mbox_rows(stream)
     else:
-        yield from json_rows(stream, is_lines=not name.endswith((".json", ".json.gz")))
+        is_lines = not name.endswith((".json", ".json.gz"))
+        yield from json_rows(stream, is_lines=is_lines, id_names=how.mapping.names_of(IDS))
 
 
 def _while_readable(rows: Iterator[Row], with_ids: bool) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from include.sources.fields import OWN_COLUMNS
+from include.sources.fields import IDS, OWN_COLUMNS
 from include.text.columns import column_name
 
 # Reports put their title and the day above the table. The names of the columns stand in one of the first lines.
@@ -69,7 +69,7 @@ class Header:
         return row
 
 
-def place_of_header(rows: Sequence[Sequence[Any]]) -> tuple[int, int]:
+def place_of_header(rows: Sequence[Sequence[Any]], id_names: Collection[str] = IDS) -> tuple[int, int]:
     """How much says that these first rows are a table, and which of them names the columns.
 
     That is the first with an id among its names, which says more than any number of rows does. Without one, as much as
@@ -78,12 +78,13 @@ def place_of_header(rows: Sequence[Sequence[Any]]) -> tuple[int, int]:
 
     Args:
         rows: up to `LINES_BEFORE_HEADER`.
+        id_names: of columns, as `column_name` gives them.
     """
     widths = [width_of(cells) for cells in rows]
     for place, cells in enumerate(rows):
         # A title has fewer cells than the table; a row may have the cell `id` too, as the language Indonesian.
         is_widest = widths[place] > max([1, *widths[:place]])
-        if is_widest and not {"id", "record_id"}.isdisjoint(map(column_name, map(str, cells))):
+        if is_widest and not set(id_names).isdisjoint(map(column_name, map(str, cells))):
             return WITH_ID - place, place
     tables = Counter(width for width in widths if width > 1)
     if not tables:

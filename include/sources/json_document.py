@@ -5,10 +5,11 @@ import io
 import json
 import logging
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import suppress
 from typing import Any
 
+from include.sources.fields import IDS
 from include.sources.row import MAX_LINE_BYTES, BadRow, Row
 from include.text.columns import column_name
 
@@ -16,8 +17,8 @@ log = logging.getLogger(__name__)
 
 # Answers of an API wrap their list: {"data": {"tickets": {"nodes": [...]}}}.
 MAX_WRAPPERS = 3
-# An object that has one of them is a record, and no wrapper around a list of them.
-RECORD_COLUMNS = frozenset({"id", "record_id", "text", "turns"})
+# An object that has one of them, or an id, is a record, and no wrapper around a list of them.
+_TEXTS = ("text", "turns")
 # Where such a list is empty there are no rows; any other empty list may be one of a record's own.
 LIST_NAMES = frozenset(
     {"data", "results", "items", "records", "rows", "values", "entries", "hits", "nodes", "edges", "docs"}
@@ -50,7 +51,7 @@ def is_document(head: bytes, *, is_lines: bool) -> bool:
     return start.startswith(b"[") or (start.startswith(b"{") and not is_lines and not has_lines)
 
 
-def document_rows(stream: io.BufferedReader) -> Iterator[Row]:
+def document_rows(stream: io.BufferedReader, id_names: Collection[str] = IDS) -> Iterator[Row]:
     """One row an object, numbered from 1, in memory that does not grow with their number.
 
     The rows are the objects of a list; or those of the first list of objects in an object that has no id, text or
@@ -59,8 +60,11 @@ def document_rows(stream: io.BufferedReader) -> Iterator[Row]:
 
     An object that cannot be read ends the file, because nothing says where the next one begins: one `BadRow` stands
     for all that could not be read. One with bytes that are no UTF-8 costs itself only.
+
+    Args:
+        id_names: of values, as `column_name` gives them.
     """
-    number, text = 0, _Text(stream)
+    number, text = 0, _Text(stream, frozenset((*id_names, *_TEXTS)))
     try:
         for number, row in enumerate(_rows(text), start=1):
             yield number, row
@@ -104,7 +108,7 @@ def _wrapped_rows(text: "_Text", wrappers: int) -> Generator[_Row, None, int]:
         name = column_name(str(text.value()))
         if not text.take(":"):
             raise ValueError("there is no colon behind the name of a value")
-        if name in RECORD_COLUMNS and wrappers == MAX_WRAPPERS and found != _ROWS:
+        if name in text.of_records and wrappers == MAX_WRAPPERS and found != _ROWS:
             return _NOTHING
         if text.peek() == "{" and wrappers and found != _ROWS and not text.has_record():
             found = max(found, (yield from _wrapped_rows(text, wrappers - 1)))
@@ -134,12 +138,13 @@ class _Text:
     """The text of a file of JSON, of which one value is kept at a time, and a piece of what comes behind it.
 
     Args:
+        of_records: names of values that records have, and nothing else has.
         at: where the next value begins.
         held: from where on all is kept, to go back to it; None: from the next value.
     """
 
-    def __init__(self, stream: io.BufferedReader) -> None:
-        self._stream = stream
+    def __init__(self, stream: io.BufferedReader, of_records: frozenset[str]) -> None:
+        self._stream, self.of_records = stream, of_records
         # Undecodable bytes become lone surrogates: only their object is lost.
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
         self._text = ""
@@ -196,7 +201,7 @@ class _Text:
     def has_record(self) -> bool:
         """Whether the object that comes next is read already, and is a record."""
         with suppress(ValueError):
-            return not RECORD_COLUMNS.isdisjoint(map(column_name, _decode(self._text, self.at)[0]))
+            return not self.of_records.isdisjoint(map(column_name, _decode(self._text, self.at)[0]))
         return False
 
     def head(self) -> bytes:

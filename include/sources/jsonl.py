@@ -3,20 +3,22 @@
 import codecs
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from include.sources.fields import IDS
 from include.sources.json_document import document_rows, is_document
 from include.sources.row import MAX_LINE_BYTES, BadRow, Row
 
 _HEAD_BYTES = 8_192
 
 
-def json_rows(stream: io.BufferedReader, *, is_lines: bool = True) -> Iterator[Row]:
+def json_rows(stream: io.BufferedReader, *, is_lines: bool = True, id_names: Collection[str] = IDS) -> Iterator[Row]:
     """One row a line; blank lines are counted, but are no rows. A list of objects is read by `document_rows`.
 
     Args:
         is_lines: whether the file's name says so; else it may also be an object over several lines.
+        id_names: see `document_rows`.
     """
     head = stream.peek(2)[:2]
     # No character of JSON has a byte of zero in UTF-8.
@@ -25,7 +27,7 @@ def json_rows(stream: io.BufferedReader, *, is_lines: bool = True) -> Iterator[R
         yield 1, BadRow("invalid_utf8", message, stream.read(_HEAD_BYTES))
         return
     if is_document(stream.peek(), is_lines=is_lines):
-        yield from document_rows(stream)
+        yield from document_rows(stream, id_names)
         return
     # Split at the byte \n only: U+2028 and its like are part of a customer's text.
     number = 0

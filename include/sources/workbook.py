@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date
 from itertools import chain, islice
@@ -20,6 +20,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO, Any
 
 import include
+from include.sources.fields import IDS
 from include.sources.header import LINES_BEFORE_HEADER, Header, place_of_header, width_of
 from include.sources.row import BadRow, Row
 
@@ -54,11 +55,12 @@ def is_workbook(file: IO[bytes]) -> bool:
     return is_found
 
 
-def workbook_rows(file: IO[bytes], size: int) -> Iterator[Row]:
+def workbook_rows(file: IO[bytes], size: int, id_names: Collection[str] = IDS) -> Iterator[Row]:
     """The rows of `sheet_rows`, from a process of its own; one `BadRow` where the workbook takes too much.
 
     Args:
         size: of the file, bytes.
+        id_names: see `place_of_header`.
     """
     unpacked = size
     if size <= MAX_FILE_BYTES and file.read(len(ZIP_MAGIC)) == ZIP_MAGIC:
@@ -72,7 +74,7 @@ def workbook_rows(file: IO[bytes], size: int) -> Iterator[Row]:
     with NamedTemporaryFile() as copy:
         shutil.copyfileobj(file, copy)
         copy.flush()
-        command, cwd = [sys.executable, "-m", __name__, copy.name], Path(include.__path__[0]).parent
+        command, cwd = [sys.executable, "-m", __name__, copy.name, *id_names], Path(include.__path__[0]).parent
         with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
             assert child.stdout
             with suppress(EOFError, pickle.UnpicklingError):
@@ -92,7 +94,7 @@ def workbook_rows(file: IO[bytes], size: int) -> Iterator[Row]:
         yield number + 1, BadRow("wrong_format", message)
 
 
-def sheet_rows(path: str) -> Iterator[Row | str]:
+def sheet_rows(path: str, id_names: Collection[str] = IDS) -> Iterator[Row | str]:
     """One row a row, under its number in the sheet; a number without a fraction is whole, a date is a date.
 
     The sheet is the first with an id among the names of its columns, or else the first with a table; which others are
@@ -107,7 +109,7 @@ def sheet_rows(path: str) -> Iterator[Row | str]:
         for name in workbook.sheet_names:
             rows = workbook.get_sheet_by_name(name).iter_rows()
             head = list(islice(rows, LINES_BEFORE_HEADER))
-            count, above = place_of_header(head)
+            count, above = place_of_header(head, id_names)
             if count > LINES_BEFORE_HEADER or (count and first is None):
                 first = name, chain(head, rows), above
             if count > LINES_BEFORE_HEADER:
@@ -156,14 +158,14 @@ def _value(cell: Any) -> Any:
     return str(cell)
 
 
-def _main(path: str) -> None:
+def _main(path: str, *id_names: str) -> None:
     for kind, most in ((resource.RLIMIT_AS, MAX_MEMORY_BYTES), (resource.RLIMIT_CPU, MAX_CPU_SECONDS)):
         # Systems without the limit, or with a lower one already.
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
-    for row in sheet_rows(path):
+    for row in sheet_rows(path, id_names):
         pickle.dump(row, sys.stdout.buffer)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])

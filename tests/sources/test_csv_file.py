@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from include.sources.columns import ColumnMapping
 from include.sources.csv_file import MAX_ROW_CHARACTERS
 from include.sources.files import Files
 from include.sources.record import Record, UnreadableRecord
@@ -327,6 +328,14 @@ def test_lines_above_a_table_without_an_id_are_no_columns(tmp_path: Path) -> Non
     assert reasons(rows) == ["not_csv", "not_csv", "missing_id", "missing_id"]
     assert isinstance(rows[-1], UnreadableRecord)
     assert "among the columns Ticket, Opened, Body, Queue" in rows[-1].error_message
+
+
+def test_the_names_of_the_columns_are_in_the_line_with_the_one_that_a_setting_names_as_the_id(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Report of;November\n\nTicket No;Body;Queue\n1;Late;mail\n")
+    mapping = ColumnMapping.of("NIGHTSHIFT_COLUMNS_DEMO", "id=Ticket No,text=Body")
+    pulled = Files(str(tmp_path), "NIGHTSHIFT_SOURCE_DEMO", mapping=mapping).pull(ALWAYS, None)
+    rows = [item.row for item in pulled if isinstance(item, SourceRow)]
+    assert rows[1:] == [{"id": "1", "text": "Late", "Queue": "mail"}]
 
 
 def test_rows_that_are_wider_than_the_names_of_the_columns_are_not_taken_for_them(tmp_path: Path) -> None:

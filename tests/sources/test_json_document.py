@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from include.sources.columns import ColumnMapping
+from include.sources.files import Files
 from include.sources.json_document import READ_BYTES, document_rows
 from include.sources.record import Record, UnreadableRecord
 from include.sources.row import MAX_LINE_BYTES
+from include.sources.source import SourceRow
+from tests.sources.pulling import ALWAYS
 from tests.sources.reading import ids, read_all, reasons
 
 ROWS = [{"id": f"c{number}", "text": f"It broke {number} times", "tags": ["a", {"b": 1}]} for number in range(5)]
@@ -73,6 +77,16 @@ def test_an_object_that_is_a_record_is_one_row_whatever_lists_are_in_it(
     own, comments = {"id": "1", "text": "Late", key: "1"}, {"comments": [{"id": "9", "text": "not a ticket"}]}
     (row,) = read_json(tmp_path, {**own, **comments} if first else {**comments, **own}, indent=indent)
     assert isinstance(row, Record) and row.record_id == "1"
+
+
+def test_an_object_with_the_id_that_a_setting_names_is_one_row(tmp_path: Path) -> None:
+    ticket = {"Ticket No": 1, "Body": "Late", "comments": [{"by": "a"}]}
+    mapping = ColumnMapping.of("NIGHTSHIFT_COLUMNS_DEMO", "id=Ticket No,text=Body")
+    for name, content in (("a.json", ticket), ("b.json", {"total": 1, "tickets": [ticket]})):
+        (tmp_path / name).write_text(json.dumps(content))
+        pulled = Files(str(tmp_path / name), "NIGHTSHIFT_SOURCE_DEMO", mapping=mapping).pull(ALWAYS, None)
+        rows = [item.row for item in pulled if isinstance(item, SourceRow)]
+        assert rows == [{"id": 1, "text": "Late", "comments": [{"by": "a"}]}]
 
 
 def test_a_record_that_is_longer_than_a_piece_is_one_row(tmp_path: Path) -> None:

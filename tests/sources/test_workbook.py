@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from include.sources.columns import ColumnMapping
+from include.sources.files import Files
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
+from include.sources.source import SourceRow
 from include.sources.workbook import FREE_UNPACKED_BYTES, MAX_UNPACKED_BYTES, sheet_rows, workbook_rows
+from tests.sources.pulling import ALWAYS
 from tests.sources.reading import PULLED_AT, ids, read_all, reasons
 from tests.sources.workbooks import ods, xls, xlsx
 
@@ -81,6 +85,14 @@ def test_sheets_that_are_left_out_are_said(tmp_path: Path, caplog: pytest.LogCap
     (tmp_path / "a.xlsx").write_bytes(xlsx({"April": TICKETS, "May": TICKETS}))
     assert ids(read_all(tmp_path)) == ["t1"]
     assert "the sheet 'April' is read; 1 others are left out: ['May']" in caplog.text
+
+
+def test_the_sheet_is_read_that_has_the_column_which_a_setting_names_as_the_id(tmp_path: Path) -> None:
+    summary = [["Month", "Count"], ["May", 4], ["June", 5]]
+    (tmp_path / "a.xlsx").write_bytes(xlsx({"Summary": summary, "May": [["Ticket No", "Body"], ["m1", "Late"]]}))
+    mapping = ColumnMapping.of("NIGHTSHIFT_COLUMNS_DEMO", "id=Ticket No,text=Body")
+    pulled = Files(str(tmp_path), "NIGHTSHIFT_SOURCE_DEMO", mapping=mapping).pull(ALWAYS, None)
+    assert [item.row for item in pulled if isinstance(item, SourceRow)] == [{"id": "m1", "text": "Late"}]
 
 
 def test_rows_above_the_names_of_the_columns_are_set_aside_and_rows_keep_their_numbers(tmp_path: Path) -> None:
