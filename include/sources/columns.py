@@ -16,6 +16,7 @@ from include.privacy.policy import RedactionPolicy
 from include.sources.atlassian_document import document_text
 from include.sources.column_pairs import HASH, Pair, split, unquoted
 from include.sources.fields import OWN_COLUMNS, canonical, is_given, redacted_text, spelt_name
+from include.sources.json_parts import part
 from include.sources.markup import plain_text
 from include.sources.record_id import as_id
 from include.sources.row import MAX_COLUMNS, BadRow, Row
@@ -39,8 +40,6 @@ _OFFSET = re.compile(r"(?:GMT|UTC)([+-])(\d{1,2})(?::(\d\d))?$")
 
 # The names that lead to a value.
 Way = tuple[str, ...]
-# How rows with some columns are read: what leads to each part, what all others are called, the forms of times.
-_Plan = tuple[list[tuple[Pair, list[Way]]], list[tuple[str, str]], tuple[str, ...]]
 
 
 def columns_setting(pipeline_name: str) -> str:
@@ -111,9 +110,8 @@ class ColumnMapping:
         """A row under the names that the parts of a record have."""
         if len(row) > MAX_COLUMNS:
             return row
-        parts, others, times = _plan(self, tuple(row))
-        mapped = {pair.target: _joined(pair.target, [_value(row, way) for way in ways], times) for pair, ways in parts}
-        mapped |= {new: row[column] for column, new in others}
+        parts, times = _plan(self, tuple(row))
+        mapped = {pair.target: _joined(pair.target, [part(row, *way) for way in ways], times) for pair, ways in parts}
         for pair, _ in parts:
             if pair.is_hashed and is_given(mapped[pair.target]):
                 known_by = {name: mapped.get(name) for name in (pair.target, "text", "turns")}
@@ -221,7 +219,8 @@ def presets() -> dict[str, tuple[ColumnMapping, ...]]:
 
 
 @functools.lru_cache(maxsize=MOST_PLANS)
-def _plan(mapping: ColumnMapping, columns: Way) -> _Plan:
+def _plan(mapping: ColumnMapping, columns: Way) -> tuple[list[tuple[Pair, list[Way]]], tuple[str, ...]]:
+    """How rows with these columns are read: what leads to each part and to all others, and the forms of times."""
     form = mapping.form(columns)
     times = (*mapping.times, *(form.times if form else ()))
     named = {pair.target: pair for pair in (*(form.pairs if form else ()), *mapping.pairs)}
@@ -230,8 +229,11 @@ def _plan(mapping: ColumnMapping, columns: Way) -> _Plan:
     ways = parts_in(columns, named.values())
     taken = {name for group in _GROUPS if ways.keys() & set(group) for name in group} | ways.keys()
     used = {way for of_part in ways.values() for way in of_part}
-    others = [(name, f"{name}_" if spelt_name(name) in taken else name) for name in columns if (name,) not in used]
-    return [(named[target], of_part) for target, of_part in ways.items()], others, times
+    parts = [(named[target], of_part) for target, of_part in ways.items()]
+    for name in columns:
+        if (name,) not in used:
+            parts.append((Pair(f"{name}_" if spelt_name(name) in taken else name, ()), [(name,)]))
+    return parts, times
 
 
 def parts_in(columns: Collection[str], pairs: Iterable[Pair]) -> dict[str, list[Way]]:
@@ -264,13 +266,6 @@ def _way(column: str, columns: Collection[str]) -> Way:
     return (outer, *inner) if inner and outer in columns else ()
 
 
-def _value(row: Mapping[str, Any], way: Way) -> Any:
-    value: Any = row
-    for name in way:
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return value
-
-
 def _joined(target: str, values: list[Any], times: tuple[str, ...]) -> Any:
     value = values[0]
     if len(values) > 1 or _is_document(value):
@@ -279,7 +274,7 @@ def _joined(target: str, values: list[Any], times: tuple[str, ...]) -> Any:
         # Half an id is another record's.
         is_whole = len(texts) == len(values) or target not in _IDS
         value = (" " if target in (*_IDS, *_TIME_COLUMNS) else "\n\n").join(texts) if texts and is_whole else None
-    return as_written(value, times) if times and target in _TIME_COLUMNS and isinstance(value, str) else value
+    return as_written(value, times) if target in _TIME_COLUMNS and isinstance(value, str) else value
 
 
 def _as_text(value: Any) -> str | None:

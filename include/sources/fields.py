@@ -10,9 +10,8 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from include.sources.markup import plain_text
 from include.sources.record_id import MAX_ID_CHARACTERS, as_id
-from include.text.clean import NO_VALUES, clean_text, is_blank
+from include.text.clean import NO_VALUES
 from include.text.columns import column_name
 
 log = logging.getLogger(__name__)
@@ -86,39 +85,6 @@ def spelt_name(key: str) -> str:
 def id_of(columns: Mapping[str, Any]) -> str | None:
     """`id` or else `record_id`, as text; None if there is neither."""
     return next(filter(None, (as_id(columns.get(name)) for name in ("id", "record_id"))), None)
-
-
-def text_of(columns: Mapping[str, Any], speaker: Callable[[str], str] | None = None) -> str:
-    """The transcript of `turns`, or else `text`; cleaned, and empty if nobody could see anything.
-
-    Args:
-        speaker: what stands before a turn instead of who speaks. None: the text in the form by which a version of a
-            record is known, one line a turn and with its markup.
-    """
-    for given in ("\n".join(_turns(columns.get("turns"), speaker)), columns.get("text")):
-        cleaned = clean_text(given) if isinstance(given, str) else ""
-        if speaker is not None:
-            cleaned = plain_text(cleaned)
-        if not is_blank(cleaned) and cleaned not in NO_VALUES:
-            return cleaned
-    return ""
-
-
-def _turns(turns: Any, speaker: Callable[[str], str] | None) -> Iterator[str]:
-    if isinstance(turns, str):
-        try:
-            turns = json.loads(turns)
-        except (ValueError, RecursionError):
-            return
-    for turn in turns if isinstance(turns, list) else ():
-        if not isinstance(turn, dict) or not isinstance(turn.get("text"), str):
-            continue
-        said = " ".join(turn["text"].split()) if speaker is None else plain_text(clean_text(turn["text"]))
-        role = turn.get("role")
-        if said and isinstance(role, str) and role:
-            yield f"{speaker(' '.join(clean_text(role).split())) if speaker else role}: {said}"
-        elif said:
-            yield said
 
 
 def nested_texts(columns: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

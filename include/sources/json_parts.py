@@ -1,13 +1,15 @@
 """Take parts out of JSON that somebody else wrote, where any of them may be missing or of another type."""
 
-from collections.abc import Mapping
 from typing import Any
 
 
 def part(value: Any, *names: str) -> Any:
-    """The value under these names, one below the other; None if there is none."""
+    """The value under these names, one below the other, or numbers in lists; None if there is none."""
     for name in names:
-        value = value.get(name) if isinstance(value, Mapping) else None
+        if isinstance(value, list):
+            value = value[int(name)] if name.isdecimal() and int(name) < len(value) else None
+        else:
+            value = value.get(name) if isinstance(value, dict) else None
     return value
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import Redactor, redact_name
+from include.sources.calls.turn_names import text_of, with_turns
 from include.sources.columns import columns_setting, shown_columns
 from include.sources.fields import (
     OWN_COLUMNS,
@@ -26,7 +27,6 @@ from include.sources.fields import (
     nested_texts,
     redacted_text,
     scalar_text,
-    text_of,
     time_of,
 )
 from include.sources.markup import plain_text
@@ -95,7 +95,7 @@ class Normaliser:
         if len(row) > MAX_COLUMNS:
             reason = f"the row has {len(row):,} columns, more than {MAX_COLUMNS}"
             return self._unreadable(row, None, place, "too_large", reason)
-        columns = named_columns(row, _meant_columns(self.redaction))
+        columns = with_turns(named_columns(row, _meant_columns(self.redaction)))
         record_id = id_of(columns)
         try:
             occurred_at, time_error = self._checked_time(columns), ""
@@ -105,10 +105,9 @@ class Normaliser:
             damaged = damage(columns.get("id")) or damage(columns.get("record_id"))
             reason = damaged or f"there is no id or record_id{self._columns_found(row, 'id')}"
             return self._unreadable(row, None, place, "damaged_id" if damaged else "missing_id", reason, occurred_at)
-        text = text_of(columns)
+        text, error_type, reason = self._checked_text(columns, row)
         if not text:
-            found = "" if {"text", "turns"} & columns.keys() else self._columns_found(row, "text")
-            return self._unreadable(row, record_id, place, "empty_text", f"there is no text{found}", occurred_at)
+            return self._unreadable(row, record_id, place, error_type, reason, occurred_at)
         ids = self.redaction.customer_id_columns
         others = {name: value for name, value in columns.items() if name not in OWN_COLUMNS and name not in ids}
         url = columns.get("source_url")
@@ -159,6 +158,15 @@ class Normaliser:
         if occurred_at is not None and not EPOCH <= occurred_at <= self._latest:
             raise ValueError("the time lies before 1970 or in the future")
         return occurred_at
+
+    def _checked_text(self, columns: Mapping[str, Any], row: Mapping[str, Any]) -> tuple[str, str, str]:
+        """The text, or without one the type of error and the reason."""
+        try:
+            text = text_of(columns)
+        except ValueError as error:
+            return "", "unreadable", str(error)
+        found = "" if text or {"text", "turns"} & columns.keys() else self._columns_found(row, "text")
+        return text, "empty_text", f"there is no text{found}"
 
     def _bad_row(self, row: BadRow, place: str) -> UnreadableRecord:
         head = without_signature(_without_escapes(row.raw[: 4 * RAW_READ_CHARACTERS].decode("utf-8", "replace")))

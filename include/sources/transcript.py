@@ -1,13 +1,20 @@
 """One call as every format of transcripts gives it: who said what, and when."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
 # A clock that counts further than a hundred days counts something else.
 LONGEST_SECONDS = 100 * 24 * 3600
+# Two people on two channels talk at once; by then one of them has finished a sentence.
+PAUSE_SECONDS = 1.0
+_SENTENCE_ENDS = (".", "?", "!", "。", "？", "！")
+
+
+class NotWhole(Exception):
+    """A file that is known, and holds several calls or not all of one. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,20 @@ class Transcript:
         return None if last is None else round(last)
 
 
+def of_call(language: Any, duration: float | None) -> dict[str, Any]:
+    """Columns of a call: its language, and how many seconds it takes."""
+    return {
+        "language": language if isinstance(language, str) else None,
+        "duration_seconds": None if duration is None else round(duration),
+    }
+
+
+def conversation(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """Turns of speakers, joined; where nobody is told apart one for each of the parts that have words."""
+    given = tuple(turns)
+    return joined(given) if any(turn.role for turn in given) else tuple(turn for turn in given if turn.text)
+
+
 def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """What one speaker says in a row as one turn, from its first beginning to its last end; empty ones left out."""
     whole = []
@@ -75,17 +96,31 @@ def joined(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     return tuple(whole)
 
 
+def utterances(words: Iterable[Turn]) -> Iterator[Turn]:
+    """Words of one channel up to the end of a sentence or a pause."""
+    held: list[Turn] = []
+    for word in words:
+        if held and (word.start or 0.0) - (held[-1].end or 0.0) > PAUSE_SECONDS:
+            yield from joined(held)
+            held = []
+        held.append(word)
+        if word.text.endswith(_SENTENCE_ENDS):
+            yield from joined(held)
+            held = []
+    yield from joined(held)
+
+
 def seconds(value: Any, per_second: int = 1) -> float | None:
-    """A number, or a number in a string, as seconds; None if it is none that a recording could have.
+    """A number, or one in a string, `1.5` or `1.5s`, as seconds; None if it is none that a recording could have.
 
     Args:
         value: of any type that JSON knows.
         per_second: 1,000 if it counts milliseconds.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if value is None or isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        number = float(value) / per_second
+        number = float(value.removesuffix("s") if isinstance(value, str) else value) / per_second
     except (ValueError, OverflowError):
         return None
     return round(number, 3) if math.isfinite(number) and 0 <= number < LONGEST_SECONDS else None

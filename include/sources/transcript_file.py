@@ -7,12 +7,14 @@ import re
 import zlib
 from typing import Any
 
+from include.sources.calls.mapped import EXAMPLE, mapped
+from include.sources.columns import AS_CALLED, ColumnMapping
 from include.sources.encoding import encoding_of
 from include.sources.job_status import job_trouble
 from include.sources.row import MAX_LINE_BYTES, BadRow
 from include.sources.signature import foreign_format
-from include.sources.transcript import Transcript
-from include.sources.transcript_cues import transcript_of_cues
+from include.sources.transcript import NotWhole, Transcript
+from include.sources.transcript_cues import is_log, transcript_of_cues
 from include.sources.transcript_json import KNOWN_SHAPES, transcript_of_json
 from include.sources.transcript_text import transcript_of_text
 from include.text.clean import is_blank
@@ -44,7 +46,7 @@ def call_name(name: str) -> str:
     return _parts(name)[0]
 
 
-def read_transcript(name: str, data: bytes) -> dict[str, Any] | BadRow:
+def read_transcript(name: str, data: bytes, mapping: ColumnMapping = AS_CALLED) -> dict[str, Any] | BadRow:
     """One call as a row without an id: `turns` or `text`, `record_version`, and what the file says of the call.
 
     Gzip is known by its first bytes, whatever the name, because object storage keeps files packed under plain names.
@@ -54,12 +56,13 @@ def read_transcript(name: str, data: bytes) -> dict[str, Any] | BadRow:
     Args:
         name: of the file; its ending says the format.
         data: the file, at most `MAX_FILE_BYTES` of it and one more.
+        mapping: of JSON that no known program writes; see `mapped`.
     """
     unpacked = _unpacked(name, data)
     text = unpacked if isinstance(unpacked, BadRow) else _decoded(unpacked)
     if isinstance(text, BadRow):
         return text
-    transcript = _parsed(_parts(name)[1], text)
+    transcript = _parsed(_parts(name)[1], text, mapping)
     if isinstance(transcript, BadRow):
         return transcript
     said = transcript.said
@@ -101,21 +104,25 @@ def _decoded(data: bytes) -> str | BadRow:
         return BadRow("invalid_utf8", message, head_of(data))
     if is_binary:
         return BadRow("not_text", "the file is binary, whatever its name says", head_of(data))
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    # Programs that join files leave marks of the byte order in them.
+    return text.lstrip("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _parsed(ending: str, text: str) -> Transcript | BadRow:
+def _parsed(ending: str, text: str, mapping: ColumnMapping) -> Transcript | BadRow:
     if ending == ".json" and text.strip():
         try:
             document = json.loads(text, parse_constant=lambda _: None)
         except (ValueError, RecursionError):
             return _bad("not_json", "the file is not valid JSON", text)
-        transcript = transcript_of_json(document)
+        try:
+            transcript = mapped(document, mapping) or transcript_of_json(document)
+        except NotWhole as error:
+            return _bad("not_transcript", str(error), text)
         trouble = None if transcript and transcript.said else job_trouble(document)
         if trouble:
             return _bad("not_transcript", f"there is no transcript yet: {trouble}", text)
-        return transcript or _bad("not_transcript", f"the JSON is none of: {KNOWN_SHAPES}", text)
-    if ending in (".vtt", ".srt") or text.startswith("WEBVTT"):
+        return transcript or _bad("not_transcript", f"the JSON is none of: {KNOWN_SHAPES}. Or set {EXAMPLE}", text)
+    if ending in (".vtt", ".srt") or text.startswith("WEBVTT") or is_log(text):
         is_empty = text.removeprefix("WEBVTT").strip() == ""
         found = Transcript() if is_empty else transcript_of_cues(text)
         return found or _bad("not_transcript", "there is no caption with its times (00:01.000 --> 00:04.000)", text)

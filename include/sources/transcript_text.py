@@ -1,6 +1,7 @@
 """Transcripts as plain text, with `Speaker: words` lines where there are any."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from include.sources.transcript import Transcript, Turn, joined, seconds
@@ -18,15 +19,31 @@ CLOCK = re.compile(_TIME)
 _TIME_ALONE = re.compile(rf"[\[(]?{_TIME}[\])]?")
 _SPOKEN = re.compile(
     rf"(?:[\[(]?(?P<at>{_TIME})[\])]?[ \t]{{0,4}}(?:[-–—][ \t]{{0,4}})?)?"
-    rf"[*_{_UNSEEN}]{{0,4}}(?P<role>[^\W\d_][\w{_MARKS} .'’()&/#-]{{0,40}})[*_{_UNSEEN}]{{0,4}}"
+    rf"(?:>{{1,3}}[ \t]?)?[\[*_{_UNSEEN}]{{0,4}}"
+    rf"(?P<role>[^\W\d_][\w{_MARKS} .'’()&/#-]{{0,40}})[\]*_{_UNSEEN}]{{0,4}}"
     rf"(?::[*_{_UNSEEN}]{{0,4}}(?=\s|$)|：)"
+)
+# What whisper.cpp puts before a line: `(speaker 0) Hello`.
+_COUNTED = re.compile(r"\((?P<role>speaker (?:\d{1,3}|\?))\)[ \t]{0,4}")
+# Who speaks and when, on a line above the words: `[Marta Olsson] 14:15:05`, `Marta Olsson 0:03`, `Speaker 1 (00:03):`,
+# `Marta - 00:03`, `0:03 | Marta`, and `14:15:05 From Marta to Everyone:` of chats, which may go on with the words.
+_NAME = r"(?P<role>[^\W\d_][^:|\n\[\]]{0,60}?)"
+_HEAD_ENDS = frozenset("0123456789):")
+_HEADS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\[(?P<role>[^:\n\[\]]{{1,60}})\][ \t]{{1,4}}(?P<at>{_TIME})",
+        rf"{_NAME}(?:[ \t]{{1,8}}|[ \t]{{0,4}}[(|–—-][ \t]{{0,4}})(?P<at>{_TIME})\)?:?",
+        rf"(?P<at>{_TIME})[ \t]{{0,4}}\|[ \t]{{0,4}}{_NAME}",
+        rf"(?P<at>{_TIME})[ \t]{{1,4}}From[ \t]{{1,4}}{_NAME}[ \t]{{1,4}}to[ \t]{{1,4}}[^:\n]{{1,80}}:(?P<text>.*)",
+    )
 )
 
 
 def transcript_of_text(text: str) -> Transcript:
-    """Turns where at least half of the lines name a speaker, else the text as it is."""
+    """Turns where lines of their own or at least half of all name a speaker, else the text as it is."""
     lines = _lines(text)
-    spoken = spoken_lines(lines)
+    spoken = _headed(lines) or spoken_lines(lines)
     if not spoken:
         return Transcript(text=text)
     turns: list[tuple[Turn, list[str]]] = []
@@ -44,11 +61,36 @@ def _lines(text: str) -> list[str]:
     """All lines but empty ones; a time on a line of its own is put before the next."""
     lines: list[str] = []
     for line in filter(None, map(str.strip, text.split("\n"))):
-        if lines and _TIME_ALONE.fullmatch(lines[-1]):
+        if lines and _TIME_ALONE.fullmatch(lines[-1]) and not _head(line):
             lines[-1] += f" {line}"
         else:
             lines.append(line)
     return lines
+
+
+def _headed(lines: Sequence[str]) -> list[Turn | None]:
+    """For each line who speaks from here on, or None; nothing at all if speakers do not stand above words."""
+    found = [_head(line) for line in lines]
+    if sum(head is not None for head in found) < 2:
+        return []
+    heads: list[Turn | None] = []
+    names = Counter(head.role for head in found if head)
+    for head in found:
+        # What stands below a head is said, `so 2:15` too, unless it names somebody who speaks elsewhere.
+        is_said = head and heads and heads[-1] and not heads[-1].text and names[head.role] == 1
+        heads.append(None if is_said else head)
+    starts = [head.start or 0.0 for head in heads if head]
+    return heads if len(starts) > 1 and starts == sorted(starts) else []
+
+
+def _head(line: str) -> Turn | None:
+    # Of most lines this is all that is asked.
+    if not (line[0].isdigit() or line[-1] in _HEAD_ENDS):
+        return None
+    found = next((match for pattern in _HEADS if (match := pattern.fullmatch(line))), None)
+    if found is None:
+        return None
+    return Turn(found["role"].strip(), (found.groupdict().get("text") or "").strip(), clock_seconds(found["at"]))
 
 
 def spoken_lines(lines: Sequence[str]) -> list[Turn | None]:
@@ -62,10 +104,11 @@ def spoken_lines(lines: Sequence[str]) -> list[Turn | None]:
 
 def spoken_line(line: str) -> Turn | None:
     """What the speaker of `Anna: Hello` says; None for a line that names none."""
-    match = _SPOKEN.match(line)
+    match = _SPOKEN.match(line) or _COUNTED.match(line)
     if match is None:
         return None
-    start = clock_seconds(match["at"]) if match["at"] else None
+    at = match["at"] if match.re is _SPOKEN else None
+    start = clock_seconds(at) if at else None
     return Turn(match["role"].strip(" _" + _UNSEEN), line[match.end() :].strip(), start)
 
 

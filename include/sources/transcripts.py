@@ -22,6 +22,7 @@ from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact, redact_name
 from include.sources.call_names import call_id, call_time, file_place
+from include.sources.columns import AS_CALLED, ColumnMapping
 from include.sources.listing import ListedFile, list_files
 from include.sources.location import failing_as, is_unfinished
 from include.sources.row import BadRow
@@ -66,10 +67,12 @@ class Transcripts:
         prefix: such as `s3://aws_default@bucket/calls/`, where `aws_default` is an Airflow connection, or
             `/data/calls`; with `{date:%Y/%m/%d}` for paths by day.
         keys: tell files apart in whose names personal data is redacted.
+        mapping: of JSON that no known program writes; see `mapped`.
     """
 
     prefix: str
     keys: CustomerKeys = field(default_factory=lambda: CustomerKeys(b""))
+    mapping: ColumnMapping = AS_CALLED
 
     def pull(self, window: Window, resume: Mapping[str, Any] | None) -> Iterator[SourceRow | Checkpoint]:
         """See `Source`. Days come in turn, and the files of each in the order in which they are listed."""
@@ -226,7 +229,7 @@ class Transcripts:
         if file.size > MAX_FILE_BYTES:
             message = f"the file has {file.size:,} bytes, more than {MAX_FILE_BYTES:,}"
             return SourceRow(place, BadRow("too_large", message, head_of(data)), file.modified)
-        row = read_transcript(name, data)
+        row = read_transcript(name, data, self.mapping)
         if isinstance(row, dict):
             redacted = redact_name(name)
             # With a part of it redacted a link would lead nowhere.

@@ -26,9 +26,9 @@ def source_of(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> So
     if live is None:
         location, named = source_location(pipeline, environ), source_setting(pipeline.name)
         return Files(location, named, timezone_setting(environ), encoding_setting(environ), mapping)
-    if isinstance(live, SqlTable):
+    if isinstance(live, SqlTable | Transcripts):
         return replace(live, mapping=mapping)
-    if not environ.get(setting) or isinstance(live, Transcripts):
+    if not environ.get(setting):
         return live
     raise ConfigurationError(
         f"{setting} maps the columns of files, SQL tables and transcripts, and {pipeline.name} reads none of these. "

@@ -212,7 +212,8 @@ def test_our_own_turns_keep_what_else_the_file_says_of_the_call() -> None:
     [
         (["00:00:05", "01:02:03.5"], [5.0, 3723.5]),
         (["2026-11-19T10:00:00Z", "2026-11-19T12:00:20+02:00"], [0.0, 20.0]),
-        (["2026-11-19T10:00:20Z", "2026-11-19T10:00:00Z"], [20.0, 0.0]),
+        (["2026-11-19T10:00:20Z", "2026-11-19T10:00:00Z"], [0.0, 20.0]),
+        (["23:59:50", "00:00:05"], [86_390.0, 5.0]),
         ([1_795_082_400, 1_795_082_407], [0.0, 7.0]),
         (["0001-01-01T00:00:00Z", "2026-11-19T10:00:00Z"], [None, 0.0]),
     ],
@@ -253,7 +254,7 @@ def test_a_text_alone_is_a_call_too() -> None:
     [
         {"words": [{"word": "4111", "start": 0.0, "end": 0.5}], "segments": None},
         {"logprobs": [{"token": "4111", "logprob": -0.1, "bytes": [52]}]},
-        {"utterances": [{"speaker": "A", "words": [{"text": "4111"}]}]},
+        {"utterances": [{"words": [{"text": "4111"}]}]},
         {"results": {"channels": [{"words": [{"word": "4111"}]}]}},
     ],
 )
@@ -295,8 +296,10 @@ def test_a_time_that_is_none_costs_the_time_only(at: Any) -> None:
         {"results": None},
         {"turns": [{}]},
         {"turns": [{"text": 5}]},
-        {"turns": ["Hello"]},
-        {"turns": [{"role": {"name": "Anna"}, "text": "Hello"}]},
+        {"turns": ["Hello", 5]},
+        {"turns": [{"role": {"first": ["Anna"]}, "text": "Hello"}]},
+        {"turns": [{"role": ["Anna"], "text": "Hello"}]},
+        {"utterances": [{"speaker": "A", "words": [{"text": "Hello"}]}], "text": "Hello"},
         {"turns": {"text": "Hello"}},
         {"segments": [{"text": 1}]},
         {"Transcript": "Hello"},
@@ -307,3 +310,58 @@ def test_a_time_that_is_none_costs_the_time_only(at: Any) -> None:
 )
 def test_json_of_another_shape_is_none(document: Any) -> None:
     assert transcript_of_json(document) is None
+
+
+def test_whisperx_names_some_speakers_with_the_words_alone() -> None:
+    words = [
+        {"word": "Hello.", "start": 0.1, "end": 0.5, "score": 0.9, "speaker": "SPEAKER_00"},
+        {"word": "Hi.", "start": 0.8, "end": 1.0, "score": 0.9, "speaker": "SPEAKER_01"},
+    ]
+    segments = [
+        {"start": 0.1, "end": 1.0, "text": " Hello. Hi.", "words": words},
+        {"start": 2.0, "end": 3.0, "text": " It broke.", "words": [], "speaker": "SPEAKER_01"},
+    ]
+    assert turns({"segments": segments, "word_segments": words, "language": "en"}) == [
+        ("SPEAKER_00", "Hello.", 0.1, 0.5),
+        ("SPEAKER_01", "Hi. It broke.", 0.8, 3.0),
+    ]
+
+
+def test_a_list_of_segments_or_turns_is_a_call_too() -> None:
+    """As people write what faster-whisper gives them."""
+    segments = [{"id": 1, "start": 0.0, "end": 1.0, "text": " Hello.", "avg_logprob": -0.2, "words": None}]
+    assert turns(segments) == [(None, "Hello.", 0.0, 1.0)]
+    assert turns([{"role": "agent", "content": "Hello."}]) == [("agent", "Hello.", None, None)]
+
+
+@pytest.mark.parametrize("name", ["turns", "utterances", "messages", "conversation", "dialogue", "transcript"])
+def test_turns_may_stand_under_any_usual_name(name: str) -> None:
+    given = [
+        {"speaker": "A", "message": "Hello.", "start_time": 0, "end_time": 1.5},
+        {"speaker": "B", "message": "Hi.", "start_time": 2, "end_time": 3},
+    ]
+    document = {"text": "Hello. Hi.", "queue": "billing", name: given}
+    assert turns(document) == [("A", "Hello.", 0.0, 1.5), ("B", "Hi.", 2.0, 3.0)]
+    assert {"text", name}.isdisjoint(read(document).columns)
+
+
+def test_whole_numbers_that_nobody_could_fill_with_words_are_milliseconds() -> None:
+    given = [
+        {"speaker": "A", "text": "Hello.", "start": 0, "end": 1_500},
+        {"speaker": "B", "text": "Hi.", "start": 2_000},
+    ]
+    assert [start for _, _, start, _ in turns({"utterances": given})] == [0.0, 2.0]
+    given[1]["start"] = 900
+    given[0]["end"] = 850
+    assert [start for _, _, start, _ in turns({"utterances": given})] == [0.0, 900.0]
+
+
+def test_a_list_of_lines_is_a_call_with_its_speakers() -> None:
+    assert turns({"turns": ["Agent: Hello.", "Customer: Hi."]}) == [
+        ("Agent", "Hello.", None, None),
+        ("Customer", "Hi.", None, None),
+    ]
+    assert turns({"turns": ["Hello.", "It broke: all of it."]}) == [
+        (None, "Hello.", None, None),
+        (None, "It broke: all of it.", None, None),
+    ]
