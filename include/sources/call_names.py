@@ -11,10 +11,14 @@ from include.text.clean import clean_text
 KEY_CHARACTERS = 16
 # A day that lies further ahead of the upload is no day on which the call was held.
 CLOCKS_DIFFER = timedelta(days=1)
-# `2026/11/23/`, `dt=2026-11-23`, `2026-11-23T10:11:12Z`. Eight digits in a row may be anything, unless a time follows.
+# `2026/11/23/`, `dt=2026-11-23`, `2026-11-23T10:11:12Z`, and of Zoom and Teams `GMT20261123-101112`, `20261123_101112`.
+# Eight digits in a row may be anything, unless a time follows.
 _DAY = re.compile(
-    r"(?<!\d)(20\d\d)(?:([-_/])(\d\d)\2(\d\d)|(\d\d)(\d\d)(?=T\d))(?:[T_ ](\d\d)[:_-]?(\d\d)(?:[:_-]?(\d\d))?Z?)?(?!\d)"
+    r"(?<!\d)(20\d\d)(?:([-_/])(\d\d)\2(\d\d)|(\d\d)(\d\d)(?=T\d|[-_]\d{6}(?!\d)))"
+    r"(?:(?:[T_ ]|(?<=\d{8})-)(\d\d)[:._-]?(\d\d)(?:[:._-]?(\d\d))?Z?)?(?!\d)"
 )
+# As Hive and Spark name folders.
+_FOLDERS = re.compile(r"year=(20\d\d)/month=(\d{1,2})/day=(\d{1,2})(?!\d)")
 
 
 def call_id(name: str, version: str, keys: CustomerKeys) -> str:
@@ -54,6 +58,7 @@ def _key(name: str, keys: CustomerKeys) -> str | None:
 
 def call_time(name: str, modified: datetime | None) -> datetime | None:
     """When the call took place: the day, or time, that the name gives if it gives one only, else `modified` (UTC)."""
+    name = _FOLDERS.sub(lambda found: "{}-{:0>2}-{:0>2}".format(*found.groups()), name)
     times = [moment for found in _DAY.finditer(name) if (moment := _moment(found)) is not None]
     is_clear = len({moment.date() for moment in times}) == 1
     if not is_clear or (modified is not None and max(times) > modified + CLOCKS_DIFFER):

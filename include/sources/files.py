@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any
 
+from include.sources.calls.utterance_rows import calls_of
 from include.sources.columns import AS_CALLED, ColumnMapping, Reading
 from include.sources.fields import changed_at
 from include.sources.location import find_files, reading_error
@@ -17,7 +18,8 @@ from include.sources.source import FileRead, SourceRow, Window
 class Files:
     """All rows of the files at a location, whatever the window; files in the order of their names.
 
-    Columns: `id` (or `record_id`), `text` (or `turns`: a list of `role` and `text`, which becomes one line a turn),
+    Columns: `id` (or `record_id`), `text` (or `turns`: a list of `role` and `text`, which becomes one line a turn; rows
+    of single utterances are put together first),
     `created_at` (or `occurred_at`; missing: the time of the pull), `record_version` (missing: the hash of the text),
     `source_url`. All others become attributes under names of [a-z0-9_]. A declared attribute that does not convert
     becomes null, and is counted: a stray rating must not cost a customer's text its answer. The id is kept as it is
@@ -48,7 +50,8 @@ class Files:
             try:
                 before = file.version()
                 yield FileRead(file.name, before)
-                for number, row in file.rows(before, self.setting, how, with_ids=True):
+                rows = file.rows(before, self.setting, how, with_ids=True)
+                for number, row in calls_of(rows, file.name):
                     changed = None if isinstance(row, BadRow) else changed_at(row, latest, self.zone)
                     yield SourceRow(f"{file.name}#L{number}", row, changed)
             except OSError as error:

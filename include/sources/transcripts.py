@@ -22,6 +22,7 @@ from include.errors import ConfigurationError, NightshiftError, RetryLater
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.redact import redact, redact_name
 from include.sources.call_names import call_id, call_time, file_place
+from include.sources.calls.richest import call_of, richest
 from include.sources.columns import AS_CALLED, ColumnMapping
 from include.sources.listing import ListedFile, list_files
 from include.sources.location import failing_as, is_unfinished
@@ -60,6 +61,8 @@ class Transcripts:
     version of the same record, one with other words a new version of it. A call took place when its JSON says, or on
     the day that its path names, or else when its file was modified.
 
+    Of several files of one call, `a.vtt` and `a.json`, the one that tells most counts, and the log counts the others.
+
     A `.zip` is quarantined unread, and so is a file that may not be read while others may; files with other endings,
     such as recordings, are left out and counted in the log.
 
@@ -88,7 +91,16 @@ class Transcripts:
             return
         # Files that may not be read wait until one may: then it is about them, and not about the credentials.
         may_read, refused = done > 0, list[SourceRow]()
-        for count, (file, name, fs) in enumerate(files, start=done + 1):
+        # The files of one call are listed beside each other.
+        call, held = "", list[SourceRow]()
+        for count, (file, name, fs) in enumerate(files, start=done):
+            if call_of(name) != call:
+                yield from richest(held)
+                call, held = call_of(name), []
+                if count - done >= FILES_PER_CHECKPOINT:
+                    self._check_credentials(refused)
+                    yield Checkpoint({"files": count, "names": names.hexdigest()})
+                    done = count
             names.update(repr(file).encode())
             row = self._row(fs, file, name)
             if row is not None and row.changed_at is not None and row.changed_at not in window:
@@ -97,13 +109,11 @@ class Transcripts:
                 refused.append(row)
             elif row is not None:
                 may_read = may_read or is_transcript(name)
-                yield row
+                held.append(row)
             if may_read:
                 yield from refused
                 refused.clear()
-            if count % FILES_PER_CHECKPOINT == 0:
-                self._check_credentials(refused)
-                yield Checkpoint({"files": count, "names": names.hexdigest()})
+        yield from richest(held)
         self._check_credentials(refused)
 
     def _new_files(self, window: Window) -> Iterator[tuple[ListedFile, str, Any]]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from include.errors import ConfigurationError, NightshiftError, RetryLater
+from include.sources.calls.pasted_chat import pasted_chat
 from include.sources.fields import moment_of
 from include.sources.job_status import told
 from include.sources.json_parts import as_list, part
@@ -126,7 +127,7 @@ class Zendesk:
         return {
             "id": ticket_id,
             "record_version": f"{ticket.get('updated_at') or ticket.get('created_at')}-{content_version(said)}",
-            "turns": turns,
+            "turns": [each for turn in turns for each in _without_chat(turn)],
             "requester_id": requester_id,
             "created_at": ticket.get("created_at"),
             "source_url": f"{host}/agent/tickets/{ticket_id}",
@@ -213,6 +214,12 @@ def _turns(comment: Any, role: str) -> Iterator[dict[str, Any]]:
     yield {"role": role, "text": written, "at": at}
     if isinstance(spoken, str) and spoken.strip() and spoken not in str(written):
         yield {"role": "call", "text": spoken, "at": at}
+
+
+def _without_chat(turn: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The turn, or those of the chat that was pasted into it; what stands above that is said by who pasted it."""
+    pasted = pasted_chat(str(turn["text"]))
+    return [{**turn, "role": said.role or turn["role"], "text": said.text} for said in pasted] or [turn]
 
 
 def _role(author_id: Any, role: Any, requester_id: Any) -> str:

@@ -70,3 +70,31 @@ def test_a_time_in_the_path_is_more_exact(name: str) -> None:
 )
 def test_without_a_clear_day_it_is_when_the_file_was_modified(name: str) -> None:
     assert call_time(name, MODIFIED) == MODIFIED
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "GMT20261120-141500_Recording.transcript",
+        "Support call-20261120_141500-Meeting Recording",
+        "call 2026-11-20 14.15.00",
+        "2026/11/20/GMT20261120-141500_88v27Vl8_VoicemailTranscript",
+        "aa-bb_20261120T14:15_UTC",
+        "0f1e_analysis_2026-11-20T14_15_00Z",
+    ],
+)
+def test_names_of_meeting_programs_and_call_centres_say_the_time(name: str) -> None:
+    assert call_time(name, MODIFIED) == datetime(2026, 11, 20, 14, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", ["year=2026/month=11/day=20/c", "year=2026/month=11/day=20/2026-11-20"])
+def test_folders_of_year_month_and_day_say_the_day(name: str) -> None:
+    assert call_time(name, MODIFIED) == datetime(2026, 11, 20, tzinfo=UTC)
+    assert call_time("year=2026/month=3/day=7/c", MODIFIED) == datetime(2026, 3, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "name", ["20261120-1234567", "20261120_12345", "20261120-996101", "year=2026/month=13/day=20/c"]
+)
+def test_numbers_that_are_no_time_say_none(name: str) -> None:
+    assert call_time(name, MODIFIED) == MODIFIED

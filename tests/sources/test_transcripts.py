@@ -446,6 +446,30 @@ def test_a_storage_without_its_provider_says_what_to_install() -> None:
     assert isinstance(error, ConfigurationError) and "Install the Airflow provider" in str(error)
 
 
+def test_of_several_files_of_one_call_the_richest_counts(tmp_path: Path) -> None:
+    segments = [{"start": 0, "end": 3, "text": "Hello.", "speaker": "S0"}, {"start": 3, "text": "Hi.", "speaker": "S1"}]
+    put(tmp_path, "eu/call-7.json", json.dumps({"segments": segments}))
+    put(tmp_path, "eu/call-70.txt", "It is another call.")
+    put(tmp_path, "eu/call-7.srt", "1\n00:00:00,000 --> 00:00:03,000\nHello. Hi.\n")
+    put(tmp_path, "eu/call-7.txt", "Hello.\nHi.\n")
+    put(tmp_path, "us/call-7.txt", "It is a third one.")
+    found = {call.record_id: call for call in records(tmp_path)}
+    assert found.keys() == {"eu/call-7", "eu/call-70", "us/call-7"}
+    call = found["eu/call-7"]
+    assert isinstance(call, Record) and call.text == "S0: Hello.\nS1: Hi."
+
+
+def test_files_of_one_call_are_on_one_side_of_a_checkpoint(tmp_path: Path) -> None:
+    for number in range(FILES_PER_CHECKPOINT):
+        put(tmp_path, f"{number:04d}.srt", "1\n00:00:00,000 --> 00:00:03,000\nHello. Hi.\n")
+        put(tmp_path, f"{number:04d}.txt", "Hello. Hi.")
+    put(tmp_path, "0098a.txt")
+    whole = pulled(tmp_path)
+    assert whole.resume is not None and whole.resume["files"] > FILES_PER_CHECKPOINT
+    assert len(whole.ids) == len(set(whole.ids)) == FILES_PER_CHECKPOINT + 1
+    assert [*whole.checkpointed_ids, *pulled(tmp_path, resume=whole.resume).ids] == whole.ids
+
+
 def test_the_pipeline_reads_the_prefix_that_is_set() -> None:
     assert source({}) is None
     assert source({"CALL_TRANSCRIPTS_PREFIX": "/data/calls"}) == Transcripts("/data/calls")

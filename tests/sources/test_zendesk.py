@@ -16,6 +16,7 @@ from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, SourceRow, Window
 from include.sources.web_api import MAX_ATTEMPTS
 from include.sources.zendesk import PAGE_COMMENTS, Zendesk
+from include.text.columns import content_version
 from tests.servers.provider import Answer, Asked, Provider
 
 NIGHT = datetime(2026, 11, 20, 3, tzinfo=UTC)
@@ -305,6 +306,21 @@ def test_a_new_comment_is_a_new_version(desk: HelpDesk, provider: Provider) -> N
     (after,) = rows()
     assert before.row["id"] == after.row["id"]
     assert before.row["record_version"] != after.row["record_version"]
+
+
+def test_a_chat_that_was_pasted_into_a_comment_has_its_speakers(desk: HelpDesk, provider: Provider) -> None:
+    chat = "Conversation with Ida\n\n(10:01:22) Ida: My lamp flickers\n(10:01:40) Marta: Which one?"
+    desk.open(1, (CUSTOMER, chat), (AGENT, "I see."))
+    (row,) = rows()
+    assert [(turn["role"], turn["text"]) for turn in row.row["turns"]] == [
+        ("customer", "Subject 1: Conversation with Ida"),
+        ("Ida", "My lamp flickers"),
+        ("Marta", "Which one?"),
+        ("agent", "I see."),
+    ]
+    assert row.row["replies"] == 1
+    # The version is that of the comments, so that no ticket of earlier nights is asked about again.
+    assert row.row["record_version"].endswith(content_version(f"Subject 1: {chat}\nI see."))
 
 
 def test_long_conversations_are_paged(desk: HelpDesk, provider: Provider) -> None:
