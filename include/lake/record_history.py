@@ -1,7 +1,7 @@
 """All rows of one record, in every table that has records."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,9 @@ def record_history(lake: Lake, pipeline: str, record_id: str) -> RecordHistory:
         RetryLater: a file cannot be read.
     """
     places = {table: _indexed(lake, pipeline, table, record_id) for table in _INDEXES}
-    places |= {"current": _current(lake, pipeline, record_id), "audit": _scanned(lake, pipeline, "audit", record_id)}
+    places["current"] = _current(lake, pipeline, record_id)
+    places["audit"] = _scanned(lake, lake.files("audit", pipeline), record_id)
+    places["themes"] = _scanned(lake, lake.find(lake.themes("items", pipeline), "*/*.parquet"), record_id)
     rows = {
         table: [row for path, positions in sorted(found.items()) for row in _rows(lake, path, positions)]
         for table, found in places.items()
@@ -85,9 +87,9 @@ def _current(lake: Lake, pipeline: str, record_id: str) -> dict[str, list[int]]:
     return places
 
 
-def _scanned(lake: Lake, pipeline: str, table: str, record_id: str) -> dict[str, list[int]]:
+def _scanned(lake: Lake, paths: Iterable[str], record_id: str) -> dict[str, list[int]]:
     places: dict[str, list[int]] = {}
-    for path in lake.files(table, pipeline):
+    for path in paths:
         places[path], start = [], 0
         for rows in read_groups(lake, path, [_ID]):
             places[path] += _positions(rows, record_id, start)

@@ -44,19 +44,21 @@ class View:
     schema: pa.Schema
 
     @property
-    def folder(self) -> str:
-        """Where its files lie: a pattern below the lake's root."""
-        return f"/{self.table}/{self.pipeline if self.table in _ABOUT['of_each_pipeline'] else '*'}"
+    def files(self) -> str:
+        """Its files: a pattern below the lake's root."""
+        return _files(self.table, self.pipeline)
 
     @property
-    def partition(self) -> str:
-        """A partition as any that its files may lie in."""
-        return "occurred_month=2026-11" if self.table == "current" else "run_date=2026-11-23"
+    def example(self) -> str:
+        """A path as any of its files may have it."""
+        partition = "occurred_month=2026-11" if self.table == "current" else "run_date=2026-11-23"
+        parts = iter([self.pipeline, partition, "none"][3 - self.files.count("*") :])
+        return re.sub(r"\*", lambda _: next(parts), self.files)
 
     @property
     def name(self) -> str:
         """What queries call it."""
-        return self.folder.removesuffix("/*").strip("/").replace("/", "_")
+        return f"{self.table}_{self.pipeline}" if self.table in _ABOUT["of_each_pipeline"] else self.table
 
     def sql(self, root: str, described: Mapping[str, str]) -> str:
         """What makes it, and says what it holds: a line each.
@@ -66,15 +68,17 @@ class View:
             described: what the pipeline says of the fields of its answer.
         """
         taken, options = "*", "union_by_name := true, hive_partitioning := true"
-        if self.folder.endswith("*") and "pipeline" not in self.schema.names:
+        columns = [*self.schema.names, *re.findall(r"(\w+)=", self.example)]
+        if self.files.endswith("*/*/*.parquet") and "pipeline" not in self.schema.names:
             taken = "regexp_extract(filename, '([^/]+)/[^/]+/[^/]+$', 1) AS pipeline, * EXCLUDE filename"
             options += ", filename := true"
-        place = f"coalesce(getvariable('lake'), {_literal(_as_it_is(root))}) || '{self.folder}/*/*.parquet'"
+            columns.append("pipeline")
+        place = f"coalesce(getvariable('lake'), {_literal(_as_it_is(root))}) || '/{self.files}'"
         lines = [f"{_MAKE}{self.name} AS SELECT {taken} FROM read_parquet({place}, {options});"]  # noqa: S608, of checked names
         says = _ABOUT["tables"][self.table].format(pipeline=self.pipeline)
         lines.append(f"COMMENT ON VIEW {self.name} IS {_literal(says)};")
         comments = {**described, **_ABOUT["columns"], **_ABOUT.get(self.table, {})}
-        for column in (*self.schema.names, self.partition.partition("=")[0]):
+        for column in columns:
             says = comments.get(column, "The source's own column." if column.startswith("attr_") else "")
             if says:
                 quoted = column.replace('"', '""')
@@ -121,15 +125,23 @@ def _parts(sql: str) -> dict[str, str]:
     return {part.removeprefix(_MAKE).partition(" ")[0]: part for part in parts}
 
 
+def _files(table: str, pipeline: str) -> str:
+    known: str | None = _ABOUT["files"].get(table)
+    return known or f"{table}/{pipeline if table in _ABOUT['of_each_pipeline'] else '*'}/*/*.parquet"
+
+
 def _views_of_disk(lake: Lake) -> Iterator[View]:
     for table in _ABOUT["tables"]:
-        pipelines = sorted(posixpath.basename(path) for path in lake.find(f"{lake.root}/{table}", "*"))
-        listed = [(pipeline, lake.files(table, pipeline)) for pipeline in pipelines if NAME.match(pipeline)]
-        newest = [(pipeline, files[-1]) for pipeline, files in listed if files]
-        if table not in _ABOUT["of_each_pipeline"]:
-            newest = sorted(newest, key=lambda of: of[1].rpartition("/run_date=")[2])[-1:]
-        for pipeline, path in newest:
-            yield View(table, pipeline, file_schema(lake, path))
+        pipelines = [""]
+        if table in _ABOUT["of_each_pipeline"]:
+            found = sorted(posixpath.basename(path) for path in lake.find(f"{lake.root}/{table}", "*"))
+            pipelines = [name for name in found if NAME.match(name)]
+        for pipeline in pipelines:
+            folder, _, pattern = _files(table, pipeline).partition("/")
+            paths = lake.find(f"{lake.root}/{folder}", pattern)
+            if paths:
+                newest = max(paths, key=lambda path: path.rpartition("/run_date=")[2])
+                yield View(table, pipeline or "any", file_schema(lake, newest))
 
 
 def _database(sql: str, views: Iterable[View]) -> bytes:
@@ -139,7 +151,7 @@ def _database(sql: str, views: Iterable[View]) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         for view in views:
-            path = Path(f"{folder}/{view.table}/{view.pipeline}/{view.partition}/none.parquet")
+            path = Path(folder, view.example)
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(view.schema.empty_table(), path)
         made = Path(folder, "lake.duckdb")

@@ -27,6 +27,8 @@ from include.pages.render import moment
 from include.privacy.policy import kinds_in
 from include.report.purpose import purpose_of
 from include.settings import lake_uri
+from include.themes.state import read_themes
+from include.themes.theme import resolve
 
 _FOLDERS = ("raw", "results", "quarantine")
 # They join the parts of one letter, and do nothing else.
@@ -69,13 +71,14 @@ def _said(lake: Lake, record_id: str, history: RecordHistory) -> str:
         record_id=record_id,
         pipeline=history.pipeline,
         now=_now(rows, pulls, outcomes),
-        newest=[*rows["audit"], *outcomes, *pulls][-1],
+        newest=[*rows["themes"], *rows["audit"], *outcomes, *pulls][-1],
         versions={row["record_version"]: row for row in pulls},
         pulls=pulls,
         outcomes=outcomes,
         payers=_payers(lake, history.pipeline, rows["results"]),
         cost_usd=None if None in costs else sum(cost for cost in costs if cost),
         audit=rows["audit"],
+        themes=_themes(lake, rows["themes"]),
         runs={row["run_id"]: row for row in run_rows(lake, history.pipeline).rows.values()},
         root=f"{lake.root}/",
     )
@@ -114,6 +117,14 @@ def _payers(lake: Lake, pipeline: str, results: Rows) -> dict[str, dict[str, Any
     columns = ("answer_key", "reused", "run_id", "record_id")
     found = [row for _, rows in find_answers(lake, pipeline, keys, columns) for row in rows]
     return {row["answer_key"]: row for row in found if not row["reused"]}
+
+
+def _themes(lake: Lake, items: Rows) -> list[tuple[str, str, str]]:
+    """Of each sentence that is in a theme: the theme as it is called now, its id, the sentence."""
+    found = [(row["theme_id"], row["summary"]) for row in items if row["theme_id"]]
+    themes = read_themes(lake).themes if found else {}
+    now = [(themes[resolve(themes, theme_id)], summary) for theme_id, summary in found]
+    return [(theme.name or "not named yet", theme.theme_id, summary) for theme, summary in now]
 
 
 def _some_ids(lake: Lake, pipeline: str) -> list[str]:

@@ -17,6 +17,7 @@ from include.lake.write import write_table
 from include.stages.audit import AUDIT_SCHEMA
 from tests.lake.publishing import SCHEMA, publish, row
 from tests.servers.s3 import S3Server
+from tests.themes.nights import Nights
 
 DAY = date(2026, 11, 20)
 SAID = {"x": {"mood": "How the customer's day is.", "summary": "In one sentence.", "quote": "Verbatim."}}
@@ -71,7 +72,7 @@ def test_every_table_is_a_view_and_every_column_says_what_it_holds(lake: Lake) -
     assert {name.partition("_")[0] for name in views(lake)} == {*TABLES, "current"}
     silent = "SELECT {} FROM {}() WHERE NOT internal AND coalesce(comment, '') = ''"
     assert ask(lake, silent.format("view_name", "duckdb_views")) == []
-    assert set(ask(lake, silent.format("column_name", "duckdb_columns"))) <= {("pipeline",)}, "of the path, in the view"
+    assert ask(lake, silent.format("column_name", "duckdb_columns")) == []
     said = "SELECT comment FROM duckdb_columns() WHERE table_name = '{}' AND column_name = '{}'"
     assert ask(lake, said.format("results_x", "mood")) == [("How the customer's day is.",)]
     assert ask(lake, said.format("audit", "requests")) != ask(lake, said.format("runs", "requests"))
@@ -144,6 +145,19 @@ def test_a_lake_that_was_moved_is_read_where_it_lies_now(lake: Lake, tmp_path: P
     with duckdb.connect(moved / "lake.duckdb", read_only=True) as connection:
         connection.execute(f"SET VARIABLE lake = '{moved}'")
         assert connection.execute("SELECT count(*) FROM current_x").fetchall() == [(2,)]
+
+
+def test_themes_are_views_too_over_all_pipelines(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    nights.tickets(1, ["The parcel is late.", "The parcel came late.", "The parcel is much too late."] * 3)
+    nights.reviews(1, ["The app crashes at the start."] * 3, ["The app crashes when it starts."] * 4)
+    refresh_views(nights.lake, [], {})
+    assert {"themes", "theme_items", "theme_events"} <= views(nights.lake)
+    silent = "SELECT column_name FROM duckdb_columns() WHERE table_name LIKE 'theme%' AND coalesce(comment, '') = ''"
+    assert ask(nights.lake, silent) == []
+    found = "SELECT DISTINCT i.pipeline, e.event FROM theme_items i JOIN themes t USING (theme_id) JOIN theme_events e "
+    assert ("support_tickets", "created") in ask(nights.lake, f"{found} USING (theme_id)")
+    assert ask(nights.lake, "SELECT count(*) FROM theme_items") == [(16,)]
 
 
 def of(pipeline: str, *tables: str) -> list[View]:

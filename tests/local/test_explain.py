@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,8 +16,10 @@ from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
 from include.lake.write import write_table
 from include.local.explain import explain, main
 from include.stages.audit import AUDIT_SCHEMA
+from include.themes.state import read_themes
 from tests.fault_server.running import FaultServer
 from tests.stages.running import Deployment
+from tests.themes.nights import Nights
 
 SCHEMAS = {"raw": raw_schema({}), "quarantine": QUARANTINE_SCHEMA, "runs": RUNS_SCHEMA, "audit": AUDIT_SCHEMA}
 LINK = "https://desk.example.com/T-1"
@@ -140,6 +143,15 @@ def test_rows_of_an_older_version_have_gaps_and_what_a_terminal_would_obey_is_sh
     assert "  | \\x1b[2J\\u202e{{ 7 * 7 }}\n  | Published by run r9 \N{WOMAN}\u200d\N{PERSONAL COMPUTER}\n" in said
     said, is_found = explain(lake, "\x1b[31mT-1")
     assert not is_found and "There is no record \\x1b[31mT-1" in said
+
+
+def test_a_record_is_told_with_the_themes_that_it_is_in(tmp_path: Path) -> None:
+    nights = Nights(tmp_path)
+    nights.tickets(1, ["The parcel is late.", "The parcel came late.", "The parcel is much too late."] * 3)
+    (theme,) = read_themes(nights.lake).themes.values()
+    assert f"\nTheme {theme.theme_id}, {theme.name or 'not named yet'}\n  The parcel is late.\n" in said_of(
+        nights.lake, "1-0"
+    )
 
 
 def test_a_lake_without_any_record_says_where_it_is(lake: Lake) -> None:
