@@ -154,8 +154,10 @@ def encoding_setting(environ: Mapping[str, str] = os.environ) -> str | None:
     """
     name = environ.get("NIGHTSHIFT_ENCODING") or None
     try:
+        # There are codecs that are none of texts, such as `hex`.
+        "".encode(name or "utf-8")
         return name and codecs.lookup(name).name
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise ConfigurationError(
             f"NIGHTSHIFT_ENCODING={name!r} is no encoding. Set a name such as cp1252 or cp932, or unset it."
         ) from error

@@ -102,10 +102,10 @@ def find_files(location: str, setting: str) -> list[SourceFile] | list[WebFile]:
     files = [file for file in found if file.path.lower().endswith(ENDINGS)]
     place = without_signature(location)
     if not files:
+        seen = f"None of the {len(found)} files at {place!r} can be read" if found else f"There is no file at {place!r}"
         raise ConfigurationError(
-            f"{f'None of the {len(found)} files' if found else 'There is no file'} at {place!r}"
-            f"{' can be read' if found else ''}. Set {setting} to a path, folder, glob or URI of files whose names end "
-            f"in {', '.join(ENDINGS)}. An empty file is an empty batch."
+            f"{seen}. Set {setting} to a path, folder, glob or URI of files whose names end in {', '.join(ENDINGS)}. "
+            "An empty file is an empty batch."
         )
     if len(files) < len(found):
         log.info(

@@ -263,9 +263,10 @@ def test_unreadable_rows_of_earlier_nights_do_not_count_again(folder: Folder) ->
 
 def test_an_encoding_that_there_is_not_is_said_and_one_that_there_is_counts(folder: Folder) -> None:
     (folder.files / "a.csv").write_bytes("id,text\n1,Zásilka přišla pozdě\n".encode("cp1250"))
-    folder.environ["NIGHTSHIFT_ENCODING"] = "klingon"
-    with pytest.raises(ConfigurationError, match=r"NIGHTSHIFT_ENCODING='klingon'.*cp1252"):
-        folder.counts(NIGHT)
+    for name in ("klingon", "hex", "undefined"):
+        folder.environ["NIGHTSHIFT_ENCODING"] = name
+        with pytest.raises(ConfigurationError, match=rf"NIGHTSHIFT_ENCODING='{name}'.*cp1252"):
+            folder.counts(NIGHT)
     folder.environ["NIGHTSHIFT_ENCODING"] = "windows-1250"
     folder.counts(NIGHT)
     assert folder.deployment.table("raw")["text"].tolist() == ["Zásilka přišla pozdě"]
