@@ -27,10 +27,8 @@ def encoding_of(sample: bytes, given: str | None = None) -> str:
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     sample = sample[:SAMPLE_BYTES]
-    for codec, end, high, low in (
-        ("utf-16-le", b"\n\0", sample[1::2], sample[::2]),
-        ("utf-16-be", b"\0\n", sample[::2], sample[1::2]),
-    ):
+    halves = (sample[::2], sample[1::2]) if b"\0" in sample else (b"", b"")
+    for codec, end, (low, high) in (("utf-16-le", b"\n\0", halves), ("utf-16-be", b"\0\n", halves[::-1])):
         # Digits, delimiters and ends of lines have a byte of zero beside them, whatever the language. Some letters have
         # one too, on the other side.
         zeros = high.count(0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from include.sources.calls import own, whisper
-from include.sources.calls.formats import FORMATS
+from include.sources.calls.formats import FIRST_NAMES, FORMATS
 from include.sources.calls.layout import lists_in, others, said, value_at
 from include.sources.calls.turn_names import SPEAKER_MARKS, SPEAKERS, named, under
 from include.sources.transcript import Transcript, of_call, seconds
@@ -26,7 +26,7 @@ def transcript_of_json(document: Any) -> Transcript | None:
         return None
     known, by_names = (
         [form.transcript for form in forms if all(value_at(document, mark) is not None for mark in form.MARKS)]
-        for forms in (FORMATS, _BY_NAMES)
+        for forms in (() if FIRST_NAMES.isdisjoint(document) else FORMATS, _BY_NAMES)
     )
     for shape in known or (*by_names, _text_alone):
         try:

@@ -8,3 +8,5 @@ AttributeError or IndexError if it is of another program, or another version of 
 from include.sources.calls import assemblyai, azure, connect, deepgram, gong, google, transcribe, twilio, whisper_cpp
 
 FORMATS = (assemblyai, azure, connect, deepgram, gong, google, transcribe, twilio, whisper_cpp)
+# A document with none of these is of none of them.
+FIRST_NAMES = frozenset(way.partition(".")[0] for form in FORMATS for mark in form.MARKS for way in mark.split("|"))

@@ -1,7 +1,6 @@
 """Tables with a row for each utterance: the rows of one call are put together to one with its turns."""
 
 import functools
-import logging
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
@@ -12,9 +11,6 @@ from include.sources.calls.turn_names import CLOCKS, ENDS, SPEAKER_MARKS, WORDS,
 from include.sources.fields import CHANGED_COLUMNS, named_columns
 from include.sources.row import MAX_COLUMNS, MAX_LINE_BYTES, BadRow, Row
 from include.sources.transcript import seconds
-from include.text.columns import column_name
-
-log = logging.getLogger(__name__)
 
 # Of a table with one of them a call has many rows; `author` and `name` have tables of reviews too.
 SPEAKERS = ("role", *SPEAKER_MARKS, "participant", "sender")
@@ -25,7 +21,7 @@ _TOLD = frozenset((*SPEAKERS, *WORDS, *ORDERS, *CLOCKS, *ENDS))
 def calls_of(rows: Iterator[Row], file: str) -> Iterator[Row]:
     """The rows of a file; where each is an utterance, one for each call instead, with the number of its first.
 
-    Columns that differ from row to row of a call are of its utterances, and left out; the log names them.
+    Columns that differ from row to row of a call are lists, in the order of its turns.
 
     Args:
         file: its name, for messages.
@@ -34,7 +30,6 @@ def calls_of(rows: Iterator[Row], file: str) -> Iterator[Row]:
         ConfigurationError: the rows of a call do not stand together, or are too many.
     """
     done: set[str] = set()
-    left_out: set[str] = set()
     call: str | None = None
 
     def key(numbered: Row) -> str | None:
@@ -63,11 +58,7 @@ def calls_of(rows: Iterator[Row], file: str) -> Iterator[Row]:
                 "file by the id, within a call by time."
             )
         done.add(of_call)
-        made = held[0] if len(held) == 1 else _together(held)
-        left_out |= {column_name(name) for name in held[0]} - made.keys() - _TOLD
-        yield first, made
-    if left_out:
-        log.info("%s: the rows of a call are put together; its record is without %s", file, ", ".join(sorted(left_out)))
+        yield first, held[0] if len(held) == 1 else _together(held)
 
 
 def _call(row: dict[str, Any]) -> str | None:
@@ -88,6 +79,12 @@ def _together(rows: list[dict[str, Any]]) -> dict[str, Any]:
     named = [named_columns(row) for row in rows]
     if all(seconds(under(row, ORDERS)) is not None for row in named):
         named.sort(key=lambda row: seconds(under(row, ORDERS)) or 0.0)
-    shared = {name: value for name, value in named[0].items() if all(row.get(name) == value for row in named)}
+    others: dict[str, Any] = {}
+    for name in named[0]:
+        values = [row.get(name) for row in named]
+        if all(value == values[0] for value in values):
+            others[name] = values[0]
+        elif name not in _TOLD:
+            others[name] = values
     turns = [{name: "" if value is None else str(value) for name, value in row.items()} for row in named]
-    return own.transcript({"turns": turns}).row() | shared
+    return own.transcript({"turns": turns}).row() | others

@@ -72,13 +72,12 @@ def test_a_row_that_cannot_be_read_costs_itself_only(tmp_path: Path) -> None:
     assert isinstance(third, Record) and third.record_id == "C-2"
 
 
-def test_columns_of_single_utterances_are_left_out_and_the_log_names_them(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("INFO"):
-        (made,) = records(tmp_path, "id,role,text,mood,Agent Team\nC,a,Hello.,calm,north\nC,b,Hi.,angry,north\n")
-    assert made.attributes["agent_team"] == "north" and "mood" not in made.attributes
-    assert "without mood" in caplog.text and "text" not in caplog.text.partition("without")[2]
+def test_columns_of_single_utterances_are_lists_in_the_order_of_the_turns(tmp_path: Path) -> None:
+    rows = "C,2,b,Hi.,angry,north\nC,1,a,Hello.,calm,north\n"
+    (made,) = records(tmp_path, "id,turn,role,text,mood,Agent Team\n" + rows)
+    assert made.text == "a: Hello.\nb: Hi."
+    assert (made.attributes["mood"], made.attributes["agent_team"]) == ('["calm","angry"]', "north")
+    assert {"turn", "role", "text"}.isdisjoint(made.attributes)
 
 
 @pytest.mark.parametrize(
