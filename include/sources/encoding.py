@@ -2,6 +2,7 @@
 
 import codecs
 import logging
+from contextlib import suppress
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,12 @@ def encoding_of(sample: bytes, given: str | None = None) -> str:
     if sample.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     sample = sample[:SAMPLE_BYTES]
-    halves = (sample[::2], sample[1::2]) if b"\0" in sample else (b"", b"")
+    has_zeros = b"\0" in sample
+    with suppress(UnicodeDecodeError):
+        # What most files are is seen at once.
+        if not has_zeros and sample.decode():
+            return UTF8
+    halves = (sample[::2], sample[1::2]) if has_zeros else (b"", b"")
     for codec, end, (low, high) in (("utf-16-le", b"\n\0", halves), ("utf-16-be", b"\0\n", halves[::-1])):
         # Digits, delimiters and ends of lines have a byte of zero beside them, whatever the language. Some letters have
         # one too, on the other side.
@@ -36,7 +42,7 @@ def encoding_of(sample: bytes, given: str | None = None) -> str:
             return codec
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample)
     damaged = text.count("\ufffd")
-    if not damaged or b"\0" in sample or damaged <= sum(character > "\x7f" for character in text) - damaged:
+    if not damaged or has_zeros or damaged <= sum(character > "\x7f" for character in text) - damaged:
         return UTF8
     if given:
         return given

@@ -28,6 +28,8 @@ _COUNTED = re.compile(r"\((?P<role>speaker (?:\d{1,3}|\?))\)[ \t]{0,4}")
 # Who speaks and when, on a line above the words: `[Marta Olsson] 14:15:05`, `Marta Olsson 0:03`, `Speaker 1 (00:03):`,
 # `Marta - 00:03`, `0:03 | Marta`, and `14:15:05 From Marta to Everyone:` of chats, which may go on with the words.
 _NAME = r"(?P<role>[^\W\d_][^:|\n\[\]]{0,60}?)"
+# Of Google Meet: above it stand the title and who took part.
+_HEADING = "Transcript"
 _HEAD_ENDS = frozenset("0123456789):")
 _HEADS = tuple(
     re.compile(pattern)
@@ -43,7 +45,9 @@ _HEADS = tuple(
 def transcript_of_text(text: str) -> Transcript:
     """Turns where lines of their own or at least half of all name a speaker, else the text as it is."""
     lines = _lines(text)
-    spoken = _headed(lines) or spoken_lines(lines)
+    above = lines.index(_HEADING) + 1 if _HEADING in lines else 0
+    named = spoken_lines(lines[above:])
+    spoken = _headed(lines) or (named and [*[None] * above, *named])
     if not spoken:
         return Transcript(text=text)
     turns: list[tuple[Turn, list[str]]] = []

@@ -81,6 +81,14 @@ def test_a_time_that_is_said_costs_nobody_their_words() -> None:
     ]
 
 
+def test_who_took_part_in_a_meeting_of_google_stands_above_what_was_said() -> None:
+    title = f"Support call (2026-11-20 14:15 GMT+1) - Transcript\nAttendees\n{AGENT}, {CUSTOMER}\nTranscript\n"
+    content = f"{title}00:00:00\n\n{AGENT}: {HELLO}\n{CUSTOMER}: {BROKE}\n00:05:00\n\n{AGENT}: {LOOK}\nThe end.\n"
+    (nobody, above), *turns = spoken("meet.txt", content)
+    assert nobody is None and above.endswith("Transcript")
+    assert turns == [(AGENT, HELLO), (CUSTOMER, BROKE), (AGENT, f"{LOOK} The end.")]
+
+
 def test_whisper_cpps_text_counts_speakers() -> None:
     content = f"(speaker 0) {HELLO}\n(speaker 1) {BROKE}\n(speaker ?) {LOOK}\n"
     assert [role for role, _ in spoken("a.txt", content)] == ["speaker 0", "speaker 1", "speaker ?"]
