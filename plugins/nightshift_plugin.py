@@ -15,7 +15,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.listeners import hookimpl
 from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, Path, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from sqlalchemy.orm import object_session
 from starlette.exceptions import HTTPException
 
@@ -29,6 +29,7 @@ POLICY = {
 }
 # Names of files that the lake has made itself; what else a path may hold, above all `..`, is not looked for.
 FILE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,180}$")
+PIECE_BYTES = 1024 * 1024
 ERRORS = {
     401: "You are not logged in. Log in to Airflow and open this page again.",
     403: "You may not read this DAG's runs. Ask whoever runs this Airflow for it.",
@@ -58,17 +59,20 @@ def runs(session: SessionDep, user: GetUserDep) -> HTMLResponse:
 
 
 @app.get("/reports/{dag_id}/{run_id}", dependencies=[MayRead])
-def report(dag_id: Name, run_id: Name, session: SessionDep, run: str | None = None) -> HTMLResponse:
+def report(dag_id: Name, run_id: Name, session: SessionDep, run: str | None = None) -> Response:
     """The report of one run; while it has none, what the run is at or why it failed.
 
     Args:
-        run_id: or a report's file name, for links that hold for the file too; `run` is then the run to go back to.
+        run_id: or the name of a report's file or of its CSV, for links that hold for the files too; `run` is then the
+            run to go back to.
     """
     from include.pipelines.registry import pipeline_names
     from include.stages.run_view import dag_run_of, page_of
 
     if dag_id not in pipeline_names():
         raise HTTPException(404, f"{dag_id} is none of Nightshift's pipelines, so its runs have no report.")
+    if run_id.endswith(".csv") and (records := _records(dag_id, run_id)):
+        return records
     dag_run = dag_run_of(session, dag_id, run or run_id)
     if dag_run is None and run_id.endswith(".html"):
         return _page(_file(dag_id, run_id))
@@ -101,17 +105,34 @@ def failed(request: Request, error: Exception) -> HTMLResponse:
 
 
 def _file(dag_id: str, path: str, name: str | None = None) -> bytes:
-    lake = _lake()
-    if not FILE.match(name or path) or not path.endswith(".html"):
+    with suppress(FileNotFoundError):
+        page: bytes = _lake().fs.cat_file(_found(dag_id, path, name))
+        return page
+    raise HTTPException(404, f"There is no page {path} of {dag_id}.")
+
+
+def _records(dag_id: str, path: str) -> Response | None:
+    """A report's CSV, piece by piece: that of a large night fits into nobody's memory."""
+    from include.lake.paths import open_lake
+    from include.settings import lake_uri
+
+    with suppress(FileNotFoundError, HTTPException):
+        file = open_lake(lake_uri()).fs.open(_found(dag_id, path), "rb")
+        headers = {**POLICY, "Content-Disposition": f'attachment; filename="{dag_id}-{path}"'}
+        return StreamingResponse(iter(lambda: file.read(PIECE_BYTES), b""), 200, headers, "text/csv; charset=utf-8")
+    return None
+
+
+def _found(dag_id: str, path: str, name: str | None = None) -> str:
+    lake, suffix = _lake(), path.rpartition(".")[2]
+    if not FILE.match(name or path) or suffix not in ("html", "csv"):
         raise HTTPException(404, f"There is no page {path}.")
     # `<run_key>.html`, or a page of `<run_key>.data_docs/`.
-    run_key = path.partition("/")[0].removesuffix(".html").removesuffix(".data_docs")
+    run_key = path.partition("/")[0].removesuffix(f".{suffix}").removesuffix(".data_docs")
     runs_path = lake.runs_path(dag_id, run_key)
-    with suppress(FileNotFoundError):
-        if runs_path is not None:
-            page: bytes = lake.fs.cat_file(lake.beside(runs_path, "reports", path.removeprefix(run_key)))
-            return page
-    raise HTTPException(404, f"There is no page {path} of {dag_id}.")
+    if runs_path is None:
+        raise HTTPException(404, f"There is no page {path} of {dag_id}.")
+    return lake.beside(runs_path, "reports", path.removeprefix(run_key))
 
 
 def _page(page: str | bytes, status: int = 200) -> HTMLResponse:

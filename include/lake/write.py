@@ -91,7 +91,7 @@ def open_table_writer(lake: Lake, path: str, schema: pa.Schema) -> Iterator[Tabl
     Raises:
         RetryLater: as `write_table`.
     """
-    with _staged(lake, path) as staged:
+    with staged_file(lake, path) as staged:
         writer = TableWriter(staged, schema)
         try:
             yield writer
@@ -107,7 +107,7 @@ def write_bytes(lake: Lake, path: str, content: bytes) -> None:
     Raises:
         RetryLater: as `write_table`.
     """
-    with _staged(lake, path) as staged:
+    with staged_file(lake, path) as staged:
         staged.write_bytes(content)
 
 
@@ -126,7 +126,7 @@ def move_into_place(lake: Lake, staged: str, path: str) -> None:
 
 
 @contextmanager
-def _staged(lake: Lake, path: str) -> Iterator[Path]:
+def staged_file(lake: Lake, path: str) -> Iterator[Path]:
     """A local path to write to; what is there when the block ends is put in place in one step."""
     try:
         if lake.is_local:

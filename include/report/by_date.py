@@ -5,10 +5,11 @@ under the day on which it was written.
 """
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,14 +19,16 @@ from include.lake.row_groups import file_schema, read_groups
 from include.lake.whole_months import is_whole
 from include.llm.endpoint import RECORDED_MODEL
 from include.pipelines.definition import Pipeline, ReportFields
-from include.report.labelled import labelled, text_column
+from include.report.labelled import labelled, pairs_of, text_column
 from include.report.news import Change, Shared, changes, looked_at
 from include.report.period_counts import PeriodCounts
-from include.report.shared_counts import CUSTOMER_KEY, LANGUAGE, SharedCounts
+from include.report.records import read_columns
+from include.report.shared_counts import CUSTOMER_KEY, SharedCounts
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 # This one and those that it is compared with: enough to know what is usual, few enough to be of today's product.
 WEEKS = 5
+_BY = ["model", "prompt_version", "sign"]
 _NOW, _BEFORE = slice(0, 1), slice(1, None)
 
 
@@ -76,7 +79,15 @@ class ByDate:
     answered_by: tuple[frozenset[str], frozenset[str]]
 
 
-def read_by_date(lake: Lake, pipeline: Pipeline, end: datetime, looks: int, *, is_recorded: bool) -> ByDate | None:
+def read_by_date(
+    lake: Lake,
+    pipeline: Pipeline,
+    end: datetime,
+    looks: int,
+    *,
+    is_recorded: bool,
+    of_week: Callable[[pa.Table], object] | None = None,
+) -> ByDate | None:
     """Count the feedback of some weeks; None where there is none before the end.
 
     Where the newest feedback is older than a week, as that of an old file, its own last week is looked at.
@@ -85,6 +96,7 @@ def read_by_date(lake: Lake, pipeline: Pipeline, end: datetime, looks: int, *, i
         end: when the run's window ends.
         looks: nights of the last four weeks, this one among them.
         is_recorded: whether recorded answers are counted, or those of models.
+        of_week: gets this week's rows part by part, without their texts.
 
     Raises:
         RetryLater: the lake cannot be read.
@@ -98,12 +110,13 @@ def read_by_date(lake: Lake, pipeline: Pipeline, end: datetime, looks: int, *, i
     newest = max(last for path, (_, last) in days.items() if path in {*known})
     end = newest if newest <= end - WEEK else end
     reading = _Reading(pipeline.report_fields, end, is_recorded)
-    attributes = [name for name in file_schema(lake, known[-1]).names if name.startswith("attr_") or name == LANGUAGE]
+    names = read_columns(file_schema(lake, known[-1]).names)
     for path in known:
         if days[path][1] > end - WEEKS * WEEK:
-            wanted = attributes if days[path][1] > end - WEEK else [CUSTOMER_KEY]
-            for rows in read_groups(lake, path, [*reading.columns, *wanted]):
-                reading.take(rows)
+            for rows in read_groups(lake, path, names if days[path][1] > end - WEEK else reading.columns):
+                part = reading.take(rows)
+                if of_week and part.num_rows:
+                    of_week(part)
     return reading.found(min(days.values())[0], looks) if reading.has_any else None
 
 
@@ -130,23 +143,29 @@ class _Reading:
         """That are needed of every week."""
         names = self._names
         own = [f"{names.items}.{name}" if names.items else name for name in (names.topic, names.topic_other) if name]
-        return ["occurred_at", "model", "prompt_version", *own]
+        return ["occurred_at", "model", "prompt_version", CUSTOMER_KEY, *own]
 
-    def take(self, rows: pa.Table) -> None:
-        """Count some rows, as far as they were answered by what this run asks: a model, or recorded answers."""
+    def take(self, rows: pa.Table) -> pa.Table:
+        """Count some rows, as far as they were answered by what this run asks: a model, or recorded answers.
+
+        Returns:
+            Those of this week.
+        """
         is_recorded = pc.fill_null(pc.equal(text_column(rows, "model"), RECORDED_MODEL), False)
         rows = rows.filter(is_recorded if self._is_recorded else pc.invert(is_recorded))
         said, keys, moments = labelled(rows, self._names), text_column(rows, CUSTOMER_KEY), rows["occurred_at"]
-        weeks = self._weeks.periods_of(moments)
-        self._weeks.take(weeks, said.rows, said.labels, keys)
-        self._day.take(self._day.periods_of(moments), said.rows, said.labels, keys)
-        by = pc.binary_join_element_wise(text_column(rows, "model"), text_column(rows, "prompt_version"), " ")
-        for place, inside in zip(self._answered_by, (weeks == 0, weeks > 0), strict=True):
-            place.update(pc.unique(by.filter(pa.array(inside)).drop_null()).to_pylist())
+        weeks, pairs = self._weeks.periods_of(moments), pairs_of(rows.num_rows, said.rows, said.labels)
+        self._weeks.take(weeks, pairs, keys)
+        self._day.take(self._day.periods_of(moments), pairs, keys)
+        by = pa.table([text_column(rows, "model"), text_column(rows, "prompt_version"), np.sign(weeks)], _BY)
+        for who in by.group_by(_BY).aggregate([]).to_pylist():
+            if who["model"] and who["sign"] >= 0:
+                self._answered_by[who["sign"]].add(f"{who['model']} {who['prompt_version']}")
         of_week = rows.filter(pa.array(weeks == 0))
         if of_week.num_rows:
             said = labelled(of_week, self._names)
-            self._shared.take(of_week, said.rows, said.labels)
+            self._shared.take(of_week, pairs_of(of_week.num_rows, said.rows, said.labels))
+        return of_week
 
     @property
     def has_any(self) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from include.pipelines.definition import SENTIMENTS
 from include.report.by_date import ByDate, LabelWeeks
-from include.report.digest import Digest, Group, Item
+from include.report.digest import Digest, Group
+from include.report.quotes import Row
 from include.report.report_input import ReportInput
 
 QUOTES = 8
@@ -50,18 +51,14 @@ def sentiment_counts(outcome: ReportInput) -> dict[str, int]:
     return {name: counts[name] for name in SENTIMENTS if counts[name]}
 
 
-def best_quotes(outcome: ReportInput) -> list[Item]:
-    """The most useful quotes: severe ones first, at most two a topic and one a record, neither too short nor long."""
-    chosen: list[Item] = []
-    per_topic: Counter[str] = Counter()
-    for item in outcome.digest.quotes:
-        seen = {other.record_id for other in chosen} | {other.quote for other in chosen}
-        if per_topic[item.topic] < QUOTES_PER_TOPIC and item.record_id not in seen and item.quote not in seen:
-            chosen.append(item)
-            per_topic[item.topic] += 1
-        if len(chosen) == QUOTES:
-            break
-    return chosen
+def best_quotes(outcome: ReportInput) -> list[Row]:
+    """Quotes of the topics that are news and of the largest ones, the most severe first; one a record."""
+    news = [row.label for row in outcome.by_date.news] if outcome.by_date else []
+    topics = dict.fromkeys([*news, *(topic for topic, _ in outcome.digest.topics.most_common(MOST_TOPICS))])
+    order = {severity: place for place, severity in enumerate(outcome.pipeline.report_fields.severity_order)}
+    found = [row for topic in topics for row in outcome.quotes.best(topic, QUOTES_PER_TOPIC)]
+    ranked = sorted(found, key=lambda row: (row["topic"] not in news, -order.get(row["severity"] or "", 0)))
+    return [*{row["record"]: row for row in ranked}.values()][:QUOTES]
 
 
 def by_size(groups: Mapping[str, Group]) -> list[tuple[str, Group]]:

@@ -9,6 +9,10 @@ import pyarrow.compute as pc
 from include.lake.row_hashes import Positions
 from include.pipelines.definition import ReportFields
 
+# Of the 64 bits that stand for a record or a customer with a label these are the label's.
+LABEL_BITS = 20
+LABEL_MASK = (1 << LABEL_BITS) - 1
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -37,6 +41,42 @@ def labelled(table: pa.Table, names: ReportFields) -> Labelled:
         # Of a null in the list every field is null.
         fields = pa.table(dict(zip(items.type.names, items.flatten(), strict=True)))
     return Labelled(rows, _labels(fields, names), fields)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Each record with each of its labels once, and with the label None, which all have.
+
+    Args:
+        rows: position of the record.
+        codes: position of the label in `labels`.
+    """
+
+    rows: Positions
+    codes: Positions
+    labels: list[str | None]
+
+
+def pairs_of(records: int, rows: Positions, labels: pa.Array) -> Pairs:
+    """The pairs of so many records.
+
+    Args:
+        rows: the record of each label, by its position.
+        labels: null is none.
+    """
+    known = labels.dictionary_encode()
+    codes = pc.fill_null(known.indices, -1).to_numpy().astype(np.int64) + 1
+    every = np.arange(records)
+    pairs = once(np.concatenate([every << LABEL_BITS, (rows << LABEL_BITS | codes)[codes > 0]]))
+    return Pairs(pairs >> LABEL_BITS, pairs & LABEL_MASK, [None, *known.dictionary.to_pylist()])
+
+
+def once(values: Positions) -> Positions:
+    """Each value once, in order; faster than NumPy's own for what is nearly in order."""
+    values = np.sort(values)
+    is_first = np.ones(len(values), dtype=np.bool_)
+    is_first[1:] = values[1:] != values[:-1]
+    return values[is_first]
 
 
 def text_column(table: pa.Table, name: str | None) -> pa.Array:

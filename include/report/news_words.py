@@ -39,7 +39,7 @@ def short_line(pipeline: Pipeline, found: ByDate, row: LabelWeeks) -> str:
     change = row.change
     assert change is not None
     unit = unit_of(pipeline, change.of, are_customers=found.are_customers)
-    return f"{row.label} {change.count:,} of {change.of:,} {unit} this week, {_before(found, row)}"
+    return f"{row.label} in {change.count:,} of {change.of:,} {unit} this week, {_before(found, row)}"
 
 
 def _before(found: ByDate, row: LabelWeeks) -> str:

@@ -16,6 +16,7 @@ from include.report.figures import (
 from include.report.headline import headline
 from include.report.news_words import coverage, how_sure, unit_of
 from include.report.purpose import mark_of
+from include.report.quotes import facts
 from include.report.report_input import ReportInput
 
 SEVERITY_COLOURS = ("#9fb3c8", "#f0b429", "#e66a3c", "#b42318")
@@ -42,6 +43,7 @@ def render_page(outcome: ReportInput) -> str:
         mood_colours=SENTIMENT_COLOURS,
         **_by_date(outcome),
         quotes=best_quotes(outcome),
+        facts=facts,
         requests=by_size(outcome.digest.requests),
         defects=by_size(outcome.digest.defects),
         actions=outcome.digest.actions[:MOST_ACTIONS],

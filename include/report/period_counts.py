@@ -7,13 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake.row_hashes import Mask, Positions
+from include.lake.row_hashes import Positions
+from include.report.labelled import LABEL_MASK, Pairs, once
 
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-# Of the 64 bits that stand for a customer with a label these are the label's.
-_LABEL_BITS = 20
-_LABEL_MASK = (1 << _LABEL_BITS) - 1
 
 
 class PeriodCounts:
@@ -30,10 +28,9 @@ class PeriodCounts:
 
     def __init__(self, end: datetime, length: timedelta, periods: int) -> None:
         self._end, self._length = (end - _EPOCH) // _MICROSECOND, length // _MICROSECOND
-        self._codes: dict[str, int] = {}
+        self._codes: dict[str | None, int] = {None: 0}
         self._counts: list[Counter[int]] = [Counter() for _ in range(periods)]
         self._keyed: defaultdict[int, list[np.ndarray]] = defaultdict(list)
-        self._has_unkeyed = [False] * periods
 
     def periods_of(self, moments: pa.Array) -> Positions:
         """Number of the period of each moment; -1 for none."""
@@ -41,43 +38,31 @@ class PeriodCounts:
         periods = (self._end - 1 - moments) // self._length
         return np.where((periods >= 0) & (periods < len(self._counts)), periods, -1)
 
-    def take(self, periods: Positions, rows: Positions, labels: pa.Array, keys: pa.Array) -> None:
+    def take(self, periods: Positions, pairs: Pairs, keys: pa.Array) -> None:
         """Count some records.
 
         Args:
             periods: of each record, as `periods_of` has them.
-            rows: the record of each label, by its position.
-            labels: null is none.
+            pairs: the records with their labels.
             keys: customer key of each record; null where there is none.
         """
-        known = labels.dictionary_encode()
-        codes = np.array([self._code(label) for label in known.dictionary.to_pylist()] or [0], dtype=np.int64)
-        has_label = labels.is_valid().to_numpy(zero_copy_only=False)
-        of_labels = codes[pc.fill_null(known.indices, 0).to_numpy()[has_label]]
-        # The label 0 is that of all.
-        rows = np.concatenate([np.arange(len(periods)), rows[has_label]])
-        of_rows = np.concatenate([np.zeros(len(periods), dtype=np.int64), of_labels])
-        customers = np.fromiter(map(hash, keys.to_pylist()), dtype=np.int64) if keys.null_count < len(keys) else None
-        is_keyed = keys.is_valid().to_numpy(zero_copy_only=False)
+        codes = np.array([self._codes.setdefault(label, len(self._codes)) for label in pairs.labels])[pairs.codes]
+        of_pairs, is_keyed = periods[pairs.rows], keys.is_valid().to_numpy(zero_copy_only=False)[pairs.rows]
+        has_keys = keys.null_count < len(keys)
+        customers = (
+            np.fromiter(map(hash, keys.to_pylist()), dtype=np.int64) if has_keys else np.zeros(len(keys), np.int64)
+        )
+        marks = (customers[pairs.rows] & ~LABEL_MASK) | codes
         for period in np.unique(periods[periods >= 0]).tolist():
-            inside = periods[rows] == period
-            self._count(period, rows[inside & ~is_keyed[rows]], of_rows[inside & ~is_keyed[rows]])
-            if customers is not None:
-                keyed: Mask = inside & is_keyed[rows]
-                pairs = (customers[rows[keyed]] & ~_LABEL_MASK) | (of_rows[keyed] & _LABEL_MASK)
-                self._keyed[period].append(np.unique(pairs))
-
-    def _code(self, label: str | None) -> int:
-        return 0 if label is None else self._codes.setdefault(label, len(self._codes) + 1)
-
-    def _count(self, period: int, rows: Positions, labels: Positions) -> None:
-        self._has_unkeyed[period] |= bool(rows.size)
-        self._counts[period].update(_counted(np.unique(rows << _LABEL_BITS | labels)))
+            inside = of_pairs == period
+            self._counts[period].update(_counted(codes[inside & ~is_keyed]))
+            if has_keys:
+                self._keyed[period].append(once(marks[inside & is_keyed]))
 
     @property
     def are_customers(self) -> bool:
         """Whether every record had a customer key."""
-        return bool(self._keyed) and not any(self._has_unkeyed)
+        return bool(self._keyed) and not any(self._counts)
 
     def totals(self) -> list[int]:
         """How many there are in each period."""
@@ -86,18 +71,16 @@ class PeriodCounts:
     def by_label(self) -> dict[str, tuple[int, ...]]:
         """Label to how many bear it in each period."""
         periods = self._all()
-        return {label: tuple(counts[code] for counts in periods) for label, code in self._codes.items()}
+        return {label: tuple(of[code] for of in periods) for label, code in self._codes.items() if label is not None}
 
     def _all(self) -> list[Counter[int]]:
-        found = []
-        for period, counts in enumerate(self._counts):
-            # The only copy of each, however many parts it was in.
-            once = [np.unique(np.concatenate(self._keyed[period]))] if period in self._keyed else []
-            self._keyed |= {period: once} if once else {}
-            found.append(counts + (_counted(once[0]) if once else Counter()))
-        return found
+        # Each customer once, however many parts he was in.
+        keyed = {period: once(np.concatenate(parts)) for period, parts in self._keyed.items()}
+        self._keyed = defaultdict(list, {period: [marks] for period, marks in keyed.items()})
+        none = np.zeros(0, dtype=np.int64)
+        return [counts + _counted(keyed.get(period, none) & LABEL_MASK) for period, counts in enumerate(self._counts)]
 
 
-def _counted(pairs: Positions) -> Counter[int]:
-    labels, counts = np.unique(pairs & _LABEL_MASK, return_counts=True)
-    return Counter(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
+def _counted(codes: Positions) -> Counter[int]:
+    counts = np.bincount(codes)
+    return Counter({code: int(counts[code]) for code in np.flatnonzero(counts).tolist()})

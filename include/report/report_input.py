@@ -11,6 +11,7 @@ from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.report.by_date import ByDate
 from include.report.digest import Digest
+from include.report.quotes import Quotes
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class ReportInput:
     Args:
         run: its row of `runs/`, times as datetimes.
         digest: what it says of its published rows.
+        quotes: of its published rows and of this week's.
+        records: the CSV with all of them, as a link relative to the report.
         quarantined: its rows of that table.
         skipped: records left for later or already known, by reason.
         expectations: what Great Expectations said.
@@ -36,6 +39,8 @@ class ReportInput:
     pipeline: Pipeline
     run: Mapping[str, Any]
     digest: Digest
+    quotes: Quotes
+    records: str
     quarantined: pd.DataFrame
     skipped: Mapping[str, int]
     expectations: Sequence[ExpectationResult]

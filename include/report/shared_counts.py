@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from include.lake.row_hashes import Positions
 from include.report.digest import in_words
+from include.report.labelled import Pairs, text_column
 from include.report.news import Shared, shared
 
 CUSTOMER_KEY = "attr_customer_key"
@@ -26,21 +27,16 @@ class SharedCounts:
         self._values: defaultdict[str | None, Counter[tuple[str, str]]] = defaultdict(Counter)
         self._left_out: set[str] = set()
 
-    def take(self, records: pa.Table, rows: Positions, labels: pa.Array) -> None:
-        """Count some records.
-
-        Args:
-            rows: the record of each label, by its position.
-        """
-        said = pa.table({"row": pa.array(rows), "label": labels}).filter(labels.is_valid())
-        # The label None is that of all.
-        every = pa.table({"row": np.arange(records.num_rows), "label": pa.nulls(records.num_rows, pa.string())})
-        pairs = pa.concat_tables([every, said]).group_by(["row", "label"]).aggregate([])
-        self._records.update(dict(_counts(pairs, ["label"])))
+    def take(self, records: pa.Table, pairs: Pairs) -> None:
+        """Count some records with their labels."""
+        self._records.update({pairs.labels[code]: count for code, count in _counts(pairs.codes)})
         for name, values in self._columns(records):
-            with_value = pairs.append_column("value", values.take(pairs["row"]))
-            for label, value, count in _counts(with_value.filter(with_value["value"].is_valid()), ["label", "value"]):
-                self._values[label][name, value] += count
+            codes = pc.fill_null(values.indices, -1).to_numpy()[pairs.rows]
+            both = (pairs.codes * len(values.dictionary) + codes)[codes >= 0]
+            words = values.dictionary.to_pylist()
+            for place, count in _counts(both):
+                code, value = divmod(place, len(words))
+                self._values[pairs.labels[code]][name, words[value]] += count
 
     def shared(self, label: str) -> list[Shared]:
         """What the records of a label have in common."""
@@ -48,19 +44,20 @@ class SharedCounts:
         own = {what: count for what, count in self._values[label].items() if what in every}
         return shared(own, self._records[label], every, self._records[None])
 
-    def _columns(self, records: pa.Table) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    def _columns(self, records: pa.Table) -> Iterator[tuple[str, pa.DictionaryArray]]:
         for column in records.column_names:
             is_own = column.startswith("attr_") and column != CUSTOMER_KEY
             name = in_words(column.removeprefix("attr_"))
             if not (is_own or column == LANGUAGE) or name in self._left_out or pa.types.is_nested(records[column].type):
                 continue
-            values = records[column].cast(pa.string())
-            if pc.count_distinct(values).as_py() > MOST_VALUES:
+            values = text_column(records, column).dictionary_encode()
+            if len(values.dictionary) > MOST_VALUES:
                 self._left_out.add(name)
             else:
                 yield name, values
 
 
-def _counts(pairs: pa.Table, keys: list[str]) -> Iterator[tuple]:
-    counted = pairs.group_by(keys).aggregate([([], "count_all")])
-    yield from zip(*(counted[name].to_pylist() for name in (*keys, "count_all")), strict=True)
+def _counts(codes: Positions) -> Iterator[tuple[int, int]]:
+    counts = np.bincount(codes)
+    places = np.flatnonzero(counts)
+    return zip(places.tolist(), counts[places].tolist(), strict=True)

@@ -1,17 +1,19 @@
 """Report: the page that people read, and the message that carries its first lines."""
 
 import logging
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from include.lake.lake_index import run_rows
 from include.lake.paths import Lake
 from include.lake.read import read_table
-from include.lake.row_groups import read_groups
+from include.lake.row_groups import file_schema, read_groups
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_bytes, write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
@@ -21,10 +23,13 @@ from include.quality.expectation_result import ExpectationResult
 from include.report.by_date import ByDate, read_by_date
 from include.report.digest import Digest
 from include.report.headline import headline
+from include.report.labelled import text_column
 from include.report.notify import send
 from include.report.page import render_page
 from include.report.purpose import is_recorded as is_recorded_run
 from include.report.purpose import purpose_of
+from include.report.quotes import Quotes
+from include.report.records import feedback_rows, open_csv, read_columns
 from include.report.report_input import ReportInput
 from include.stages.run_context import RunContext
 
@@ -50,17 +55,21 @@ def report_run(
     Raises:
         RetryLater: the lake cannot be read or written.
     """
+    records = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".csv")
+    digest, quotes, by_date = _feedback(lake, pipeline, run, records)
     outcome = ReportInput(
         pipeline=pipeline,
         run=_with_times(published["run"]),
-        digest=_digest(lake, pipeline, run),
+        digest=digest,
+        quotes=quotes,
+        records=posixpath.basename(records),
         quarantined=_quarantined(lake, run),
         skipped=published["skipped"],
         unreadable_values=published.get("unreadable_values", {}),
         expectations=[ExpectationResult(**fields) for fields in published["expectations"]],
         demo_model=endpoint.is_demo,
         data_docs={name: f"{run.run_key}.data_docs/{name}.html" for name in published["data_docs"]},
-        by_date=_by_date(lake, pipeline, run),
+        by_date=by_date,
         dry_run=run.dry_run,
         no_flex=published.get("no_flex"),
         saved_usd=published.get("saved_usd"),
@@ -94,12 +103,30 @@ def _take_back_reason(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> No
         write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
 
 
-def _digest(lake: Lake, pipeline: Pipeline, run: RunContext) -> Digest:
-    digest = Digest(pipeline.report_fields)
-    for rows in read_groups(lake, lake.run_file("results", run.pipeline, run.run_date, run.run_key), digest.columns):
-        for part in rows.to_batches(max_chunksize=ROWS_AT_ONCE):
-            digest.take(part.to_pylist())
-    return digest
+def _feedback(lake: Lake, pipeline: Pipeline, run: RunContext, records: str) -> tuple[Digest, Quotes, ByDate | None]:
+    """What this run has published and what was said this week, looked at once; all of it goes to the CSV."""
+    names = pipeline.report_fields
+    digest, quotes = Digest(names), Quotes(names)
+    with open_csv(lake, records) as csv:
+
+        def keep(rows: pa.Table) -> None:
+            found = feedback_rows(rows, names)
+            csv.write(found)
+            quotes.take(found)
+
+        def keep_others(rows: pa.Table) -> None:
+            is_own = pc.fill_null(pc.equal(text_column(rows, "run_id"), run.run_id), False)
+            keep(rows.filter(pc.invert(is_own)))
+
+        # First what has the columns of all.
+        by_date = _by_date(lake, pipeline, run, keep_others)
+        results = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
+        for rows in read_groups(lake, results, read_columns(file_schema(lake, results).names)):
+            keep(rows)
+            own = rows.select([name for name in digest.columns if name in rows.column_names])
+            for part in own.to_batches(max_chunksize=ROWS_AT_ONCE):
+                digest.take(part.to_pylist())
+    return digest, quotes, by_date
 
 
 def _quarantined(lake: Lake, run: RunContext) -> pd.DataFrame:
@@ -107,7 +134,7 @@ def _quarantined(lake: Lake, run: RunContext) -> pd.DataFrame:
     return read_table(lake, path, ["record_id", "stage", "error_type"]).to_pandas()
 
 
-def _by_date(lake: Lake, pipeline: Pipeline, run: RunContext) -> ByDate | None:
+def _by_date(lake: Lake, pipeline: Pipeline, run: RunContext, of_week: Callable[[pa.Table], object]) -> ByDate | None:
     """The feedback by its own day, for a night; what anything else has answered is no news."""
     if run.purpose != "night":
         return None
@@ -118,4 +145,4 @@ def _by_date(lake: Lake, pipeline: Pipeline, run: RunContext) -> ByDate | None:
         if purpose_of(row) == "night" and row["state"] == "success" and is_recorded_run(row) == is_recorded
     }
     looks = {run.window_end} | {end for end in nights if month < end < run.window_end}
-    return read_by_date(lake, pipeline, run.window_end, len(looks), is_recorded=is_recorded)
+    return read_by_date(lake, pipeline, run.window_end, len(looks), is_recorded=is_recorded, of_week=of_week)

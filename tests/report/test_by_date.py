@@ -119,7 +119,7 @@ def test_news_says_how_many_of_how_many_with_a_range_and_what_they_share(lake: L
         "Login: 20 of 60 reviews this week (14 to 28), up from 2 of 35 the week before; "
         "16 of 20 with app version 6.3 (of all others 8 of 40)"
     )
-    assert short_line(REVIEWS, found, login) == "login 20 of 60 reviews this week, up from 2 of 35 the week before"
+    assert short_line(REVIEWS, found, login) == "login in 20 of 60 reviews this week, up from 2 of 35 the week before"
     assert ads.change and ads.change.kind == "fading"
     assert (found.looked_at, found.looks) == (2, 1)
 

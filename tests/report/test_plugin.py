@@ -113,3 +113,15 @@ def test_an_old_page_is_found_by_the_row_of_its_run(plugin: ModuleType, tmp_path
         write_bytes(lake, lake.beside(path, "reports", ".data_docs/records.html"), f"of {run_key}".encode())
     response = client(plugin, lambda: None).get("/reports/support_tickets/night.data_docs/records.html")
     assert response.text == "of night"
+
+
+def test_the_csv_beside_a_report_is_a_download(plugin: ModuleType, tmp_path: Path) -> None:
+    lake = open_lake(str(tmp_path / "lake"))
+    path = lake.run_file("runs", "support_tickets", date(2026, 1, 3), "night")
+    write_bytes(lake, path, b"a row")
+    write_bytes(lake, lake.beside(path, "reports", ".csv"), b"date,topic\n" * 200_000)
+    response = client(plugin, lambda: None).get("/reports/support_tickets/night.csv")
+    assert response.content == b"date,topic\n" * 200_000
+    assert response.headers["content-type"] == "text/csv; charset=utf-8"
+    assert response.headers["content-disposition"] == 'attachment; filename="support_tickets-night.csv"'
+    assert response.headers["x-content-type-options"] == "nosniff"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA
@@ -19,6 +20,8 @@ from include.report.headline import headline
 from include.report.news import changes
 from include.report.notify import slack_text
 from include.report.page import render_page
+from include.report.quotes import Quotes
+from include.report.records import feedback_rows
 from include.report.report_input import ReportInput
 
 REVIEWS, TICKETS, CALLS, SURVEYS = (
@@ -70,6 +73,8 @@ def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) ->
         "pipeline": pipeline,
         "run": run | changes.pop("run", {}),
         "digest": Digest(pipeline.report_fields),
+        "quotes": Quotes(pipeline.report_fields),
+        "records": "night.csv",
         "quarantined": pd.DataFrame(columns=QUARANTINE_SCHEMA.names),
         "skipped": {},
         "expectations": [],
@@ -77,6 +82,8 @@ def outcome(published: pd.DataFrame, pipeline: Any = REVIEWS, **changes: Any) ->
         "data_docs": {},
     }
     fields["digest"].take(published.to_dict("records"))
+    rows = pa.Table.from_pandas(published.assign(occurred_at=END))
+    fields["quotes"].take(feedback_rows(rows, pipeline.report_fields))
     return ReportInput(**(fields | changes))
 
 
@@ -127,7 +134,7 @@ def by_date(*weeks_of: int, **labels: Sequence[int]) -> ByDate:
 def test_a_topic_that_grew_is_the_news() -> None:
     found = outcome(reviews("login", "ads"), by_date=by_date(60, 50, 55, login=(20, 2, 3), ads=(12, 10, 11)))
     assert headline(found).subject == (
-        f"{REVIEWS.title}: login 20 of 60 reviews this week, up from 2 of 50 the week before; 100 % negative of 2"
+        f"{REVIEWS.title}: login in 20 of 60 reviews this week, up from 2 of 50 the week before; 100 % negative of 2"
     )
     assert headline(found).lines[0] == "Login: 20 of 60 reviews this week (14 to 28), up from 2 of 50 the week before"
     page = render_page(found)
@@ -240,6 +247,23 @@ def test_a_quote_that_hundreds_repeat_hides_no_other() -> None:
     )
     page = render_page(outcome(pd.DataFrame(rows)))
     assert page.count("<blockquote") == 2 and "Other words, but once." in page
+
+
+def test_a_quote_leads_to_its_record_and_to_a_page_of_the_web_only() -> None:
+    urls = {"login": "https://example.com/reviews/1", "ads": "javascript:alert(1)"}
+    published = reviews(*urls).assign(source_url=[*urls.values()], attr_app_version="6.3", attr_country="DE")
+    published["feedback"] = [[item(topic, quote=f"The {topic} have been broken since then.")] for topic in urls]
+    page = render_page(outcome(published, by_date=by_date(60, 50, login=(20, 2), ads=(9, 9))))
+    opened = page.split("<details>")[1].split("</details>")[0]
+    assert "The login have been broken since then." in opened
+    assert "23 November 2026, app version 6.3, country DE" in opened
+    assert '<a href="https://example.com/reviews/1" rel="noreferrer"><code>r0</code></a>' in opened
+    assert "javascript" not in page and "<code>r1</code>" in page
+
+
+def test_what_a_page_has_no_room_for_is_in_the_csv() -> None:
+    page = render_page(outcome(reviews(*["login"] * 5, kind="bug")))
+    assert '<a href="night.csv">all 5 as CSV</a>' in page and "more</li>" not in page
 
 
 def test_requests_and_defects_have_sections_with_record_ids() -> None:

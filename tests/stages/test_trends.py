@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -72,7 +73,7 @@ def keep(lake: Lake, run: RunContext, **changed: Any) -> dict[str, Any]:
 def report(lake: Lake, run: RunContext) -> tuple[str, str]:
     """Subject and page of a run that published one ticket."""
     row = keep(lake, run)
-    tables = {"results": pa.table({"record_id": ["0-0"], "category": ["delivery"]})}
+    tables = {"results": pa.table({"record_id": ["0-0"], "occurred_at": [NIGHT - DAY / 2], "category": ["delivery"]})}
     tables["quarantine"] = QUARANTINE_SCHEMA.empty_table()
     for table, rows in tables.items():
         write_table(lake, lake.run_file(table, run.pipeline, run.run_date, run.run_key), rows)
@@ -84,7 +85,7 @@ def report(lake: Lake, run: RunContext) -> tuple[str, str]:
 
 def test_a_night_is_compared_by_the_date_of_the_feedback(lake: Lake) -> None:
     subject, page = report(lake, settle())
-    assert subject == f"{TICKETS.title}: delivery 21 of 42 tickets this week, none in the 4 weeks before"
+    assert subject == f"{TICKETS.title}: delivery in 21 of 42 tickets this week, none in the 4 weeks before"
     assert "Delivery: 21 of 42 tickets this week (15 to 27), none in the 4 weeks before" in page
 
 
@@ -93,6 +94,15 @@ def test_the_same_night_again_or_a_backfill_is_no_earlier_night(lake: Lake) -> N
     for number in range(1, 4):
         keep(lake, settle(NIGHT - number * 60 * DAY), trigger="backfill")
     assert report(lake, settle()) == first
+
+
+def test_the_csv_has_this_run_s_records_and_this_week_s_each_once(lake: Lake) -> None:
+    run = settle()
+    report(lake, run)
+    path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".csv")
+    rows = pd.read_csv(path)
+    assert len(rows) == 7 * 6 + 1
+    assert (rows["topic"] == "delivery").sum() == 21 + 1
 
 
 @pytest.mark.parametrize("form", [{"prompt_version": "v2"}, {"dry_run": True}])
