@@ -30,8 +30,8 @@ from include.settings import (
 )
 from include.sources.fields import OWN_COLUMNS, named_columns
 from include.sources.normalise import Normaliser
-from include.sources.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.record import Record, UnreadableRecord
+from include.sources.reviews.play_console_exports import COLUMNS as PLAY_CONSOLE_COLUMNS
 from include.sources.row import BadRow
 from include.sources.source import SourceRow, Window
 from include.stages.extract import MAX_UNREADABLE_SHARE, ROWS_BEFORE_JUDGEMENT

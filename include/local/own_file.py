@@ -8,10 +8,10 @@ from pathlib import Path
 from include.errors import ConfigurationError
 from include.pipelines.registry import pipeline_names
 from include.settings import source_setting
+from include.sources.calls.transcript_file import is_transcript
 from include.sources.columns import columns_setting
-from include.sources.formats import ENDINGS
-from include.sources.location import find_files
-from include.sources.transcript_file import is_transcript
+from include.sources.files.formats import ENDINGS
+from include.sources.files.location import find_files
 from include.text.address import without_signature
 
 # Where a folder of calls, one file each, is named instead.

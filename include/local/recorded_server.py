@@ -31,7 +31,7 @@ from include.local.ports import HOST
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.sources.files import Files
+from include.sources.files.files import Files
 from include.sources.normalise import Normaliser
 from include.sources.record import Record
 from include.sources.source import SourceRow, Window

@@ -1,11 +1,15 @@
-"""List the files below a folder or an object-storage prefix, in flat memory."""
+"""List the files below a folder or an object-storage prefix, in flat memory, and say in our words what fails there."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import fsspec
+
+from include.errors import NightshiftError
+from include.text.address import without_signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +94,24 @@ def modified(info: Mapping[str, Any]) -> datetime | None:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+
+@contextmanager
+def failing_as(ours: Callable[[Exception], NightshiftError]) -> Iterator[None]:
+    """Every file system has errors of its own; here they become ours.
+
+    Raises:
+        NightshiftError: what `ours` makes of an error; our own go through.
+    """
+    try:
+        yield
+    except NightshiftError:
+        raise
+    except Exception as error:
+        # What led to it is shown beside it, and may quote the address that was asked.
+        raise ours(error) from (error if without_signature(str(error)) == str(error) else None)
+
+
+def is_unfinished(name: str) -> bool:
+    """Whether other programs keep unfinished files under such a name: a part of it begins with `_`, `.` or `~$`."""
+    return any(part.startswith(("_", ".", "~$")) for part in name.split("/"))

@@ -12,7 +12,6 @@ from typing import Any
 from include.privacy.customer_key import CustomerKeys
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import Redactor, redact_name
-from include.sources.calls.turn_names import text_of, with_turns
 from include.sources.columns import columns_setting, shown_columns
 from include.sources.fields import (
     OWN_COLUMNS,
@@ -33,6 +32,7 @@ from include.sources.markup import plain_text
 from include.sources.record import Record, UnreadableRecord
 from include.sources.record_id import damage
 from include.sources.row import MAX_COLUMNS, BadRow
+from include.sources.turn_names import text_of, with_turns
 from include.text.address import without_signature
 from include.text.clean import clean_text
 from include.text.columns import column_name, content_version
@@ -103,7 +103,9 @@ class Normaliser:
             occurred_at, time_error = None, str(error)
         if record_id is None:
             damaged = damage(columns.get("id")) or damage(columns.get("record_id"))
-            reason = damaged or f"there is no id or record_id{self._columns_found(row, 'id')}"
+            cell = "id" if "id" in columns else "record_id" if "record_id" in columns else ""
+            empty = f"its {cell} is empty, or neither a text nor a number" if cell else ""
+            reason = damaged or empty or f"there is no id or record_id{self._columns_found(row, 'id')}"
             return self._unreadable(row, None, place, "damaged_id" if damaged else "missing_id", reason, occurred_at)
         text, error_type, reason = self._checked_text(columns, row)
         if not text:

@@ -8,7 +8,7 @@ from include.lake.old_ids import OldIds
 from include.lake.paths import Lake
 from include.lake.raw_records import PULLED_ALL, PULLED_FILES
 from include.pipelines.definition import Pipeline
-from include.sources.files import Files
+from include.sources.files.files import Files
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import Checkpoint, FileRead, Source, Window

@@ -7,11 +7,11 @@ from dataclasses import replace
 from include.errors import ConfigurationError
 from include.pipelines.definition import Pipeline
 from include.settings import encoding_setting, live_source, source_location, source_setting, timezone_setting
+from include.sources.calls.transcripts import Transcripts
 from include.sources.columns import ColumnMapping, columns_setting
-from include.sources.files import Files
+from include.sources.files.files import Files
 from include.sources.source import Source
-from include.sources.sql_table import SqlTable
-from include.sources.transcripts import Transcripts
+from include.sources.tables.sql_table import SqlTable
 
 
 def source_of(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -> Source:

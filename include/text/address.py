@@ -2,6 +2,7 @@
 
 import re
 
+WEB = ("http://", "https://")
 _QUERY = re.compile(r"(https?://[^\s?#\"'<>]+)[?#][^\s\"'<>]*", re.IGNORECASE)
 _LOGIN = re.compile(r"(https?://)[^\s/?#@]*@", re.IGNORECASE)
 

@@ -14,20 +14,20 @@ from pathlib import Path
 from include.lake.paths import open_lake
 from include.pipelines.registry import load_pipeline
 from include.privacy.redact import redact
-from include.sources.app_store_connect import AppStoreConnect, ConnectKey
-from include.sources.apple_feed import AppleFeed
-from include.sources.files import Files
-from include.sources.google_play import GooglePlay
+from include.sources.calls.transcripts import Transcripts
+from include.sources.files.files import Files
 from include.sources.normalise import Normaliser
-from include.sources.play_console_exports import PlayConsoleExports
+from include.sources.reviews.app_store_connect import AppStoreConnect, ConnectKey
+from include.sources.reviews.apple_feed import AppleFeed
+from include.sources.reviews.google_play import GooglePlay
+from include.sources.reviews.play_console_exports import PlayConsoleExports
 from include.sources.source import Source, SourceRow, Window
-from include.sources.sql_table import SqlTable
-from include.sources.transcripts import Transcripts
-from include.sources.zendesk import Zendesk
+from include.sources.tables.sql_table import SqlTable
+from include.sources.tickets.zendesk import Zendesk
 from include.stages.extract import extract_records
 from tests.bench.child import peak_mb
-from tests.sources.test_apple_feed import APP
-from tests.sources.test_google_play import PACKAGE
+from tests.sources.reviews.test_apple_feed import APP
+from tests.sources.reviews.test_google_play import PACKAGE
 from tests.stages.help_desk_scenario import settle_night
 
 # Transcripts are as old as their files, which are made now.

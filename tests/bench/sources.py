@@ -22,11 +22,11 @@ from tests.bench.measuring import LONGEST_SECONDS, ROOT, Line, Options, tell
 from tests.bench.reading import CONNECTION
 from tests.servers.postgres import running_postgres
 from tests.servers.provider import Provider
-from tests.sources import test_app_store_connect as connect
-from tests.sources import test_apple_feed as apple
-from tests.sources import test_google_play as play
-from tests.sources import test_play_console_exports as exports
-from tests.sources import test_zendesk as zendesk
+from tests.sources.reviews import test_app_store_connect as connect
+from tests.sources.reviews import test_apple_feed as apple
+from tests.sources.reviews import test_google_play as play
+from tests.sources.reviews import test_play_console_exports as exports
+from tests.sources.tickets import test_zendesk as zendesk
 
 _SAMPLES = "include/pipelines/{}/samples/{}.jsonl"
 # The server stands beside the source, on the other core: what is measured is not faster than it.

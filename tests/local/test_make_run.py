@@ -14,7 +14,7 @@ import pytest
 
 from tests.local.processes import descendants
 from tests.servers.provider import Answer, Provider
-from tests.sources.test_zendesk import CUSTOMER, HelpDesk
+from tests.sources.tickets.test_zendesk import CUSTOMER, HelpDesk
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "include.local.run"]

@@ -22,7 +22,7 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.report.by_date import read_by_date
 from include.report.news_words import change_line
-from include.sources.files import Files
+from include.sources.files.files import Files
 from include.sources.normalise import Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import SourceRow, Window

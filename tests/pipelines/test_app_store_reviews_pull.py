@@ -16,21 +16,21 @@ from include.errors import ConfigurationError, RetryLater
 from include.lake.paths import open_lake
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.sources.app_store_connect import AppStoreConnect, ConnectKey
-from include.sources.apple_feed import AppleFeed
 from include.sources.combined import CombinedSource
-from include.sources.google_play import GooglePlay
-from include.sources.play_console_exports import PlayConsoleExports
+from include.sources.reviews.app_store_connect import AppStoreConnect, ConnectKey
+from include.sources.reviews.apple_feed import AppleFeed
+from include.sources.reviews.google_play import GooglePlay
+from include.sources.reviews.play_console_exports import PlayConsoleExports
 from include.sources.source import Source
 from include.sources.web_api import MAX_ATTEMPTS
 from include.stages.extract import extract_records
 from include.stages.manifests import Extracted
 from tests.lake.tables import read_tables
 from tests.servers.provider import Answer, Asked, Provider
-from tests.sources import test_app_store_connect as connect
-from tests.sources import test_apple_feed as feed
-from tests.sources import test_google_play as play
-from tests.sources import test_play_console_exports as exports
+from tests.sources.reviews import test_app_store_connect as connect
+from tests.sources.reviews import test_apple_feed as feed
+from tests.sources.reviews import test_google_play as play
+from tests.sources.reviews import test_play_console_exports as exports
 from tests.stages.help_desk_scenario import DAY, settle_night
 
 # Reviews are made by their hours before this moment.

@@ -7,11 +7,11 @@ import pytest
 
 from include.errors import ConfigurationError
 from include.pipelines.app_store_reviews.source import source
-from include.sources.app_store_connect import AppStoreConnect
-from include.sources.apple_feed import AppleFeed
 from include.sources.combined import CombinedSource
-from include.sources.google_play import GooglePlay
-from include.sources.play_console_exports import PlayConsoleExports
+from include.sources.reviews.app_store_connect import AppStoreConnect
+from include.sources.reviews.apple_feed import AppleFeed
+from include.sources.reviews.google_play import GooglePlay
+from include.sources.reviews.play_console_exports import PlayConsoleExports
 
 CONNECT = {
     "APP_STORE_CONNECT_ISSUER_ID": "issuer",

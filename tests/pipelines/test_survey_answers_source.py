@@ -11,7 +11,7 @@ import pytest
 from include.pipelines.registry import load_pipeline
 from include.pipelines.survey_answers.source import QUERY, source
 from include.sources.source import SourceRow, Window
-from include.sources.sql_table import SqlTable
+from include.sources.tables.sql_table import SqlTable
 from tests.fault_server.running import FaultServer
 from tests.stages.running import NOW, Deployment
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from include.sources.columns import ColumnMapping
-from include.sources.files import Files
+from include.sources.files.files import Files
 from include.sources.normalise import MAX_TEXT_CHARACTERS, Normaliser
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import SourceRow, Window

@@ -17,10 +17,10 @@ from include.errors import ConfigurationError
 from include.pipelines.registry import load_pipeline
 from include.sources.column_pairs import quoted, split, unquoted
 from include.sources.columns import ColumnMapping, presets
-from include.sources.files import Files
+from include.sources.files.files import Files
 from include.sources.record import Record
 from include.sources.source import SourceRow, Window
-from include.sources.sql_table import SqlTable
+from include.sources.tables.sql_table import SqlTable
 from include.stages.source import source_of
 from tests.sources.reading import PULLED_AT, ids, read_all, reasons
 

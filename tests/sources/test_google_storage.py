@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from include.errors import ConfigurationError, RetryLater
-from include.sources.play_console_exports import PlayConsoleExports
+from include.sources.calls.transcripts import Transcripts
+from include.sources.reviews.play_console_exports import PlayConsoleExports
 from include.sources.source import Window
-from include.sources.transcripts import Transcripts
 from tests.servers.provider import Answer, Asked, Provider
 from tests.sources.pulling import ALWAYS, pull
-from tests.sources.test_play_console_exports import APP, REAL, export, real_data, row
+from tests.sources.reviews.test_play_console_exports import APP, REAL, export, real_data, row
 
 BUCKET = "pubsite_prod_rev_0123456789"
 # How often gcsfs asks before it gives up.

@@ -60,3 +60,10 @@ def test_what_a_customer_writes_is_a_text(tmp_path: Path, said: str) -> None:
 def test_an_id_in_the_second_column_stands_in_for_a_destroyed_one(tmp_path: Path) -> None:
     rows = read_lines(tmp_path, {"id": "1E+14", "record_id": "R-1", "text": "Late"})
     assert reasons(rows) == ["record"] and isinstance(rows[0], Record) and rows[0].record_id == "R-1"
+
+
+@pytest.mark.parametrize("given", [None, "", "NULL", [1], True])
+def test_an_id_that_is_there_and_says_nothing_is_not_told_to_be_missing(tmp_path: Path, given: Any) -> None:
+    unreadable = read_unreadable(tmp_path, {"id": given, "text": "Late"})
+    assert unreadable.error_type == "missing_id"
+    assert "its id is empty" in unreadable.error_message and "says which it is" not in unreadable.error_message

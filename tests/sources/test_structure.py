@@ -187,7 +187,7 @@ SHOWN = [
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_captions_name_their_speakers_as_meeting_programs_show_them(name: str) -> None:
-    from include.sources.transcript_cues import transcript_of_cues
+    from include.sources.calls.transcript_cues import transcript_of_cues
 
     said = [f"{name}: Late.", "Olsson, Marta: I see.", f"{name}: Thanks."]
     cues = "".join(f"00:0{number}.000 --> 00:0{number + 1}.000\n{line}\n\n" for number, line in enumerate(said))

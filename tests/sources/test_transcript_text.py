@@ -2,8 +2,8 @@
 
 import pytest
 
+from include.sources.calls.transcript_cues import transcript_of_cues
 from include.sources.transcript import Transcript, Turn
-from include.sources.transcript_cues import transcript_of_cues
 from include.sources.transcript_text import transcript_of_text
 from tests.linear_time import in_linear_time
 

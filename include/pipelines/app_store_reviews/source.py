@@ -40,14 +40,14 @@ def _apple(environ: Mapping[str, str]) -> dict[str, Source]:
             raise ConfigurationError(f"{(connect or ['APP_STORE_COUNTRIES'])[0]} needs APP_STORE_APP_ID. Set it too.")
         return {}
     if not connect:
-        from include.sources.apple_feed import AppleFeed
+        from include.sources.reviews.apple_feed import AppleFeed
 
         places = [(app, country.lower()) for app in apps for country in countries or ["us"]]
         return {f"Apple's feed of {app} in {country}": AppleFeed(app, country) for app, country in places}
     missing = [name for name in _CONNECT if name not in connect]
     if missing:
         raise ConfigurationError(f"{connect[0]} needs {' and '.join(missing)}. Set all three or none.")
-    from include.sources.app_store_connect import AppStoreConnect, ConnectKey
+    from include.sources.reviews.app_store_connect import AppStoreConnect, ConnectKey
 
     key = ConnectKey(*(environ[name] for name in _CONNECT))
     return {f"App Store Connect, {app}": AppStoreConnect(app, key) for app in apps}
@@ -65,12 +65,12 @@ def _google(environ: Mapping[str, str]) -> dict[str, Source]:
         raise ConfigurationError("GOOGLE_PLAY_SERVICE_ACCOUNT_FILE needs GOOGLE_PLAY_PACKAGE. Set it too.")
     sources: dict[str, Source] = {}
     if exports:
-        from include.sources.play_console_exports import PlayConsoleExports
+        from include.sources.reviews.play_console_exports import PlayConsoleExports
 
         name = f"exports at {exports} of {', '.join(packages) or 'all apps'}"
         sources[name] = PlayConsoleExports(exports, tuple(packages), key_file)
     if key_file:
-        from include.sources.google_play import GooglePlay
+        from include.sources.reviews.google_play import GooglePlay
 
         # After the exports, because it is ahead of them.
         sources |= {f"Google Play, {package}": GooglePlay(package, key_file) for package in packages}

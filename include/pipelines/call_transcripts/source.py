@@ -12,6 +12,6 @@ def source(environ: Mapping[str, str]) -> Source | None:
         return None
     # Imported here because DAG files are parsed every few seconds.
     from include.privacy.customer_key import CustomerKeys
-    from include.sources.transcripts import Transcripts
+    from include.sources.calls.transcripts import Transcripts
 
     return Transcripts(prefix, CustomerKeys.of_environ(environ))

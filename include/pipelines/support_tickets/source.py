@@ -11,6 +11,6 @@ def source(environ: Mapping[str, str]) -> Source | None:
     if not connection_id:
         return None
     # Imported here because the web client takes its time, and DAG files are parsed every few seconds.
-    from include.sources.zendesk import Zendesk
+    from include.sources.tickets.zendesk import Zendesk
 
     return Zendesk(connection_id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from include.sources.source import Source
-from include.sources.sql_table import SqlTable
+from include.sources.tables.sql_table import SqlTable
 
 QUERY = Path(__file__).with_name("query.sql")
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from include.sources.calls.layout import in_order, listed, moment, offset, others, said
-from include.sources.calls.turn_names import CLOCKS, ENDS, LISTS, as_turns, turn_parts, under
 from include.sources.transcript import Transcript, Turn
+from include.sources.turn_names import CLOCKS, ENDS, LISTS, as_turns, turn_parts, under
 
 NAME = "our own (turns with role and text)"
 MARKS = ("|".join(LISTS),)

@@ -4,9 +4,9 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 
+from include.sources.calls.transcript_file import call_name
 from include.sources.row import BadRow
 from include.sources.source import SourceRow
-from include.sources.transcript_file import call_name
 
 log = logging.getLogger(__name__)
 

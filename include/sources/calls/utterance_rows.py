@@ -7,10 +7,10 @@ from typing import Any
 
 from include.errors import ConfigurationError
 from include.sources.calls import own
-from include.sources.calls.turn_names import CLOCKS, ENDS, SPEAKER_MARKS, WORDS, under
 from include.sources.fields import CHANGED_COLUMNS, named_columns
 from include.sources.row import MAX_COLUMNS, MAX_LINE_BYTES, BadRow, Row
 from include.sources.transcript import seconds
+from include.sources.turn_names import CLOCKS, ENDS, SPEAKER_MARKS, WORDS, under
 
 # Of a table with one of them a call has many rows; `author` and `name` have tables of reviews too.
 SPEAKERS = ("role", *SPEAKER_MARKS, "participant", "sender")

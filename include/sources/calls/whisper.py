@@ -8,8 +8,8 @@ https://github.com/m-bain/whisperX/blob/main/whisperx/schema.py, `TranscriptionR
 from typing import Any
 
 from include.sources.calls.layout import Layout, turns_of, value_at
-from include.sources.calls.turn_names import SPEAKER_MARKS, as_turns
 from include.sources.transcript import Transcript, of_call, seconds
+from include.sources.turn_names import SPEAKER_MARKS, as_turns
 
 NAME = "OpenAI's transcription, faster-whisper and whisperX (segments)"
 MARKS = ("segments",)

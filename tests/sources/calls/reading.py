@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from include.sources.calls.transcript_json import transcript_of_json
 from include.sources.transcript import Transcript
-from include.sources.transcript_json import transcript_of_json
 
 
 def read(document: Any) -> Transcript:

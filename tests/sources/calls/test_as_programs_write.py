@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from include.sources.calls.transcript_file import read_transcript
 from include.sources.row import BadRow
-from include.sources.transcript_file import read_transcript
 from tests.linear_time import in_linear_time
 
 HELLO, BROKE, LOOK = "Hello, this is support, how can I help?", "My lamp order is late.", "Let me look it up."

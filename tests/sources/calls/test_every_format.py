@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from include.sources.calls.transcript_json import transcript_of_json
 from include.sources.transcript import NotWhole, Transcript
-from include.sources.transcript_json import transcript_of_json
 
 WORDS = ("Hello.", "It broke.", "I see.")
 STARTS = (0, 4, 9)

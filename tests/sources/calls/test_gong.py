@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from include.sources.calls.transcript_json import transcript_of_json
 from include.sources.transcript import NotWhole
-from include.sources.transcript_json import transcript_of_json
 from tests.sources.calls.reading import read, turns
 
 CALL: dict[str, Any] = {

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from include.sources.transcript_json import transcript_of_json
+from include.sources.calls.transcript_json import transcript_of_json
 from tests.sources.calls.reading import read, turns
 
 

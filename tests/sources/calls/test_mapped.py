@@ -9,11 +9,11 @@ import pytest
 
 from include.pipelines.call_transcripts.pipeline import PIPELINE
 from include.sources.calls.mapped import EXAMPLE, mapped
+from include.sources.calls.transcript_file import read_transcript
 from include.sources.columns import ColumnMapping, columns_setting
 from include.sources.row import BadRow
 from include.sources.source import Window
 from include.sources.transcript import Turn
-from include.sources.transcript_file import read_transcript
 from include.stages.source import source_of
 from tests.sources.pulling import pull
 

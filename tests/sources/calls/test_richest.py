@@ -3,9 +3,9 @@
 import json
 
 from include.sources.calls.richest import call_of, richest
+from include.sources.calls.transcript_file import read_transcript
 from include.sources.row import BadRow
 from include.sources.source import SourceRow
-from include.sources.transcript_file import read_transcript
 
 SPOKEN = [{"speaker": "A", "text": "Hello.", "start": 0, "end": 1}, {"speaker": "B", "text": "It broke.", "start": 2}]
 JSON = json.dumps({"segments": SPOKEN})
