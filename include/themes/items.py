@@ -1,5 +1,6 @@
 """What is grouped: the sentences of a run's answers, as rows of `themes/items/`."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -106,6 +107,11 @@ def with_themes(rows: pa.Table, theme_ids: pa.Array, distances: pa.Array) -> pa.
     for name, values in (("theme_id", theme_ids), ("distance", distances)):
         rows = rows.set_column(rows.schema.get_field_index(name), name, values)
     return rows
+
+
+def sizes(items: pa.Table) -> Counter[str]:
+    """How many there are of each theme."""
+    return Counter(items["theme_id"].drop_null().to_pylist())
 
 
 def _keys(rows: pa.Table, *more: str) -> Iterator[tuple[Any, ...]]:

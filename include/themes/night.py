@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from include.lake.paths import Lake
 from include.lake.read import read_table
 from include.pipelines.definition import Pipeline
+from include.themes.collection import Middle, Themes
 from include.themes.embedding import Vectors, embed, unit
 from include.themes.grouping import Labels, group
 from include.themes.items import (
@@ -22,11 +23,11 @@ from include.themes.items import (
     LOOSE_SCHEMA,
     as_before,
     items_of_run,
-    labelled_sentences,
     not_among,
+    sizes,
     with_themes,
 )
-from include.themes.state import Middle, Themes, commit, read_themes, recover
+from include.themes.state import commit, read_themes, recover
 from include.themes.theme import RULE, Event, clean_name, resolve
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def group_night(lake: Lake, pipeline: Pipeline, run_date: date, run_key: str, no
     if not is_first:
         before = read_table(lake, path)
         same, new, late = as_before(new, before)
-        themes.count(name, _sizes(before), run_date, -1)
+        themes.count(name, sizes(before), run_date, -1)
     pool = not_among(themes.loose, name, new)
     waiting, found = pool.filter(pc.is_null(pool["theme_id"])), pool.filter(pc.is_valid(pool["theme_id"]))
     rows = pa.concat_tables([waiting, new.add_column(0, LOOSE_SCHEMA[0], pa.array([name] * len(new), pa.string()))])
@@ -87,21 +88,17 @@ def group_night(lake: Lake, pipeline: Pipeline, run_date: date, run_key: str, no
     earlier = rows.slice(0, waiting.num_rows)
     late = pa.concat_tables([late, _keep_loose(themes, name, found, earlier, rows, vectors)])
     written = pa.concat_tables([items, late])
-    themes.count(name, _sizes(written), run_date)
+    themes.count(name, sizes(written), run_date)
     grown = _grown(themes, at)
     themes.fold(grown)
     events += grown
     commit(lake, themes, events, path, written.replace_schema_metadata({LATE: str(late.num_rows)}))
     counts: Counter[str] = Counter()
-    for theme_id, count in _sizes(items).items():
+    for theme_id, count in sizes(items).items():
         counts[resolve(themes.themes, theme_id)] += count
     created = [event.theme_id for event in events if event.event == "created"]
     log.info("%d items: %d in %d themes, %d of them new", len(items), counts.total(), len(counts), len(created))
     return Grouped(counts, items["theme_id"].null_count, created)
-
-
-def _sizes(items: pa.Table) -> dict[str, int]:
-    return Counter(items["theme_id"].drop_null().to_pylist())
 
 
 def _vectors(themes: Themes, rows: pa.Table, pipeline: Pipeline, new_from: int) -> Vectors:
@@ -111,9 +108,7 @@ def _vectors(themes: Themes, rows: pa.Table, pipeline: Pipeline, new_from: int) 
         pipeline: of the rows from `new_from` on, which tell its middle more.
     """
     if pipeline.name not in themes.middles:
-        # Of a night with few items the middle is what most of them say. The labelled sample is about many things.
-        themes.middles[pipeline.name] = Middle()
-        themes.middles[pipeline.name].learn(embed(labelled_sentences(pipeline)))
+        themes.middles[pipeline.name] = Middle.of_sample(pipeline)
     vectors = embed(rows["summary"].to_pylist())
     themes.middles[pipeline.name].learn(vectors[new_from:])
     pipelines = rows["pipeline"].to_numpy(zero_copy_only=False)

@@ -8,13 +8,11 @@ import json
 import posixpath
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
-from datetime import date
+from dataclasses import asdict
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from include.lake.paths import Lake
@@ -22,10 +20,12 @@ from include.lake.read import read_table
 from include.lake.row_groups import file_schema
 from include.lake.schemas import UTC_TIME
 from include.lake.write import move_into_place, write_table
-from include.themes.embedding import DIMENSIONS, Vectors
+from include.themes.collection import Middle, Themes
+from include.themes.embedding import DIMENSIONS
 from include.themes.grouping import Centers
 from include.themes.items import LOOSE_SCHEMA
-from include.themes.theme import Event, Theme, apply, events_table, resolve
+from include.themes.rebuild import rebuild
+from include.themes.theme import Event, Theme, events_table
 
 _VECTOR = pa.list_(pa.float64(), DIMENSIONS)
 _THEMES_SCHEMA = pa.schema(
@@ -44,72 +44,22 @@ _THEMES_SCHEMA = pa.schema(
 _GROUPING, _EVENTS, _MIDDLES, _LOOSE = b"grouping", b"events", b"middles", b"loose"
 
 
-@dataclass
-class Middle:
-    """The middle of all summaries of a pipeline: what they have in common says nothing about one of them."""
-
-    vector_sum: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(DIMENSIONS))
-    count: int = 0
-
-    @property
-    def mean(self) -> Vectors:
-        """Where it is."""
-        return (self.vector_sum / max(self.count, 1)).astype(np.float32)
-
-    def learn(self, vectors: Vectors) -> None:
-        """Take more summaries in."""
-        self.vector_sum += vectors.sum(axis=0, dtype=np.float64)
-        self.count += int(vectors.any(axis=1).sum())
-
-
-@dataclass
-class Themes:
-    """All themes, and what the next run needs to go on.
-
-    Args:
-        centers: of the themes in their order, merged ones too.
-        loose: items that have found no theme, with their pipeline, the newest last; with a `theme_id` where a run of
-            another pipeline has found one, which the next run of their own pipeline writes down.
-        folded: names of the files of events that are in it.
-    """
-
-    themes: dict[str, Theme] = field(default_factory=dict)
-    centers: Centers = field(default_factory=Centers)
-    middles: dict[str, Middle] = field(default_factory=dict)
-    loose: pa.Table = field(default_factory=LOOSE_SCHEMA.empty_table)
-    folded: set[str] = field(default_factory=set)
-
-    def fold(self, events: Sequence[Event]) -> None:
-        """Take events in, the oldest first."""
-        for event in sorted(events, key=lambda event: (event.at, event.event != "created")):
-            apply(self.themes, event)
-        # An unfinished try has told of themes that nothing is in.
-        missing = len(self.themes) - len(self.centers.weights)
-        self.centers.sums = np.vstack([self.centers.sums, np.zeros((missing, DIMENSIONS))])
-        self.centers.weights = np.append(self.centers.weights, np.zeros(missing))
-
-    def count(self, pipeline: str, sizes: Mapping[str, int], run_date: date, sign: int = 1) -> None:
-        """Count items of a run by theme; with -1 take them out again."""
-        for theme_id, size in sizes.items():
-            theme = self.themes[resolve(self.themes, theme_id)]
-            theme.items[pipeline] += sign * size
-            theme.first_seen = min(theme.first_seen or run_date, run_date)
-            theme.last_seen = max(theme.last_seen or run_date, run_date)
-
-
 def read_themes(lake: Lake) -> Themes:
     """The themes as they are now, with all events that are in the lake.
 
     Raises:
         RetryLater: the lake cannot be read.
     """
-    found = _read(lake, lake.themes("themes.parquet")) if lake.has(lake.themes("themes.parquet")) else Themes()
+    path = lake.themes("themes.parquet")
+    found = _read(lake, path) if (is_there := lake.has(path)) else Themes()
     new = [
         path for path in lake.find(lake.themes("events"), "*.parquet") if posixpath.basename(path) not in found.folded
     ]
     rows = [row for path in new for row in read_table(lake, path).drop_columns("event_id").to_pylist()]
     found.fold([Event(**row) for row in rows])
     found.folded |= {posixpath.basename(path) for path in new}
+    if found.themes and not is_there:
+        rebuild(lake, found)
     return found
 
 

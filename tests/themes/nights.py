@@ -45,8 +45,7 @@ class Nights:
 
     def tickets(self, night: int, problems: Sequence[str]) -> Grouped:
         """Publish and group a night of tickets."""
-        rows = [{"record_id": f"{night}-{number}", "problem": problem} for number, problem in enumerate(problems)]
-        self.publish("support_tickets", night, rows)
+        self.publish("support_tickets", night, ticket_rows(night, problems))
         return self.group("support_tickets", night)
 
     def reviews(self, night: int, *reviews: Sequence[str]) -> Grouped:
@@ -71,6 +70,11 @@ class Nights:
         """Rows of `themes/events/`."""
         paths = self.lake.find(self.lake.themes("events"), "*.parquet")
         return [row for path in sorted(paths) for row in read_table(self.lake, path).to_pylist()]
+
+
+def ticket_rows(night: int, problems: Sequence[str]) -> list[dict[str, Any]]:
+    """Answers of a night of tickets."""
+    return [{"record_id": f"{night}-{number}", "problem": problem} for number, problem in enumerate(problems)]
 
 
 def run_of(night: int) -> tuple[date, str]:

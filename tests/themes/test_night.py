@@ -10,7 +10,9 @@ import pytest
 from include.errors import RetryLater
 from include.themes.embedding import embed
 from include.themes.state import read_themes
-from tests.themes.nights import Nights, run_of
+from tests.servers.s3 import S3Server
+from tests.stages.test_requests import counted
+from tests.themes.nights import Nights, run_of, ticket_rows
 
 LATE_CODES = [
     "The SMS code arrives ten minutes late and has expired.",
@@ -220,3 +222,33 @@ def test_the_vectors_come_with_the_package_and_nothing_is_asked_for(monkeypatch:
     near, far = embed(["The code is late.", "Codes arrive late."]), embed(["The code is late.", "A map of trails."])
     assert near[0] @ near[1] > far[0] @ far[1]
     assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
+
+
+def test_a_table_that_was_lost_is_made_anew_from_events_and_items(nights: Nights) -> None:
+    nights.tickets(0, [*LATE_CODES, *TWICE, *OTHERS])
+    nights.reviews(1, LATE_CODES[:2])
+    before = {row["theme_id"]: row for row in nights.table()}
+    Path(nights.lake.themes("themes.parquet")).unlink()
+    grouped = nights.tickets(2, [*TWICE, *LATE_CODES])
+    assert not grouped.created
+    assert sorted(grouped.counts.values()) == [5, 5]
+    for row in nights.table():
+        assert (row["name"], row["first_seen"]) == tuple(
+            before[row["theme_id"]][name] for name in ("name", "first_seen")
+        )
+        items = dict(before[row["theme_id"]]["items"])
+        assert dict(row["items"]) == {**items, "support_tickets": items["support_tickets"] + 5}
+
+
+@pytest.mark.slow
+def test_themes_in_a_bucket_take_few_requests_a_night(s3_server: S3Server, s3_environ: dict[str, str]) -> None:
+    s3_server.file_system().mkdir("themes")
+    nights = Nights("s3://themes/lake")
+    for night in range(3):
+        nights.publish("support_tickets", night, ticket_rows(night, [*LATE_CODES, *TWICE, *OTHERS]))
+        with counted(nights.lake) as requests:
+            grouped = nights.group("support_tickets", night)
+        assert requests.total() <= 20, requests
+    assert sorted(grouped.counts.values()) == [5, 5]
+    assert [dict(row["items"]) for row in nights.table()] == [{"support_tickets": 15}] * 2
+    assert not nights.lake.has(nights.lake.themes("_next.parquet"))
