@@ -27,6 +27,8 @@ from tests.themes.nights import REAL_DATA, Nights, grouped_in_nights
 DRAWS, INTENTS, NIGHTS = 10, 25, 30
 # More than the best of either needs.
 _THRESHOLDS = np.arange(0.5, 0.96, 0.05)
+# For TF-IDF, chosen on the same reviews by the same rule as `SAME` for ours.
+SAME_OF_TFIDF = 0.65
 
 
 def run(options: Options) -> Iterator[Line]:
@@ -76,7 +78,12 @@ def _threshold(options: Options) -> Iterator[Line]:
     """What the threshold is chosen by: how far themes are the same again when a fifth of the sentences is left out."""
     reviews = [row["text"] for row in _rows("reviews_appstore_games") if row["country"] in ("us", "gb", "ca")]
     sentences = [part for text in reviews for part in re.split(r"(?<=[.!?])\s+|\n+", text) if 15 < len(part) < 200]
-    vectors = centred([sentences[at] for at in np.random.default_rng(0).permutation(len(sentences))])
+    mixed = [sentences[at] for at in np.random.default_rng(0).permutation(len(sentences))]
+    for name, vectors in (("wordllama", centred(mixed)), ("tfidf", tfidf(mixed))):
+        yield from _stability(name, vectors, options)
+
+
+def _stability(name: str, vectors: Vectors, options: Options) -> Iterator[Line]:
     for same in _THRESHOLDS[3:4] if options.quick else _THRESHOLDS[:7]:
         whole, agreed = group(vectors, Centers(same=same)), []
         for left_out in range(5):
@@ -89,6 +96,7 @@ def _threshold(options: Options) -> Iterator[Line]:
             "metric": "stability",
             "value": round(float(np.mean(agreed)), 3),
             "unit": "adjusted Rand index",
+            "vectors": name,
             "sentences": len(vectors),
             "same": round(float(same), 2),
             "in_themes": round(float((whole >= 0).mean()), 2),
@@ -96,6 +104,7 @@ def _threshold(options: Options) -> Iterator[Line]:
 
 
 def _quality(options: Options) -> Iterator[Line]:
+    chosen = int(np.abs(_THRESHOLDS - SAME_OF_TFIDF).argmin())
     ours: dict[str, list[float]] = {}
     nightly: dict[str, list[float]] = {}
     agreed: dict[str, list[float]] = {}
@@ -121,10 +130,12 @@ def _quality(options: Options) -> Iterator[Line]:
             "in_30_nights": round(float(np.mean(nightly[name])), 3),
             "of_all_at_once": round(float(np.mean(nightly[name]) / value), 2),
             "agreement": round(float(np.mean(agreed[name])), 3),
-            "peer": "tfidf at its best threshold for these very texts",
-            "peer_value": round(float(by_threshold[best]), 3),
+            "peer": "tfidf",
+            "peer_value": round(float(by_threshold[chosen]), 3),
+            "ratio": round(float(value / by_threshold[chosen]), 2),
+            # With the threshold that is best for these very texts, which nobody knows before.
+            "peer_at_its_best": round(float(by_threshold[best]), 3),
             "peer_same": round(float(_THRESHOLDS[best]), 2),
-            "ratio": round(float(value / by_threshold[best]), 2),
         }
 
 
