@@ -107,7 +107,7 @@ def read_by_date(
     known = [path for path, (first, _) in days.items() if first <= end]
     if not known:
         return None
-    newest = max(last for path, (_, last) in days.items() if path in {*known})
+    newest = max(days[path][1] for path in known)
     end = newest if newest <= end - WEEK else end
     reading = _Reading(pipeline.report_fields, end, is_recorded)
     names = read_columns(file_schema(lake, known[-1]).names)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -15,7 +16,10 @@ from include.llm.endpoint import RECORDED_MODEL
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.report.by_date import ByDate, read_by_date
+from include.report.labelled import pairs_of
+from include.report.news import changes
 from include.report.news_words import change_line, coverage, mixed_answers, short_line
+from include.report.period_counts import PeriodCounts
 
 REVIEWS, SURVEYS = load_pipeline("app_store_reviews"), load_pipeline("survey_answers")
 END = datetime(2026, 11, 23, 2, tzinfo=UTC)
@@ -196,6 +200,20 @@ def test_a_column_that_tells_each_record_apart_is_shared_by_none(lake: Lake) -> 
     write(lake, rows)
     found = read(lake)
     assert [one.attribute for one in found.news[0].shared] == ["app version"]
+
+
+def test_any_labels_of_records_are_counted_and_tested_alike() -> None:
+    """Records with any number of labels, such as themes."""
+    counts = PeriodCounts(END, timedelta(days=7), 2)
+    for week, count in ((0, 12), (1, 1)):
+        moments = pa.array([END - timedelta(days=7 * week + 1)] * 40, pa.timestamp("us", "UTC"))
+        rows = np.array([*range(count), 39, 39])
+        labels = pa.array(["t_late"] * count + ["t_other", None])
+        counts.take(counts.periods_of(moments), pairs_of(40, rows, labels), pa.nulls(40, pa.string()))
+    assert counts.totals() == [40, 40]
+    assert counts.by_label() == {"t_late": (12, 1), "t_other": (1, 1)}
+    now, before = ({label: of[week] for label, of in counts.by_label().items()} for week in (0, 1))
+    assert [change.label for change in changes(now, 40, before, 40)] == ["t_late"]
 
 
 def test_days_are_those_of_the_pipelines_zone(lake: Lake) -> None:

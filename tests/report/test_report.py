@@ -193,15 +193,16 @@ def test_customer_text_is_escaped_everywhere() -> None:
         [{"record_id": SCRIPT, "stage": "infer", "error_type": SCRIPT}], columns=QUARANTINE_SCHEMA.names
     )
     broken = [ExpectationResult("records", SCRIPT, "critical", False, 1, SCRIPT)]
-    page = render_page(outcome(published, quarantined=held, expectations=broken))
+    news = by_date(60, 50, **{SCRIPT: (20, 2)})
+    page = render_page(outcome(published, quarantined=held, expectations=broken, by_date=news))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_slack_takes_no_link_from_a_customer() -> None:
-    found = outcome(reviews("other"))
+    found = outcome(reviews("other"), by_date=by_date(60, 50, **{"other: <https://example.com|ours>": (20, 2)}))
     text = slack_text(headline(found))
-    assert "<" not in text.replace("&lt;", "")
+    assert "<" not in text.replace("&lt;", "") and "20 of 60 reviews" in text
 
 
 def test_the_demo_model_is_named_in_a_banner() -> None:
