@@ -41,6 +41,7 @@ def test_the_words_on_a_pale_part_of_a_bar_are_dark(page: str) -> None:
 def test_paper_keeps_the_colours_of_a_legend_and_is_white_in_a_dark_browser(page: str) -> None:
     kept = next(line for line in PRINTED.splitlines() if "print-color-adjust: exact" in line)
     assert ".key" in kept and ".banner" in kept
+    assert "details:not([open]) { display: none; }" in PRINTED, "what is folded cannot be opened there"
     assert "@media screen and (prefers-color-scheme: dark)" in page and "@media (prefers" not in page
     keys = set(re.findall(r'class="key" style="background:(#\w+)"', page))
     assert set(re.findall(r'<rect [^>]*fill="(#\w+)"', page)) <= keys
