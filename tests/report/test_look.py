@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 
 from include.pages.render import HERE
@@ -60,3 +61,11 @@ def test_a_legend_is_named_as_the_pipeline_names_it(page: str) -> None:
     row = {"record_id": "t", "category": "billing", "priority": "high", "sentiment": "negative", "problem": "p"}
     tickets = reviews("login").assign(**row).drop(columns="feedback")
     assert f"Topics by volume and {TICKETS.report_fields.severity}<" in render_page(outcome(tickets, TICKETS))
+
+
+def test_a_quote_says_what_is_high_about_it(page: str) -> None:
+    assert "· severity high · complaint · " in page
+    answer = {"category": "billing", "priority": "high", "escalation_risk": "high", "problem": "Twice charged."}
+    quote = {"sentiment": "negative", "escalation_quote": "I was charged twice this month.", "request": "Refund it."}
+    tickets = pd.DataFrame([{"record_id": "t", "record_version": "1", **answer, **quote}])
+    assert "· priority high · escalation risk high · " in render_page(outcome(tickets, TICKETS))
