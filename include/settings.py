@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 from include.errors import ConfigurationError
-from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL
+from include.llm.endpoint import LOCAL_MODEL, RECORDED_MODEL, Endpoint
 from include.pipelines.definition import Pipeline
 from include.sources.source import Source
 
 DEFAULT_LAKE = "./lake"
 # Beyond it the trouble is the provider's: single records that nobody takes are a few in a hundred.
 MAX_ERROR_SHARE = 0.2
+# One in five answers that change are told from the usual few, for about a twentieth of a night of a thousand records.
+CANARY_RECORDS = 50
 
 
 def lake_uri(environ: Mapping[str, str] = os.environ) -> str:
@@ -129,6 +131,25 @@ def shard_records(pipeline: Pipeline, environ: Mapping[str, str] = os.environ) -
     if number != int(number):
         raise ConfigurationError(f"{name}={environ.get(name)!r} is not a whole number. Correct it or unset it.")
     return int(number)
+
+
+def canary_records(endpoint: Endpoint, environ: Mapping[str, str] = os.environ) -> int:
+    """How many canaries a night asks: `NIGHTSHIFT_CANARIES`; 0: none.
+
+    None where nobody has set an endpoint: recorded answers never change, and the bundled model would take minutes for
+    what it cannot answer well anyway.
+
+    Raises:
+        ConfigurationError: it is set to something that is no number of records.
+    """
+    value = environ.get("NIGHTSHIFT_CANARIES")
+    if not value:
+        return 0 if endpoint.comes_along else CANARY_RECORDS
+    if not value.isdecimal():
+        raise ConfigurationError(
+            f"NIGHTSHIFT_CANARIES={value!r} is not a number of records, such as 50 or 0. Correct it."
+        )
+    return 0 if endpoint.is_recorded else int(value)
 
 
 def timezone_setting(environ: Mapping[str, str] = os.environ) -> ZoneInfo:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from include.lake.index_rows import Files, by_month, month_of, stamp, write_month
 from include.lake.outcomes import OUTCOMES_INDEX
-from include.lake.paths import Lake
+from include.lake.paths import Lake, is_beside
 from include.lake.raw_records import PULLED_ALL, PULLED_FILES, RAW_INDEX, pull_notes
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
@@ -50,7 +50,7 @@ class RunRows:
 
 
 def run_rows(lake: Lake, pipeline: str, written: Mapping[str, pa.Table] | None = None) -> RunRows:
-    """All rows of `runs/` of a pipeline, from the index where it knows them.
+    """All rows of `runs/` of a pipeline, from the index where it knows them; not those of canaries and their like.
 
     Args:
         written: files that were just written, which need not be read.
@@ -58,7 +58,8 @@ def run_rows(lake: Lake, pipeline: str, written: Mapping[str, pa.Table] | None =
     Raises:
         RetryLater: the lake cannot be read.
     """
-    listed, indexed = lake.listed("runs", pipeline), _indexed_runs(lake, pipeline)
+    listed = {path: info for path, info in lake.listed("runs", pipeline).items() if not is_beside(path)}
+    indexed = _indexed_runs(lake, pipeline)
     rows, older = {}, {lake.root + path for path in indexed} - listed.keys()
     for path in sorted(listed):
         row = indexed.get(path.removeprefix(lake.root))

@@ -18,10 +18,13 @@ from include.errors import ConfigurationError
 from include.lake.columns import NAME
 from include.lake.storage import Storage, never_list_from_cache
 
-TABLES = ("raw", "results", "quarantine", "runs", "measures", "audit")
+TABLES = ("raw", "results", "quarantine", "runs", "measures", "audit", "canaries")
 TRIAL_SUFFIX, DRY_RUN_SUFFIX = "-trial", "-dry-run"
+# What is asked or done beside a run, by its purpose: its files lie beside the run's, under a key that ends in it.
+BESIDE = ("evaluation", "judge", "canary", "bridge", "naming", "audit", "correction")
+_IS_BESIDE = re.compile(rf"\.({'|'.join(BESIDE)})$")
 # Ends of a run key that have a meaning, or may be a hash.
-_LOOKS_MADE = re.compile(rf"({TRIAL_SUFFIX}|{DRY_RUN_SUFFIX}|-[0-9a-f]{{16}})$")
+_LOOKS_MADE = re.compile(rf"({TRIAL_SUFFIX}|{DRY_RUN_SUFFIX}|-[0-9a-f]{{16}}|{_IS_BESIDE.pattern[:-1]})$")
 _RUN_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,150}$")
 
 
@@ -48,6 +51,11 @@ def window_run_key(start: datetime, end: datetime, model: str, prompt_version: s
 def is_trial(path_or_key: str) -> bool:
     """Whether a run tried another model or prompt without `promote`; analysts' `current/` never shows it."""
     return posixpath.basename(path_or_key).removesuffix(".parquet").endswith(TRIAL_SUFFIX)
+
+
+def is_beside(path_or_key: str) -> bool:
+    """Whether a file or folder is of what was asked beside a run, such as its canaries: no run by itself."""
+    return bool(_IS_BESIDE.search(posixpath.basename(path_or_key).removesuffix(".parquet")))
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,20 @@ MEASURES_SCHEMA = pa.schema(
 )
 
 
+CANARIES_SCHEMA = pa.schema(
+    [
+        *fields_of(("run_id", "record_id", "record_version"), never_null=("run_id", "record_id", "record_version")),
+        # As JSON; null: it got none.
+        pa.field("answer", pa.string()),
+        # Fields that are answered otherwise than the night before; null: there was no such question then.
+        pa.field("flipped", pa.list_(pa.string())),
+        *fields_of(("model", "prompt_version", "cost_usd", "error_type")),
+        # What was asked, for the nights to come: only what has the same key is the same question.
+        *fields_of(("answer_key", "text", "attributes"), never_null=("answer_key", "text", "attributes")),
+    ]
+)
+
+
 def results_schema(answer: type[BaseModel], attributes: list[pa.Field]) -> pa.Schema:
     """Schema of `results/` and `current/` for one pipeline.
 

@@ -1,5 +1,6 @@
 """Answers that were paid for before, by answer key: in `results/`, and in the ledgers of runs that never published."""
 
+import posixpath
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from include.answer.arrow_types import arrow_fields
 from include.lake.answer_index import find_answers
 from include.lake.columns import PROVENANCE_COLUMNS
 from include.lake.effort import NO_EFFORT, Effort, Service
-from include.lake.paths import Lake
+from include.lake.paths import Lake, is_beside
 from include.lake.row_groups import read_groups
 from include.llm.ledger import LedgerEntry, scan_ledger
 
@@ -54,7 +55,9 @@ def paid_answers(
                 wanted.remove(row["answer_key"])
                 yield _at_no_cost(_entry(row, fields), reused_at)
     for folder in sorted(lake.find(lake.table("_work", pipeline), "*/ledger")):
-        for entry in scan_ledger(lake, folder) if folder != f"{own_work}/ledger" else ():
+        # What is asked beside a run is asked to see what the model says now.
+        is_others = folder != f"{own_work}/ledger" and not is_beside(posixpath.dirname(folder))
+        for entry in scan_ledger(lake, folder) if is_others else ():
             if entry.answer is not None and entry.key in wanted and not entry.is_unusable:
                 wanted.remove(entry.key)
                 yield _at_no_cost(entry, reused_at)

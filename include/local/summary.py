@@ -22,6 +22,7 @@ STAGE_WORDS = {
     "infer": "begins to ask",
     "validate": "checks the answers",
     "publish": "publishes",
+    "watch": "compares with the nights before",
     "report": "writes the report",
 }
 

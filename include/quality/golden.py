@@ -83,18 +83,19 @@ def score_answers(
         models by the closed sets of their items; free text is not scored.
     """
     check_scorable(model)
-    scores = {name: FieldScore() for name, info in answer.model_fields.items() if _is_scored(info)}
+    scores = {name: FieldScore() for name, info in answer.model_fields.items() if is_scored(info)}
     for predicted, golden in pairs:
         for name, score in scores.items():
-            values = Counter(_values(answer.model_fields[name], golden.get(name)))
-            given = Counter(_values(answer.model_fields[name], predicted.get(name))) if predicted else Counter()
+            values = Counter(comparable(answer.model_fields[name], golden.get(name)))
+            given = Counter(comparable(answer.model_fields[name], predicted.get(name))) if predicted else Counter()
             score.right += (values & given).total()
             score.predicted += given.total()
             score.golden += values.total()
     return scores
 
 
-def _is_scored(info: FieldInfo) -> bool:
+def is_scored(info: FieldInfo) -> bool:
+    """Whether two answers of a field can be compared: it is no free text."""
     return is_quote(info) or _is_closed(info) or item_model(info) is not None
 
 
@@ -102,7 +103,8 @@ def _is_closed(info: FieldInfo) -> bool:
     return bool(closed_values(info.annotation)) or any(getattr(mark, "pattern", None) for mark in info.metadata)
 
 
-def _values(info: FieldInfo, value: Any) -> list[Any]:
+def comparable(info: FieldInfo, value: Any) -> list[Any]:
+    """What of a field's value is compared, item by item, in no order."""
     element = item_model(info)
     if element is None:
         return [fold(value) if is_quote(info) and value is not None else value]

@@ -19,7 +19,7 @@ class Measure:
     """One number of a run; see the columns in the lake's README."""
 
     measure: str
-    field: str
+    field: str | None
     value: str | None = None
     number: float | None = None
     low: float | None = None

@@ -49,6 +49,8 @@ def headline(outcome: ReportInput) -> Headline:
     stopped = f"budget used up, {waiting} records wait for the next run"
     subject = f"{found.subject}; {stopped}" if waiting else found.subject
     lines = [f"{stopped[0].upper()}{stopped[1:]}", *found.lines] if waiting else found.lines
+    if outcome.watched is not None and outcome.watched.causes:
+        lines = [outcome.watched.sentence, *lines]
     end, today = outcome.model_end, outcome.run["finished_at"].date()
     if end is not None and end.days_left(today) < SOON_DAYS:
         lines = [*lines, f"{end.sentence(today)}: set NIGHTSHIFT_MODEL"]

@@ -15,7 +15,7 @@ from include.report.figures import (
 )
 from include.report.headline import headline
 from include.report.news_words import coverage, how_sure, unit_of
-from include.report.purpose import mark_of
+from include.report.purpose import mark_of, purpose_of
 from include.report.quotes import facts
 from include.report.report_input import ReportInput
 
@@ -36,6 +36,7 @@ def render_page(outcome: ReportInput) -> str:
         title=outcome.pipeline.title,
         news=headline(outcome),
         mark=mark_of(outcome.run),
+        purpose=purpose_of(outcome.run),
         skipped={reason: count for reason, count in outcome.skipped.items() if count},
         topics=topics,
         severities=severity_colours(order),

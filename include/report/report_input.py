@@ -15,6 +15,21 @@ from include.report.quotes import Quotes
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What `watch` says of a night.
+
+    Args:
+        sentence: the verdict.
+        lines: with what it was compared, what has moved, and across what nothing is compared.
+        causes: what has changed: `model`, `customers`, `quality`, or `unclear`.
+    """
+
+    sentence: str
+    lines: Sequence[str] = ()
+    causes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class ReportInput:
     """One run.
 
@@ -34,6 +49,7 @@ class ReportInput:
         no_flex: why the run went online although flex was asked for.
         saved_usd: about how much cheaper its answers at flex were; None: not known.
         model_end: when the model ends; None: nobody says.
+        watched: None: it is no night, or `watch` has failed.
     """
 
     pipeline: Pipeline
@@ -52,3 +68,4 @@ class ReportInput:
     no_flex: str | None = None
     saved_usd: float | None = None
     model_end: ModelEnd | None = None
+    watched: Watched | None = None

@@ -8,7 +8,7 @@ from typing import Any
 from include.pages.render import render
 from include.report.purpose import mark_of
 
-STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
+STAGES = ("extract", "plan", "infer", "validate", "publish", "watch", "report")
 UNFINISHED = ("queued", "running")
 NOT_BEGUN = "not begun"
 FINISHED = ("success", "skipped", "failed", "upstream_failed", "removed")
@@ -97,7 +97,8 @@ class RunView:
     def stage(self) -> str:
         """Where it is, or where it failed."""
         stages = self.stages
-        failed = [stage.name for stage in stages if stage.state == "failed"]
+        # A night whose `watch` has failed goes on to its report.
+        failed = [stage.name for stage in reversed(stages) if stage.state == "failed"]
         open_ = [stage.name for stage in stages if stage.state not in ("success", "failed")]
         return next(iter(open_ if self.is_running else failed + open_), STAGES[-1] if stages else STAGES[0])
 

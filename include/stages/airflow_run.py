@@ -63,9 +63,10 @@ def running_runs(context: Mapping[str, Any], *others: str) -> Callable[[str], bo
 
 
 def running_shards(context: Mapping[str, Any]) -> Callable[[], int]:
-    """Counts the `infer` tasks that run now, of all pipelines and runs; while Airflow does not answer, as it did last.
+    """Counts the tasks that ask now, of all pipelines and runs; while Airflow does not answer, as it did last.
 
-    A count, because tasks cannot ask for the pool's slots, which anybody may change in the UI.
+    Those are shards and canaries. A count, because tasks cannot ask for the pool's slots, which anybody may change in
+    the UI.
 
     Args:
         context: of the running task.
@@ -76,7 +77,7 @@ def running_shards(context: Mapping[str, Any]) -> Callable[[], int]:
         nonlocal known
         try:
             known = sum(
-                context["ti"].get_ti_count(dag_id=name, task_ids=["infer"], states=["running"])
+                context["ti"].get_ti_count(dag_id=name, task_ids=["infer", "watch"], states=["running"])
                 for name in pipeline_names()
             )
         except AirflowRuntimeError as error:

@@ -1,9 +1,10 @@
-"""The DAG assembler: the six stages, wired the same way for every pipeline.
+"""The DAG assembler: the seven stages, wired the same way for every pipeline.
 
 A task is a docstring and one call into a plain module. Heavy libraries are imported inside the tasks, so that a DAG
 file parses in a fraction of a second.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
 from include.stages.airflow_run import endpoint_of_deployment, failing_fast, run_of_task, running_runs, running_shards
 from include.stages.form import trigger_form
-from include.stages.pool import POOL
+from include.stages.pool import POOL, THEMES_POOL
 from include.stages.run_context import RunContext
 
 # A killed worker's task goes on soon, and a provider's bad quarter of an hour passes all the same: each of the waits is
@@ -26,6 +27,8 @@ RETRY_DELAY = timedelta(seconds=10)
 RETRY_BACKOFF = 2.0
 STAGE_TIMEOUT = timedelta(hours=2)
 INFER_TIMEOUT = timedelta(hours=6)
+# Minutes at the provider's pace.
+WATCH_TIMEOUT = timedelta(minutes=30)
 # A night: what is not done in the morning is kept and goes on in the next one.
 RUN_TIMEOUT = timedelta(hours=10)
 # Every DAG's documentation ends with it: what each task does, and what to do when it fails.
@@ -75,7 +78,9 @@ def build_dag(pipeline_name: str) -> DAG:
         answered = infer.partial(run=run).expand(shard=plan(run))
         validated = validate(run)
         published: Any = publish.override(outlets=[results_asset(pipeline)])(run)
-        answered >> validated >> published >> report(run, published)
+        watched: Any = watch(run, published)
+        # Not after `extract`, whose success would let it begin although `publish` has failed.
+        answered >> validated >> published >> watched >> report(published, watched)
     return dag
 
 
@@ -140,17 +145,44 @@ def publish(run: dict[str, Any]) -> dict[str, Any]:
         published = publish_run(_lake(), pipeline, context, running_runs(task_context, "queued"))
     for asset in task_context["task"].outlets:
         task_context["outlet_events"][asset].extra = published["run"]
-    return published
+    return {**published, "context": run}
 
 
-@stage()
-def report(run: dict[str, Any], published: dict[str, Any]) -> dict[str, Any]:
+def _on_watch_failure(context: Any) -> None:
+    from include.stages.ending import say_last, sentence
+
+    say_last(sentence(context.get("exception"), context["ti"].task_id))
+
+
+# The data is out, and the report waits: one more try, a minute later. Its failure is none of the night's, so it is told
+# by the report and by nothing else. One at a time, because all pipelines share their themes.
+@stage(
+    pool=THEMES_POOL,
+    retries=1,
+    retry_delay=timedelta(minutes=1),
+    execution_timeout=WATCH_TIMEOUT,
+    on_failure_callback=_on_watch_failure,
+)
+async def watch(run: dict[str, Any], published: dict[str, Any]) -> dict[str, Any] | None:
+    """Ask the canaries, compare the night with those before: did the customers, the model or the quality change?"""
+    from include.stages.watch import watch_run
+
+    with failing_fast():
+        lake, pipeline, context, endpoint = _work_of(run)
+        count_shards = running_shards(get_current_context())
+        watched = await watch_run(lake, pipeline, context, published, endpoint, count_shards=count_shards)
+        return None if watched is None else asdict(watched)
+
+
+# Also when `watch` has failed, but not when `publish` has.
+@stage(trigger_rule="all_done_min_one_success")
+def report(published: dict[str, Any], watched: dict[str, Any] | None) -> dict[str, Any]:
     """Write the digest that people read, send it where a connection for it exists."""
     from include.stages.report import report_run
 
     with failing_fast():
-        lake, pipeline, context, endpoint = _work_of(run)
-        return report_run(lake, pipeline, context, published, endpoint)
+        lake, pipeline, context, endpoint = _work_of(published["context"])
+        return report_run(lake, pipeline, context, published, endpoint, watched)
 
 
 def _work_of(run: dict[str, Any]) -> tuple[Any, Pipeline, RunContext, Endpoint]:

@@ -5,7 +5,7 @@ import posixpath
 from dataclasses import replace
 
 from include.lake.answer_index import published_keys
-from include.lake.paths import Lake
+from include.lake.paths import Lake, is_beside
 from include.lake.row_groups import file_schema
 from include.llm.ledger import scan_ledger
 from include.stages.concurrent_runs import RUN_ID, IsRunning
@@ -32,7 +32,8 @@ def remove_dead_work(lake: Lake, run: RunContext, is_running: IsRunning) -> None
             continue
         # A step on the way to an answer is of no use once there is the answer.
         paid = {entry.step_of or entry.key for entry in scan_ledger(lake, work.ledger) if entry.answer is not None}
-        if paid == published_keys(lake, run.pipeline, paid):
+        # What was asked beside a run is never published, nor reused.
+        if is_beside(folder) or paid == published_keys(lake, run.pipeline, paid):
             work.remove()
             log.info("removed %s of a dead run, whose %d answers are published", lake.uri(folder), len(paid))
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -45,15 +45,13 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     """Commit a run: quarantine, then `results/` in one step, then `current/`, `measures/`, then its row in `runs/`.
 
     Every step replaces what an earlier try wrote, so a retry after a crash anywhere ends in the same lake. The row in
-    `runs/` comes last: a run that has it is whole. Whoever reads in between, or while a storage that is away is waited
-    for, finds rows in `results/` whose run has no row yet, until this try ends or the next one does.
+    `runs/` comes last: a run that has it is whole. Who reads before that finds rows in `results/` of a run without one.
 
     Args:
-        is_running: whether another run of the pipeline is under way or about to be, by its id. What dead runs have left
-            goes; where nobody says which are dead, it stays.
+        is_running: whether another run is under way or about to be, by its id. What all others have left goes.
 
     Returns:
-        The run's row, its skipped records by reason, its expectations, where its Data Docs are, and its model's end.
+        The run's row and plan, its skipped records by reason, expectations, where Data Docs are, its model's end.
 
     Raises:
         CountsDoNotAddUp: extracted is not published + quarantined + skipped; nothing is published.
@@ -82,7 +80,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     written = {runs_path: pa.Table.from_pylist([row], schema=RUNS_SCHEMA)}
     write_table(lake, runs_path, written[runs_path])
     update_index(lake, run.pipeline, written)
-    _refresh_views(lake, run, schema, is_current=bool(accepted.num_rows) and not run.is_trial)
+    tell_of_views(lake, _schemas(run, schema, bool(accepted.num_rows) and not run.is_trial), run.pipeline)
     try:
         work.remove()
         remove_dead_work(lake, run, is_running)
@@ -94,6 +92,7 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
         "run": {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()},
         "skipped": dict(skipped),
         "unreadable_values": dict(extract.unreadable_values),
+        "plan": work.to_plain(plan),
         "expectations": [asdict(result) for result in validated.expectations],
         "data_docs": validated.data_docs,
         "no_flex": plan.no_flex,
@@ -231,26 +230,35 @@ def run_identity(run: RunContext) -> dict[str, Any]:
     }
 
 
-def _refresh_views(lake: Lake, run: RunContext, schema: pa.Schema, is_current: bool) -> None:
+def tell_of_views(lake: Lake, written: Mapping[str, pa.Schema], pipeline: str) -> None:
     """Tell who asks the lake in SQL of new tables and columns.
 
     Args:
-        schema: of the run's rows in `results/`.
-        is_current: whether `current/` has rows of it.
+        written: schemas of the tables of a pipeline that a run has just written.
     """
     try:
-        attributes = [field for field in schema if field.name.startswith("attr_")]
-        schemas = {"results": schema, "quarantine": QUARANTINE_SCHEMA, "runs": RUNS_SCHEMA}
-        schemas |= {"measures": MEASURES_SCHEMA, "audit": AUDIT_SCHEMA, **({"current": schema} if is_current else {})}
-        # Whoever asks the source has a file there, of no rows too.
-        if run.read_from == "source":
-            schemas["raw"] = pa.schema([*RAW_FIELDS, *RAW_ONLY, *attributes])
-        views = [View(table, run.pipeline, of_table) for table, of_table in schemas.items()]
+        views = [View(table, pipeline, schema) for table, schema in written.items()]
         answers = {name: load_pipeline(name).answer.model_fields.items() for name in pipeline_names()}
         described = {name: {key: field.description or "" for key, field in answers[name]} for name in answers}
         refresh_views(lake.hurried, views, described)
     except Exception as error:  # whatever it is, the run is published
         log.warning("The views of the lake stay as they are until the next run is published: %r", error)
+
+
+def _schemas(run: RunContext, schema: pa.Schema, is_current: bool) -> dict[str, pa.Schema]:
+    """Of the tables that a publish writes.
+
+    Args:
+        schema: of the run's rows in `results/`.
+        is_current: whether `current/` has rows of it.
+    """
+    attributes = [field for field in schema if field.name.startswith("attr_")]
+    schemas = {"results": schema, "quarantine": QUARANTINE_SCHEMA, "runs": RUNS_SCHEMA}
+    schemas |= {"measures": MEASURES_SCHEMA, "audit": AUDIT_SCHEMA, **({"current": schema} if is_current else {})}
+    # Whoever asks the source has a file there, of no rows too.
+    if run.read_from == "source":
+        schemas["raw"] = pa.schema([*RAW_FIELDS, *RAW_ONLY, *attributes])
+    return schemas
 
 
 def _log_estimate_and_actual(estimate: Effort, row: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ from include.report.purpose import is_recorded as is_recorded_run
 from include.report.purpose import purpose_of
 from include.report.quotes import Quotes
 from include.report.records import feedback_rows, open_csv, read_columns
-from include.report.report_input import ReportInput
+from include.report.report_input import ReportInput, Watched
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
@@ -42,12 +42,18 @@ LOOKS_WITHIN = timedelta(days=28)
 
 
 def report_run(
-    lake: Lake, pipeline: Pipeline, run: RunContext, published: dict[str, Any], endpoint: Endpoint
+    lake: Lake,
+    pipeline: Pipeline,
+    run: RunContext,
+    published: dict[str, Any],
+    endpoint: Endpoint,
+    watched: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Write `reports/.../<run_key>.html` and send the headline where a connection for it exists.
 
     Args:
         published: what `publish_run` returned.
+        watched: what `watch_run` returned, as a dict; None of a run that is no night, and where it has failed.
 
     Returns:
         `subject`, `lines`, `report` and `current` (where to look), `sent` (channels that were used).
@@ -74,6 +80,7 @@ def report_run(
         no_flex=published.get("no_flex"),
         saved_usd=published.get("saved_usd"),
         model_end=ModelEnd(**end) if (end := published.get("model_end")) else None,
+        watched=Watched(**watched) if watched else None,
     )
     page = render_page(outcome)
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")

@@ -1,6 +1,7 @@
 """What the stages of one run leave for each other below `_work/<pipeline>/<run_key>/`, gone after publish."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
@@ -127,6 +128,18 @@ class WorkFiles:
             )
         manifest: M = _ADAPTERS[kind].validate_python(document)
         return manifest
+
+    @staticmethod
+    def to_plain(plan: Planned) -> dict[str, Any]:
+        """A plan for whoever needs it when the run's files are gone."""
+        plain: dict[str, Any] = _ADAPTERS[Planned].dump_python(plan, mode="json")
+        return plain
+
+    @staticmethod
+    def planned(plain: Mapping[str, Any]) -> Planned:
+        """The inverse of `to_plain`."""
+        plan: Planned = _ADAPTERS[Planned].validate_python(plain)
+        return plan
 
     def stopping(self, error: E) -> E:
         """Keep what the end of a task makes of the records that it leaves, and how often it was the fuse."""

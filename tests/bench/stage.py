@@ -23,7 +23,7 @@ from include.stages.run_context import RunContext, settle_run
 from tests.bench.child import peak_mb
 
 PIPELINE = "app_store_reviews"
-STAGES = ("extract", "plan", "infer", "validate", "publish", "report")
+STAGES = ("extract", "plan", "infer", "validate", "publish", "watch", "report")
 _NIGHT = datetime(2026, 11, 23, 3, tzinfo=UTC)
 
 
@@ -114,13 +114,23 @@ def _publish(night: Night) -> Any:
     return publish_run(night.lake, night.pipeline, night.run)
 
 
+def _watch(night: Night) -> Any:
+    try:
+        from include.stages.watch import watch_run
+    except ImportError:
+        return None
+
+    watched = asyncio.run(watch_run(night.lake, night.pipeline, night.run, _left_by(night, "publish"), night.endpoint))
+    return None if watched is None else dataclasses.asdict(watched)
+
+
 def _report(night: Night) -> Any:
     from include.stages.report import report_run
 
     return report_run(night.lake, night.pipeline, night.run, _left_by(night, "publish"), night.endpoint)
 
 
-_RUN = dict(zip(STAGES, (_extract, _plan, _infer, _validate, _publish, _report), strict=True))
+_RUN = dict(zip(STAGES, (_extract, _plan, _infer, _validate, _publish, _watch, _report), strict=True))
 
 
 def _left_by(night: Night, stage: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from include.pipelines.registry import load_pipeline, pipeline_names
-from include.stages.pool import POOL
+from include.stages.pool import POOL, THEMES_POOL
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
@@ -57,12 +57,22 @@ def test_a_dag_has_owner_tags_documentation_retries_and_limits(bag: "DagBag", na
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_six_stages_follow_each_other(bag: "DagBag", name: str) -> None:
+def test_the_seven_stages_follow_each_other(bag: "DagBag", name: str) -> None:
     dag = bag.dags[name]
     assert [task.task_id for task in dag.topological_sort()] == [
-        "extract", "plan", "infer", "validate", "publish", "report"
+        "extract", "plan", "infer", "validate", "publish", "watch", "report"
     ]  # fmt: skip
     assert dag.get_task("infer").pool == POOL
+    assert dag.get_task("watch").pool == THEMES_POOL
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_watch_that_fails_keeps_no_report_back_and_a_publish_that_fails_does(bag: "DagBag", name: str) -> None:
+    """The report begins once both are done and one has succeeded, so nothing else may stand right before it."""
+    report = bag.dags[name].get_task("report")
+    assert report.upstream_task_ids == {"publish", "watch"}
+    assert report.trigger_rule == "all_done_min_one_success"
+    assert "publish" in bag.dags[name].get_task("watch").upstream_task_ids
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,9 +4,10 @@ import re
 import sqlite3
 from contextlib import closing
 
+import pandas as pd
 import pytest
 
-from tests.end_to_end.conftest import SECRET, Standalone, walk_logs
+from tests.end_to_end.conftest import CANARIES, SECRET, Standalone, walk_logs
 from tests.fault_server.plan import Plan, Rule
 from tests.stages.running import tickets
 
@@ -167,6 +168,28 @@ def test_a_shard_that_is_marked_failed_keeps_its_answers_and_the_next_run_does_w
     # Three more are of the run that found no endpoint; the source has them no more.
     assert (row["published"], row["reused"]) == (60 + 3, kept)
     assert {"T-0700", "T-0701", "T-0702"} <= set(standalone.current()["record_id"])
+
+
+def test_a_watch_that_fails_costs_the_night_neither_its_report_nor_its_success(standalone: Standalone) -> None:
+    """Of another day than the runs before, so that its canaries are asked: they take a minute each."""
+    slow = Rule(fault="latency", settings={"seconds": 60}, calls=(5, 100_000))
+    standalone.server.set_plan(Plan(rules=(slow,)))
+    standalone.write_source([{**ticket, "created_at": "2026-10-20T12:00:00Z"} for ticket in tickets(3, start=9_000)])
+    standalone.trigger("manual__unwatched", until="2026-10-21T00:00:00Z")
+    standalone.wait_for(lambda: standalone.server.counters().in_flight == CANARIES)
+    standalone.mark_failed("manual__unwatched", "watch", map_index=-1)
+    assert standalone.wait("manual__unwatched") == "success"
+    row = standalone.row("manual__unwatched")
+    assert (row["published"], row["state"]) == (3, "success") and pd.isna(row["reason"])
+    assert "Nothing was compared" in standalone.page("reports/support_tickets/manual__unwatched")[1]
+    standalone.server.set_plan(Plan())
+    standalone.clear("manual__unwatched", "watch", downstream=True)
+    assert standalone.wait("manual__unwatched") == "success"
+    page = standalone.page("reports/support_tickets/manual__unwatched")[1]
+    assert f"{CANARIES} canaries were asked for" in page and "Nothing was compared" not in page
+    canaries = standalone.table("canaries")
+    assert set(canaries["run_id"]) == {"manual__faults", "manual__unwatched"}
+    assert not set(canaries["record_id"]) & set(standalone.current()["record_id"])
 
 
 def test_a_night_at_flex_with_a_quarter_of_the_calls_refused_is_published_whole(standalone: Standalone) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from include.lake.paths import TABLES, Lake, open_lake
 from include.lake.raw_records import raw_schema
-from include.lake.schemas import MEASURES_SCHEMA, QUARANTINE_SCHEMA, RUNS_SCHEMA
+from include.lake.schemas import CANARIES_SCHEMA, MEASURES_SCHEMA, QUARANTINE_SCHEMA, RUNS_SCHEMA
 from include.lake.views import View, refresh_views
 from include.lake.write import write_table
 from include.stages.audit import AUDIT_SCHEMA
@@ -27,6 +27,7 @@ SCHEMAS = {
     "runs": RUNS_SCHEMA,
     "measures": MEASURES_SCHEMA,
     "audit": AUDIT_SCHEMA,
+    "canaries": CANARIES_SCHEMA,
 }
 
 
@@ -68,7 +69,7 @@ def lake(tmp_path: Path) -> Lake:
 def test_every_table_is_a_view_and_every_column_says_what_it_holds(lake: Lake) -> None:
     fill(lake)
     refresh_views(lake, [], SAID)
-    assert views(lake) == {"current_x", "results_x", "raw_x", "quarantine", "runs", "measures", "audit"}
+    assert views(lake) == {"current_x", "results_x", "raw_x", *(SCHEMAS.keys() - {"raw"})}
     assert {name.partition("_")[0] for name in views(lake)} == {*TABLES, "current"}
     silent = "SELECT {} FROM {}() WHERE NOT internal AND coalesce(comment, '') = ''"
     assert ask(lake, silent.format("view_name", "duckdb_views")) == []

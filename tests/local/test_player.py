@@ -25,7 +25,15 @@ from include.local.airflow_api import AirflowApi
 from include.local.children import Children
 from include.local.player import Player, Turn
 
-STAGE_SECONDS = {"extract": 2.0, "plan": 2.0, "infer": 4.0, "validate": 2.0, "publish": 2.0, "report": 2.0}
+STAGE_SECONDS = {
+    "extract": 2.0,
+    "plan": 2.0,
+    "infer": 4.0,
+    "validate": 2.0,
+    "publish": 2.0,
+    "watch": 2.0,
+    "report": 2.0,
+}
 TEXTS = 8
 
 

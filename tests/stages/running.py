@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from include.lake.read import read_table
 from include.llm.endpoint import Endpoint
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
+from include.report.report_input import Watched
 from include.settings import source_setting
 from include.stages.concurrent_runs import nothing_else_runs
 from include.stages.extract import extract_records
@@ -24,6 +25,7 @@ from include.stages.publish import publish_run
 from include.stages.report import report_run
 from include.stages.run_context import RunContext, settle_run
 from include.stages.validate import validate_run
+from include.stages.watch import watch_run
 from tests.lake.tables import read_tables
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
@@ -37,11 +39,13 @@ class Deployment:
         folder: holds the lake and the source.
         base_url: of the endpoint.
         pipeline_name: whose source the file replaces.
+        canaries: that each night asks.
     """
 
     folder: Path
     base_url: str
     pipeline_name: str = "support_tickets"
+    canaries: int = 0
 
     @property
     def lake(self) -> Lake:
@@ -99,8 +103,16 @@ class Deployment:
         """The stages after `infer`."""
         validate_run(self.lake, self.pipeline, run, self.endpoint)
         published = publish_run(self.lake, self.pipeline, run, nothing_else_runs)
-        report_run(self.lake, self.pipeline, run, published, self.endpoint)
+        self.watch(run, published)
         return self.row(run)
+
+    def watch(self, run: RunContext, published: dict[str, Any]) -> Watched | None:
+        """Compare a published run with the nights before, and report it."""
+        environ = {"NIGHTSHIFT_CANARIES": str(self.canaries)}
+        watched = asyncio.run(watch_run(self.lake, self.pipeline, run, published, self.endpoint, environ))
+        plain = None if watched is None else json.loads(json.dumps(asdict(watched)))
+        report_run(self.lake, self.pipeline, run, published, self.endpoint, plain)
+        return watched
 
     def row(self, run: RunContext) -> dict[str, Any]:
         """The run's row, read back from the lake."""

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +20,9 @@ from include.lake.current_ids import list_months, read_month, write_month
 from include.lake.lake_index import update_index
 from include.lake.paths import Lake, open_lake
 from include.lake.raw_records import raw_schema
-from include.lake.schemas import QUARANTINE_SCHEMA, RUNS_SCHEMA, results_schema
+from include.lake.schemas import CANARIES_SCHEMA, QUARANTINE_SCHEMA, RUNS_SCHEMA, results_schema
 from include.pipelines.definition import Pipeline
+from include.quality.measures import Measure, measures_table, share_measure
 from include.report.runs_page import runs_page
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
@@ -29,12 +30,15 @@ from include.stages.plan import plan_run
 from include.stages.publish import publish_run
 from include.stages.report import report_run
 from include.stages.validate import validate_run
+from include.stages.watch import watch_run
 from tests.fault_server.running import FaultServer
 from tests.report.test_plugin import client, open_plugin
 from tests.servers.s3 import S3Server
 from tests.stages.running import NOW, Deployment, tickets
 
 NIGHTS = 365
+# More than are compared.
+WATCHED = 20
 TABLES = ("raw", "results", "quarantine", "runs")
 NAME = "support_tickets"
 
@@ -75,6 +79,8 @@ def night(pipeline: Pipeline, end: datetime) -> dict[str, pa.Table]:
         "pipeline": NAME,
         "purpose": "night",
         "trigger": "scheduled",
+        "model": pipeline.model,
+        "prompt_version": pipeline.prompt_version,
         "window_start": end - timedelta(days=1),
         "window_end": end,
         "started_at": end,
@@ -95,6 +101,25 @@ def night(pipeline: Pipeline, end: datetime) -> dict[str, pa.Table]:
     }
 
 
+def watched_before(lake: Lake, end: datetime) -> dict[str, bytes]:
+    """What `watch` has left of a night."""
+    run = {"run_id": f"scheduled__{end.isoformat()}", "run_key": f"night-{end:%Y%m%d}", "purpose": "night"}
+    canary = {"run_id": run["run_id"], "record_id": "c", "record_version": "1", "answer_key": "k", "text": "t"}
+    measures = [share_measure("category", "billing", 1, 1), Measure("canary_flip", None, number=0.0, n=1)]
+    tables = {
+        lake.run_file("measures", NAME, end.date(), run["run_key"]): measures_table(run, measures),
+        lake.run_file("canaries", NAME, end.date(), f"{run['run_key']}.canary"): pa.Table.from_pylist(
+            [{**canary, "attributes": "{}"}], schema=CANARIES_SCHEMA
+        ),
+    }
+    files = {}
+    for path, rows in tables.items():
+        sink = pa.BufferOutputStream()
+        pq.write_table(rows, sink)
+        files[path] = sink.getvalue().to_pybytes()
+    return files
+
+
 @pytest.fixture
 def year(tmp_path: Path, fault_server: FaultServer, s3_server: S3Server, s3_environ: dict[str, str]) -> InBucket:
     """365 nights in a bucket, as a version without an index would have left them."""
@@ -103,6 +128,8 @@ def year(tmp_path: Path, fault_server: FaultServer, s3_server: S3Server, s3_envi
     lake, files = deployment.lake, {}
     for nights in range(1, NIGHTS + 1):
         end = NOW - timedelta(days=nights)
+        if nights <= WATCHED:
+            files |= watched_before(lake, end)
         for table, rows in night(deployment.pipeline, end).items():
             sink = pa.BufferOutputStream()
             pq.write_table(rows, sink)
@@ -156,7 +183,10 @@ def test_after_a_year_a_stage_makes_at_most_60_requests_and_a_page_20(
         count("infer", lambda number=shard: asyncio.run(infer_shard(lake, pipeline, run, endpoint, number)))
     count("validate", lambda: validate_run(lake, pipeline, run, endpoint))
     published = count("publish", lambda: publish_run(lake, pipeline, run))
-    count("report", lambda: report_run(lake, pipeline, run, published, endpoint))
+    asks = {"NIGHTSHIFT_CANARIES": "3"}
+    watched = count("watch", lambda: asyncio.run(watch_run(lake, pipeline, run, published, endpoint, asks)))
+    assert "3 canaries were asked" in watched.lines[-1] and "Compared with 14 nights" in watched.lines[0]
+    count("report", lambda: report_run(lake, pipeline, run, published, endpoint, asdict(watched)))
     assert published["run"]["published"] == 6
     assert max(taken.values()) <= 60, taken
 

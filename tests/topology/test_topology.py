@@ -120,6 +120,8 @@ def deployment(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) ->
             "NIGHTSHIFT_MODEL": "gpt-4.1-mini",
             "NIGHTSHIFT_SOURCE_SUPPORT_TICKETS": "/opt/airflow/data/tickets.jsonl",
             "NIGHTSHIFT_SHARD_RECORDS": str(SHARD_RECORDS),
+            # What the server is asked is counted.
+            "NIGHTSHIFT_CANARIES": "0",
             "NIGHTSHIFT_IN_FLIGHT": str(IN_FLIGHT),
             "NIGHTSHIFT_LEDGER_FLUSH_SECONDS": str(FLUSH_SECONDS),
         }
