@@ -55,6 +55,7 @@ def record_history(lake: Lake, pipeline: str, record_id: str) -> RecordHistory:
     places["current"] = _current(lake, pipeline, record_id)
     places["audit"] = _scanned(lake, lake.files("audit", pipeline), record_id)
     places["themes"] = _scanned(lake, lake.find(lake.themes("items", pipeline), "*/*.parquet"), record_id)
+    places["canaries"] = _scanned(lake, lake.find(f"{lake.root}/canaries/{pipeline}", "*/*.parquet"), record_id)
     rows = {
         table: [row for path, positions in sorted(found.items()) for row in _rows(lake, path, positions)]
         for table, found in places.items()

@@ -154,6 +154,18 @@ def test_a_record_is_told_with_the_themes_that_it_is_in(tmp_path: Path) -> None:
     )
 
 
+def test_a_record_that_is_a_canary_says_what_it_was_answered_each_night(lake: Lake) -> None:
+    write(lake, "raw", "x", "r1", record_version="1", text="Hello.")
+    known = {"record_id": "T-1", "record_version": "1", "model": "m", "prompt_version": "v1", "cost_usd": 0.25}
+    for run_id, flipped in (("r1", None), ("r2", []), ("r3", ["mood", "topic"])):
+        rows = pa.Table.from_pylist([{**known, "run_id": run_id, "answer": '{"mood":"good"}', "flipped": flipped}])
+        write_table(lake, f"{lake.root}/canaries/x/run_date=2026-11-20/{run_id}.parquet", rows)
+    said = said_of(lake, "T-1")
+    assert "Asked again as a canary by run r1: prompt v1 on m, 0.25 USD\n  Not comparable with" in said
+    assert "run r2: prompt v1 on m, 0.25 USD\n  As the night before\n" in said
+    assert '  Otherwise than the night before: mood, topic\n  {"mood":"good"}\n' in said
+
+
 def test_a_lake_without_any_record_says_where_it_is(lake: Lake) -> None:
     with pytest.raises(ConfigurationError, match=r"no record in the lake memory:.*NIGHTSHIFT_LAKE"):
         explain(lake, "T-1")
