@@ -1,5 +1,6 @@
 """Watch: a night against those before it: did the customers, the model or the quality of its answers change?"""
 
+import asyncio
 import json
 import logging
 import os
@@ -10,11 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.lake.index_rows import Files
 from include.lake.lake_index import run_rows
+from include.lake.measured import read_measures
 from include.lake.paths import Lake
 from include.lake.read import read_table
-from include.lake.row_groups import read_groups
 from include.lake.schemas import CANARIES_SCHEMA, MEASURES_SCHEMA
 from include.lake.write import write_table
 from include.llm.endpoint import RECORDED_MODEL, Endpoint
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 # The prompt, the schema or the redaction of the very canaries is another one, under the same name.
 QUESTION = "question"
-_OWN = ("canary_flip", "golden_score", "drift")
+_OWN = ("canary_flip", "golden_score", "drift", "theme_count")
 # In a night's numbers; a field of an answer has no space in its name.
 _HELD, _LENGTH, _COST = "in quarantine", "length of the texts", "cost of an answer"
 
@@ -62,7 +62,7 @@ async def watch_run(
     environ: Mapping[str, str] = os.environ,
     count_shards: Callable[[], int] = lambda: 1,
 ) -> Watched | None:
-    """Ask a published night's canaries, compare it with the nights before, write what came of it to `measures/`.
+    """Ask a night's canaries, compare it with the nights before, group its items; what came of it is in `measures/`.
 
     Done again it replaces what it has written, and asks nobody.
 
@@ -92,15 +92,28 @@ async def watch_run(
     verdict = judge(night, [_night(one.measures, knows_flips=not one.is_other) for one in alike], canaries.labelled)
     causes = [*verdict.causes, *([QUESTION] if canaries.is_other_question else [])]
     found = [*canaries.measures(), *_drift(verdict, causes)]
-    # Other columns are those of another version.
-    tables = [measures.select(MEASURES_SCHEMA.names), measures_table(row, found)]
-    write_table(lake, path, pa.concat_tables(tables))
+    try:
+        found += await asyncio.to_thread(_themes, lake, pipeline, run)
+    finally:
+        # Other columns are those of another version.
+        tables = [measures.select(MEASURES_SCHEMA.names), measures_table(row, found)]
+        write_table(lake, path, pa.concat_tables(tables))
     log.info("%s", verdict.sentence)
     first = f" since {alike[0].row['window_end']:%d %b %Y}" if alike else ""
     moves = [move.says for move in verdict.moves]
     with_what = f"Compared with {nights_in_words(len(alike))}{first}"
     lines = [f"{with_what}: shares of all closed fields, lengths, quarantine and cost."]
     return Watched(verdict.sentence, [*marks, *moves, *lines, *canaries.lines], list(verdict.causes))
+
+
+def _themes(lake: Lake, pipeline: Pipeline, run: RunContext) -> list[Measure]:
+    """Group what the night has published, and count it by theme."""
+    # Its libraries take a second to import.
+    from include.themes.night import group_night
+
+    grouped = group_night(lake, pipeline, run.run_date, run.run_key)
+    n = sum(grouped.counts.values()) + grouped.loose
+    return [Measure("theme_count", "theme", theme, float(count), n=n) for theme, count in grouped.counts.items()]
 
 
 def _alike(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> tuple[list[_Earlier], list[str]]:
@@ -122,13 +135,13 @@ def _alike(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> tuple[list[_E
         named = ", ".join(map(_in_words, others))
         left = f"{len(last) - len(same)} of the last {nights_in_words(len(last))}, by {named}"
         marks.append(f"A mark, no news: this night is of {_in_words(_asked(row))}, and {left}, have no part in this.")
-    listed = lake.listed("measures", run.pipeline) if same else {}
+    paths = {path: lake.beside(path, "measures") for _, path, _ in same}
+    measured = read_measures(lake, run.pipeline, list(paths.values())) if paths else {}
     found: list[_Earlier] = []
     for _, path, other in same:
-        measures_path = lake.beside(path, "measures")
-        if measures_path not in listed:
+        if paths[path] not in measured:
             continue
-        one = _Earlier(path, other, _read(lake, measures_path, listed))
+        one = _Earlier(path, other, measured[paths[path]])
         if one.is_other:
             since = f"{other['window_end']:%d %b %Y}"
             marks.append(f"Nothing is compared with nights before {since}, when answers changed by themselves.")
@@ -146,11 +159,6 @@ def _asked(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _in_words(asked: tuple[str, str]) -> str:
     return f"{asked[1]} on {asked[0]}"
-
-
-def _read(lake: Lake, path: str, listed: Files) -> pa.Table:
-    groups = [*read_groups(lake, path, size=listed[path]["size"])]
-    return pa.concat_tables(groups) if groups else MEASURES_SCHEMA.empty_table()
 
 
 def _night(measures: pa.Table, knows_flips: bool = True) -> Night:

@@ -16,6 +16,7 @@ import pytest
 from include.errors import ConfigurationError
 from include.lake.effort import Effort
 from include.lake.lake_index import run_rows, update_index
+from include.lake.measured import read_measures
 from include.lake.paths import is_beside, window_run_key
 from include.lake.read import read_table
 from include.lake.schemas import RUNS_SCHEMA
@@ -382,6 +383,29 @@ def test_a_lake_of_the_version_before_has_no_canaries_and_no_drift(nights: Night
     nights.lake.fs.rm_file(path)
     nights.night()
     assert "Compared with 1 night " in nights.said
+
+
+def test_measures_that_were_written_anew_are_read_anew(nights: Nights) -> None:
+    """What was read before is kept beside the lake's index, as long as it is what stands there."""
+    nights.night()
+    nights.night()
+    (first, second) = nights.lake.files("measures", "support_tickets")
+    assert [*read_measures(nights.lake, "support_tickets", [first])] == [first]
+    rows = read_table(nights.lake, first)
+    write_table(nights.lake, first, rows.slice(0, 2))
+    found = read_measures(nights.lake, "support_tickets", [first, second, "gone"])
+    assert found.keys() == {first, second}
+    assert found[first].num_rows == 2 and found[second].num_rows > 2
+    index = f"{nights.lake.index('support_tickets')}/measured.parquet"
+    nights.lake.fs.pipe_file(index, b"damaged")
+    assert read_measures(nights.lake, "support_tickets", [first])[first].num_rows == 2
+    assert read_table(nights.lake, index).num_rows == 2
+
+
+def test_a_night_is_grouped_into_themes_and_they_are_counted(nights: Nights) -> None:
+    nights.whole_night()
+    assert nights.measure("theme_count", "scheduled__1").empty
+    assert len(nights.lake.find(f"{nights.lake.root}/themes/items/support_tickets", "*/*.parquet")) == 1
 
 
 def test_answers_of_canaries_are_never_reused(nights: Nights, fault_server: FaultServer) -> None:
