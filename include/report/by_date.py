@@ -152,7 +152,7 @@ class _Reading:
             Those of this week.
         """
         is_recorded = pc.fill_null(pc.equal(text_column(rows, "model"), RECORDED_MODEL), False)
-        rows = rows.filter(is_recorded if self._is_recorded else pc.invert(is_recorded))
+        rows = _only(rows, is_recorded if self._is_recorded else pc.invert(is_recorded))
         said, keys, moments = labelled(rows, self._names), text_column(rows, CUSTOMER_KEY), rows["occurred_at"]
         weeks, pairs = self._weeks.periods_of(moments), pairs_of(rows.num_rows, said.rows, said.labels)
         self._weeks.take(weeks, pairs, keys)
@@ -161,7 +161,7 @@ class _Reading:
         for who in by.group_by(_BY).aggregate([]).to_pylist():
             if who["model"] and who["sign"] >= 0:
                 self._answered_by[who["sign"]].add(f"{who['model']} {who['prompt_version']}")
-        of_week = rows.filter(pa.array(weeks == 0))
+        of_week = _only(rows, pa.array(weeks == 0))
         if of_week.num_rows:
             said = labelled(of_week, self._names)
             self._shared.take(of_week, pairs_of(of_week.num_rows, said.rows, said.labels))
@@ -208,3 +208,8 @@ class _Reading:
             looks=looks,
             answered_by=(frozenset(self._answered_by[0]), frozenset(self._answered_by[1])),
         )
+
+
+def _only(rows: pa.Table, wanted: pa.Array) -> pa.Table:
+    # Nearly always all of them, and lists take long to copy.
+    return rows if pc.all(wanted).as_py() else rows.filter(wanted)

@@ -90,8 +90,9 @@ def text_column(table: pa.Table, name: str | None) -> pa.Array:
 def _labels(fields: pa.Table, names: ReportFields) -> pa.Array:
     topic, free = text_column(fields, names.topic), text_column(fields, names.topic_other)
     is_free = pc.fill_null(pc.and_(pc.equal(topic, "other"), pc.greater(pc.utf8_length(free), 0)), False)
-    return pc.if_else(
-        is_free,
-        pc.binary_join_element_wise("other", pc.utf8_lower(free), ": ", null_handling="skip"),
-        pc.replace_substring(topic, "_", " "),
-    )
+    known = topic.dictionary_encode()
+    labels = pc.replace_substring(known.dictionary, "_", " ").take(known.indices)
+    if not pc.any(is_free).as_py():
+        return labels
+    own = pc.binary_join_element_wise("other", pc.utf8_lower(free.filter(is_free)), ": ")
+    return pc.replace_with_mask(labels, is_free, own)
