@@ -153,9 +153,8 @@ def _problems(outcome: ReportInput) -> list[str]:
     reasons = quarantine_reasons(outcome)
     if reasons:
         named = ", ".join(f"{count} {in_words(reason)}" for _, reason, count, _ in reasons[:3])
-        lines.append(f"{len(outcome.quarantined)} in quarantine: {named}")
+        lines.append(f"{len(outcome.quarantined)} set aside: {named}")
     broken = [e for e in outcome.expectations if not e.success]
     if broken:
-        count = f"{len(broken)} of {len(outcome.expectations)} expectations"
-        lines.append(f"Quality: {count} did not hold, first {broken[0].expectation}")
+        lines.append(f"{len(broken)} of {len(outcome.expectations)} checks of the answers did not hold")
     return lines

@@ -10,7 +10,7 @@ from include.lake.lake_index import run_rows
 from include.lake.paths import Lake
 from include.lake.schemas import RUNS_SCHEMA
 from include.pages.render import render
-from include.pipelines.registry import pipeline_names
+from include.pipelines.registry import load_pipeline, pipeline_names
 from include.report.purpose import RECORDED_SHORT, mark_of
 
 SHOWN_RUNS = 200
@@ -41,9 +41,11 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None, pipelines: Se
         row = {"pipeline": pipeline, "run_id": run_id, "started_at": due, "state": known[0], "reason": known[1]}
         rows.append({**empty, **row})
     newest = sorted(rows, key=lambda row: row["started_at"], reverse=True)[:SHOWN_RUNS]
+    titles = {name: _title(name) for name in {row["pipeline"] for row in newest}}
     shown = [
         {
             **row,
+            "title": titles[row["pipeline"]],
             "mark": mark_of(row, RECORDED_SHORT),
             "href": f"reports/{row['pipeline']}/{quote(row['run_id'], safe='')}",
         }
@@ -51,3 +53,11 @@ def runs_page(lake: Lake, in_airflow: AirflowStates | None = None, pipelines: Se
     ]
     older = {name: len(runs.older) for name, runs in found.items() if runs.older}
     return render("runs.html.j2", rows=shown, lake=lake.uri(lake.root), older=older)
+
+
+def _title(name: str) -> str:
+    try:
+        return load_pipeline(name).title
+    except Exception:
+        # A folder that cannot be imported may raise anything; its runs are there all the same.
+        return name

@@ -8,7 +8,7 @@ import pytest
 from include.pages.render import HERE
 from include.quality.expectation_result import ExpectationResult
 from include.report.page import render_page
-from tests.report.test_report import REVIEWS, TICKETS, outcome, reviews
+from tests.report.test_report import REVIEWS, TICKETS, by_date, outcome, reviews
 
 PRINTED = (HERE / "look.css").read_text(encoding="utf-8").partition("@media print {")[2].partition("\n}")[0]
 EXPECTED = ExpectationResult("records", "nobody is sad", "warning", success=True, unexpected_count=0, observed=None)
@@ -54,6 +54,31 @@ def test_what_concerns_engineers_is_folded_below_what_customers_say(page: str) -
     for words in ("nobody is sad", "<h2>Quality", "<h2>Tokens, cost and versions"):
         assert words in folded and words not in customers
     assert "<h2>What customers say" in customers
+
+
+def test_what_changed_comes_first_then_topics_and_requests_and_no_raw_name_is_among_them() -> None:
+    rows = reviews("login", "ads", kind="feature_request")
+    held = pd.DataFrame([{"record_id": "q", "stage": "infer", "error_type": "invalid_json"}])
+    broken = ExpectationResult("records", "topic_other: values != other", "warning", False, 1, "0.2333333")
+    page = render_page(
+        outcome(
+            rows,
+            expectations=[broken],
+            quarantined=held,
+            skipped={"has_outcome": 3},
+            unreadable_values={"app_version": 1},
+            by_date=by_date(60, 50, login=(20, 2), ads=(9, 9)),
+        )
+    )
+    people, engineers = page.split("<main>")[1].split('<details class="engineers">')
+    sections = ["The news", "By the date of the feedback", "What customers say", "In their own words"]
+    assert re.findall(r"<h2>(.*?)</h2>", people) == [*sections, "What they ask for", "This run"]
+    for raw in ("extracted", "published", "skipped", "quarantine", "expectation", "topic_other", "_", "0.2333"):
+        assert raw not in people.replace("rel=", "").lower(), raw
+    assert "<span>came in</span>" in people and "<span>left out</span>" in people and "Left out: 3 already" in people
+    assert "1 of 1 checks of the answers did not hold" in people and "1 set aside: 1 invalid json" in people
+    for words in ("<h2>Quarantine", "topic_other", "app_version"):
+        assert words in engineers
 
 
 def test_a_legend_is_named_as_the_pipeline_names_it(page: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from include.lake.paths import Lake, open_lake
 from include.lake.schemas import RUNS_SCHEMA
 from include.lake.write import write_table
+from include.pipelines.registry import load_pipeline
 from include.report.run_page import RunView, Task, run_page
 from include.report.runs_page import runs_page
 
@@ -92,6 +93,12 @@ def test_the_list_marks_what_is_no_night_says_why_it_failed_and_leads_to_each_ru
     for number in ("extracted", "published", "quarantined", "skipped", "cost"):
         assert page.count(f'data-of="{number}"') == 4, "on a telephone there is no table's head"
     assert 'href="reports/support_tickets/manual__2026-11-23T02%3A00%3A00%2B00%3A00"' in page
+
+
+def test_a_run_in_the_list_bears_its_pipeline_s_title_and_one_that_cannot_be_loaded_its_name(lake: Lake) -> None:
+    write(lake, row("r1"))
+    page = runs_page(lake, {("gone_pipeline", "r2"): ("failed", BEGAN)})
+    assert f"<td>{load_pipeline('support_tickets').title}</td>" in page and "<td>gone_pipeline</td>" in page
 
 
 def test_a_lake_of_before_has_its_list(lake: Lake) -> None:
