@@ -152,10 +152,10 @@ def large_night(count: int) -> list[str]:
     places = ("on the tablet", "after the update", "for shared accounts", "in the summary", "at the airport", "abroad")
     parts = [random.choice(part, count) for part in (things, troubles, places)]
     syllables = [f"{first}{second}{third}" for first in "bdfgklmnprst" for second in "aeiou" for third in "lmnrst"]
-    words = ["".join(random.choice(syllables, 2)) for _ in range(20_000)]
+    words = np.array([first + second for first in syllables for second in syllables])
     is_common = random.random(count) < 0.5
     return [
-        f"The {thing} {trouble} {place}." if common else f"{' '.join(random.choice(words, 8))}."
+        f"The {thing} {trouble} {place}." if common else f"{' '.join(words[random.integers(len(words), size=8)])}."
         for thing, trouble, place, common in zip(*parts, is_common, strict=True)
     ]
 
