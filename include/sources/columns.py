@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,8 @@ class ColumnMapping:
         for tool in tools:
             if tool not in presets():
                 raise ConfigurationError(f"{setting}: there is no preset {tool!r}. There are: {', '.join(presets())}.")
+        for form in times:
+            _check_form(form, setting)
         pairs: dict[str, Pair] = {}
         for element in elements:
             if not element or element.startswith((TIMES, PRESET, _LOOKS)):
@@ -249,7 +251,7 @@ def shown_columns(names: Way, most: int, redaction: RedactionPolicy) -> str:
     from include.privacy.redact import Redactor
 
     redactor = Redactor(redaction)
-    shown = [redactor.redact(plain_text(clean_text(str(name)[:40]))) for name in names[:most]]
+    shown = [redactor.redact(plain_text(clean_text(" ".join(str(name).split())[:40]))) for name in names[:most]]
     return ", ".join(shown + (["..."] if len(names) > most else []))
 
 
@@ -264,6 +266,16 @@ def _way(column: str, columns: Collection[str]) -> Way:
         return (name,)
     outer, *inner = column.split(".")
     return (outer, *inner) if inner and outer in columns else ()
+
+
+def _check_form(form: str, setting: str) -> None:
+    try:
+        # A time in this form is read by it; what is no form at all cannot even be asked for.
+        datetime.strptime(datetime.now(UTC).strftime(form), form)  # noqa: DTZ007 - only whether it can be read
+    except (ValueError, re.error) as error:
+        raise ConfigurationError(
+            f"{setting}: {TIMES + form!r} is no form of times. Write it as in times:%d/%m/%Y %H:%M"
+        ) from error
 
 
 def _joined(target: str, values: list[Any], times: tuple[str, ...]) -> Any:

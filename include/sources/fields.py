@@ -195,6 +195,8 @@ def attribute_of(value: Any, kind: type, redact: Redact) -> Attribute:
     try:
         if kind is bool:
             return _TRUTH[str(value).strip().lower().removesuffix(".0")]
+        if isinstance(value, bool):
+            return None
         value = _plain_number(value) if isinstance(value, str) else value
         if kind is float:
             number = float(value)

@@ -27,10 +27,13 @@ def job_trouble(document: Any) -> str | None:
         document: parsed JSON; the status stands in it, or in an object of it, such as `TranscriptionJob`.
     """
     for job in _objects(document):
+        if "subject" in job:
+            # A ticket, which has a status too.
+            continue
         status = next((text for name, text in job.items() if isinstance(text, str) and _STATUS.fullmatch(name)), "")
-        if _FAILED.fullmatch(status):
+        if _FAILED.fullmatch(status) or (job.get("done") is True and job.get("error")):
             said = next(filter(None, (_text(job.get(name)) for name in _REASONS)), "")
-            return f"its job failed ({status})" + (f", which says: {said}" if said else "")
+            return f"its job failed ({status or 'done: true'})" + (f", which says: {said}" if said else "")
         if _UNFINISHED.fullmatch(status) or job.get("done") is False:
             return f"its job is not finished ({status or 'done: false'})"
     return None

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
 from include.privacy.customer_key import CustomerKeys
@@ -167,6 +167,8 @@ class Normaliser:
             text = text_of(columns)
         except ValueError as error:
             return "", "unreadable", str(error)
+        if not text and isinstance(columns.get("text"), int | float | date):
+            return "", "empty_text", "text is a number or a time and no text: export its column as text"
         found = "" if text or {"text", "turns"} & columns.keys() else self._columns_found(row, "text")
         return text, "empty_text", f"there is no text{found}"
 

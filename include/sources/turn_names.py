@@ -1,15 +1,21 @@
 """Turns under the names that people give them: who speaks, and what is said."""
 
 import ast
+import functools
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+from include.privacy.policy import RedactionPolicy
+from include.sources.columns import shown_columns
 from include.sources.fields import spelt_name
 from include.sources.markup import plain_text
 from include.sources.transcript_text import CLOCK, spoken_lines
 from include.text.clean import NO_VALUES, clean_text, is_blank
+
+log = logging.getLogger(__name__)
 
 # By these a program says who speaks, and nothing else. All names are in small letters, see `spelt_name`.
 SPEAKER_MARKS = ("speaker", "speaker_name", "speaker_id", "speaker_label", "speaker_tag")
@@ -22,6 +28,7 @@ _PLAIN = frozenset((*SPEAKERS, *WORDS, *CLOCKS, *ENDS))
 # Python's reader takes far more memory than that of JSON.
 MAX_WRITTEN_CHARACTERS = 1_000_000
 MAX_NAME_CHARACTERS = 100
+MOST_NAMES = 10
 
 
 def with_turns(columns: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +122,15 @@ def turn_parts(turn: Any) -> tuple[str | None, str]:
         words = _joined(words, turn)
     if not isinstance(speaker, str):
         speaker = _name(speaker, turn.get("from"))
+    if words and not speaker and not turn.keys() <= _PLAIN:
+        _say_unread(tuple(sorted(turn.keys() - _PLAIN)))
     return " ".join(speaker.split()) or None, words
+
+
+@functools.lru_cache(maxsize=256)
+def _say_unread(names: tuple[str, ...]) -> None:
+    shown = shown_columns(names, MOST_NAMES, RedactionPolicy())
+    log.info("Turns do not say who speaks by a known name. They have others, which are left out: %s", shown)
 
 
 def _joined(words: Any, turn: Mapping[str, Any]) -> str:

@@ -101,6 +101,8 @@ def test_what_is_quoted_is_read_as_it_was(name: str) -> None:
         ("text=Subject+", "says of no column"),
         ('text="Subject', "quote that never closes"),
         ("id=A,id=B", "twice what 'id' is"),
+        ("times:%Q", "'times:%Q' is no form of times"),
+        ("times:%d/%m/%", "is no form of times"),
         ("preset:zendisk", "no preset 'zendisk'. There are: zendesk, freshdesk"),
     ],
 )
@@ -384,3 +386,8 @@ def test_the_setting_reaches_files_and_sql_tables_and_refuses_what_has_columns_o
     assert isinstance(files, Files) and files.mapping is not None
     with pytest.raises(ConfigurationError, match="maps the columns of files, SQL tables"):
         source_of(tickets, {**mapped, "ZENDESK_CONNECTION": "zendesk"})
+
+
+def test_names_over_several_lines_are_shown_in_one(tmp_path: Path) -> None:
+    (row,) = read_all(write(tmp_path / "t.csv", {"Ticket\nID": "7", "Text\r\n(first)": "Late"}))
+    assert "among the columns Ticket ID, Text (first);" in getattr(row, "error_message", "")

@@ -58,6 +58,12 @@ def test_a_text_that_nobody_can_see_is_an_empty_text(tmp_path: Path, text: Any) 
     assert unreadable.occurred_at == datetime(2026, 11, 1, 10, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("text", [5, 4.5])
+def test_a_number_as_text_is_refused_as_what_it_is(tmp_path: Path, text: Any) -> None:
+    unreadable = read_unreadable(tmp_path, {"id": "T-1", "text": text})
+    assert "text is a number or a time" in unreadable.error_message
+
+
 def test_a_row_without_text_is_an_empty_text(tmp_path: Path) -> None:
     assert read_unreadable(tmp_path, {"id": "T-1"}).error_type == "empty_text"
 
@@ -195,6 +201,8 @@ def test_the_version_is_the_source_s_own_or_else_follows_the_text(tmp_path: Path
         ("four", int, None),
         (4.5, int, None),
         ([4], int, None),
+        (True, int, None),
+        (False, float, None),
         ("9" * 5_000, int, None),
         ("4.5", float, 4.5),
         (4, float, 4.0),

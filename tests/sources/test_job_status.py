@@ -25,6 +25,7 @@ from include.sources.job_status import job_trouble, told
         ({"status": "NotStarted"}, "not finished (NotStarted)"),
         ({"name": "operations/1", "done": False}, "not finished"),
         ({"data": {"attributes": {"state": "PROCESSING"}}}, "not finished (PROCESSING)"),
+        ({"done": True, "error": {"code": 3, "message": "Invalid audio"}}, "failed (done: true), which says: Invalid"),
     ],
 )
 def test_a_job_without_a_result_says_so(document: Any, says: str) -> None:
@@ -36,6 +37,8 @@ def test_a_job_without_a_result_says_so(document: Any, says: str) -> None:
     [
         {"status": "COMPLETED", "results": {}},
         {"status": "open", "error": "It broke."},
+        {"id": 1, "status": "pending", "subject": "Kettle", "description": "It smoked"},
+        {"ticket": {"id": 1, "status": "pending", "subject": None}},
         {"done": True},
         {"status": 1},
         {"status": None},

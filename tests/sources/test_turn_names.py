@@ -1,5 +1,6 @@
 """Turns under the names that people give them, in files of rows."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,10 @@ def test_a_record_whose_turns_could_be_read_before_is_the_same_version(tmp_path:
     with_speaker = record(tmp_path, turns=[{"speaker": "agent", "text": "Hello"}])
     assert with_speaker.text == "agent: Hello"
     assert with_speaker.record_version == record(tmp_path, turns=[{"text": "Hello"}]).record_version
+
+
+def test_names_of_turns_that_say_nobody_are_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    turns = [{"is_guest": True, "text": "Hello"}, {"is_guest": False, "text": "It broke"}]
+    assert record(tmp_path, turns=turns).text == "Hello\nIt broke"
+    assert "do not say who speaks by a known name. They have others, which are left out: is_guest" in caplog.text

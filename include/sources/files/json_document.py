@@ -54,9 +54,10 @@ def is_document(head: bytes, *, is_lines: bool) -> bool:
 def document_rows(stream: io.BufferedReader, id_names: Collection[str] = IDS) -> Iterator[Row]:
     """One row an object, numbered from 1, in memory that does not grow with their number.
 
-    The rows are the objects of a list; or those of the first list of objects in an object that has no id, text or
-    turns itself, also where that list is in an object in it; or else the object itself. What an API puts around its
-    list is no part of a row, and further lists of objects are left out and counted in the log.
+    The rows are the objects of a list; or those of the first list of records in an object that has no id, text or
+    turns itself, also where that list is in an object in it, or else of the first list of any objects; or else the
+    object itself. What an API puts around its list, such as warnings, is no part of a row, and other lists of objects
+    are left out and counted in the log.
 
     An object that cannot be read ends the file, because nothing says where the next one begins: one `BadRow` stands
     for all that could not be read. One with bytes that are no UTF-8 costs itself only.
@@ -81,7 +82,7 @@ def _rows(text: "_Text") -> Iterator[_Row]:
     while sign := text.peek():
         if sign == "{":
             text.held = text.at
-            found = _NOTHING if text.has_record() else (yield from _wrapped_rows(text, MAX_WRAPPERS))
+            found = _NOTHING if text.has_record() else (yield from _rows_within(text))
             if not found:
                 text.at = text.held
                 yield text.row()
@@ -100,9 +101,21 @@ def _items(text: "_Text") -> Iterator[_Row]:
         text.end_of_value("]")
 
 
-def _wrapped_rows(text: "_Text", wrappers: int) -> Generator[_Row, None, int]:
-    """The rows of the first list of objects within an object; returns what was found."""
-    found, others = _NOTHING, 0
+def _rows_within(text: "_Text") -> Generator[_Row, None, int]:
+    """The rows of the first list of records within an object, or else of any objects; returns what was found."""
+    found = yield from _wrapped_rows(text, MAX_WRAPPERS, is_any=False)
+    if not found and text.others:
+        text.at, text.others = text.held or 0, 0
+        found = yield from _wrapped_rows(text, MAX_WRAPPERS, is_any=True)
+    if text.others and found:
+        count = text.others
+        log.info("Beside the list that is read a JSON file has %d other lists of objects, which are left out.", count)
+    text.others = 0
+    return found
+
+
+def _wrapped_rows(text: "_Text", wrappers: int, *, is_any: bool) -> Generator[_Row, None, int]:
+    found = _NOTHING
     text.take("{")
     while not text.take("}"):
         name = column_name(str(text.value()))
@@ -111,22 +124,20 @@ def _wrapped_rows(text: "_Text", wrappers: int) -> Generator[_Row, None, int]:
         if name in text.of_records and wrappers == MAX_WRAPPERS and found != _ROWS:
             return _NOTHING
         if text.peek() == "{" and wrappers and found != _ROWS and not text.has_record():
-            found = max(found, (yield from _wrapped_rows(text, wrappers - 1)))
+            found = max(found, (yield from _wrapped_rows(text, wrappers - 1, is_any=is_any)))
         elif text.take("["):
             sign, is_first = text.peek(), found != _ROWS
-            if sign == "{" and is_first:
+            if sign == "{" and is_first and (is_any or name in LIST_NAMES or text.is_record_next()):
                 text.held, found = None, _ROWS
                 yield from _items(text)
             else:
                 found = max(found, _EMPTY if sign == "]" and name in LIST_NAMES else _NOTHING)
-                others += sign == "{"
+                text.others += sign == "{"
                 for _ in _items(text):
                     pass
         else:
             text.value()
         text.end_of_value("}")
-    if others:
-        log.info("Beside the list that is read a JSON file has %d other lists of objects, which are left out.", others)
     return found
 
 
@@ -141,6 +152,7 @@ class _Text:
         of_records: names of values that records have, and nothing else has.
         at: where the next value begins.
         held: from where on all is kept, to go back to it; None: from the next value.
+        others: how many lists of objects were gone past.
     """
 
     def __init__(self, stream: io.BufferedReader, of_records: frozenset[str]) -> None:
@@ -150,6 +162,7 @@ class _Text:
         self._text = ""
         self.at = self._start = 0
         self.held: int | None = None
+        self.others = 0
 
     def peek(self) -> str:
         """The next sign that is no space, which stays the next; empty at the end."""
@@ -203,6 +216,13 @@ class _Text:
         with suppress(ValueError):
             return not self.of_records.isdisjoint(map(column_name, _decode(self._text, self.at)[0]))
         return False
+
+    def is_record_next(self) -> bool:
+        """Whether the object that comes next is a record, also if it must be read first. All must be held."""
+        start = self.at - (self.held or 0)
+        names = map(column_name, self.value())
+        self.at = start + (self.held or 0)
+        return not self.of_records.isdisjoint(names)
 
     def head(self) -> bytes:
         """Beginning of the last value."""

@@ -6,6 +6,7 @@ Not the standard library's `mailbox`, which opens paths of this machine only: it
 import io
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from email import message_from_bytes
 from email.policy import default
 from email.utils import parseaddr, parsedate_to_datetime
@@ -65,14 +66,22 @@ def _row(lines: list[bytes], size: int) -> dict[str, Any] | BadRow:
         return {
             "id": (message["message-id"] or "").strip(" \r\n\t<>") or content_version(content.strip()),
             "text": "\n\n".join(part for part in (message["subject"], body and body.get_content()) if part),
-            "created_at": parsedate_to_datetime(sent) if sent else None,
+            "created_at": _time(sent) if sent else None,
             # A name that a column gives is known in the text too, as below its last line.
             "author_name": parseaddr(message["from"] or "")[0] or None,
             "in_reply_to": (message["in-reply-to"] or "").strip(" \r\n\t<>") or None,
-            "attachments": sum(1 for _ in message.iter_attachments()),
+            "attachments": sum(1 for _ in message.iter_attachments()) or int(message.is_attachment()),
         }
     # What the parser raises on headers that nobody should write, and on encodings that nobody knows.
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         # What is no encoding may be said; other words of the parser may quote the message.
         reason = error if isinstance(error, LookupError) else type(error).__name__
         return BadRow("unreadable", f"the message cannot be taken apart ({reason})", head)
+
+
+def _time(sent: str) -> datetime | str:
+    """When a message was sent; as it stands there, for the judgement of `time_of`, if that is no time."""
+    try:
+        return parsedate_to_datetime(sent)
+    except (ValueError, TypeError):
+        return str(sent)

@@ -42,6 +42,8 @@ MAX_CPU_SECONDS = 120
 # Excel keeps 15 digits of a number. A longer one is no id any more, and must not look like one.
 LARGEST_WHOLE = 10**15
 REASON_CHARACTERS = 200
+# Excel wraps what has a password in an old document with a part of this name.
+ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
 def is_workbook(file: IO[bytes]) -> bool:
@@ -125,6 +127,8 @@ def sheet_rows(path: str, id_names: Collection[str] = IDS) -> Iterator[Row | str
         if not isinstance(error, CalamineError) and type(error).__name__ != "PanicException":
             raise
         reason = " ".join(str(error).split())[:REASON_CHARACTERS]
+        if ENCRYPTED in Path(path).read_bytes():
+            reason = "it is protected by a password: save it without one"
         yield 1, BadRow("wrong_format", f"the file cannot be read as a workbook: {reason}")
 
 

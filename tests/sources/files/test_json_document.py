@@ -52,6 +52,8 @@ def test_a_list_with_an_object_a_line_is_a_list(tmp_path: Path) -> None:
         {"meta": {"id": "r1", "pages": [{"n": 1}]}, "tags": [], "codes": [1, 2], "data": ROWS, "links": {"next": None}},
         {"data": {"tickets": {"nodes": ROWS, "pageInfo": {"endCursor": "x"}}}},
         {"took": 3, "hits": {"total": {"value": 5}, "hits": ROWS}},
+        {"warnings": [{"code": 1}], "tickets": ROWS},
+        {"meta": {"tags": [{"name": "a"}]}, "fields": [{"n": "x" * 600_000}], "page": {"found": ROWS}},
     ],
 )
 def test_the_first_list_of_objects_in_what_an_api_answers_is_the_rows(
@@ -225,3 +227,19 @@ def test_a_torn_gzip_file_gives_the_objects_before_the_damage(tmp_path: Path) ->
     path.write_bytes(whole[: len(whole) // 2])
     *good, last = read_all(path)
     assert len(good) > 1_000 and isinstance(last, UnreadableRecord) and last.error_type == "damaged_file"
+
+
+def test_lists_that_are_gone_past_are_counted_too(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    document = {"meta": {"tags": [{"name": "a"}]}, "warnings": [{"code": 1}], "found": ROWS, "users": [{"id": 1}]}
+    assert ids(read_json(tmp_path, document)) == IDS
+    assert "3 other lists of objects" in caplog.text
+
+
+def test_without_a_list_of_records_the_first_list_of_objects_says_what_it_has(tmp_path: Path) -> None:
+    (row,) = read_json(tmp_path, {"counts": [1], "lines": [{"Ticket": 1}], "others": [{"Name": 2}]})
+    assert "among the columns Ticket;" in getattr(row, "error_message", "")
+
+
+def test_an_empty_list_of_results_beside_warnings_is_an_empty_batch(tmp_path: Path) -> None:
+    assert read_json(tmp_path, {"results": [], "warnings": [{"code": 1}]}) == []

@@ -119,3 +119,14 @@ def test_another_file_under_the_name_of_a_mailbox_says_so(tmp_path: Path) -> Non
     (row,) = read_all(tmp_path / "a.mbox")
     assert isinstance(row, UnreadableRecord)
     assert row.error_type == "wrong_format" and "no mailbox" in row.error_message
+
+
+def test_a_mail_of_which_only_the_date_is_no_time_says_that(tmp_path: Path) -> None:
+    (row,) = read_mails(tmp_path, b"Message-ID: <x@y>\nSubject: Late\nDate: never\n\nIt broke.\n")
+    assert isinstance(row, UnreadableRecord) and (row.record_id, row.error_type) == ("x@y", "bad_timestamp")
+
+
+def test_a_mail_that_is_nothing_but_an_attachment_counts_it(tmp_path: Path) -> None:
+    head = b"Subject: Invoice\nContent-Type: application/pdf\nContent-Disposition: attachment; filename=a.pdf\n"
+    (record,) = read_mails(tmp_path, head + b"\nJVBERi0=\n")
+    assert isinstance(record, Record) and (record.text, record.attributes["attachments"]) == ("Invoice", "1")

@@ -184,3 +184,8 @@ def test_another_archive_says_what_to_do(tmp_path: Path) -> None:
 def test_an_old_document_of_the_office_under_the_name_of_a_workbook_says_so(tmp_path: Path) -> None:
     data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4_096)
     assert "cannot be read as a workbook" in refusal(tmp_path, data, "a.xls")
+
+
+def test_a_workbook_with_a_password_says_so(tmp_path: Path) -> None:
+    data = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(4_096) + "EncryptedPackage".encode("utf-16-le")
+    assert "protected by a password" in refusal(tmp_path, data)
