@@ -45,13 +45,16 @@ class Header:
         names: list[str] = []
         texts: list[str] = []
         own: set[str] = set()
-        taken = {name for name in given if given.count(name) == 1}
+        times, used, numbers = Counter(given), set[str](), dict[str, int]()
         for place, original in enumerate(given, 1):
             name = stem = original or f"column_{place}"
-            number = 1
-            while name in names or (number > 1 and name in taken):
+            # Each number is tried once, for a header may have a hundred thousand names.
+            number = numbers.get(stem, 1)
+            while name in used or (number > 1 and times[name] == 1):
                 number += 1
                 name = f"{stem}_{number}"
+            numbers[stem] = number
+            used.add(name)
             names.append(name)
             if column_name(stem) == "text":
                 texts.append(name)

@@ -12,6 +12,7 @@ from include.sources.files.csv_file import MAX_ROW_CHARACTERS
 from include.sources.files.files import Files
 from include.sources.record import Record, UnreadableRecord
 from include.sources.source import SourceRow
+from tests.linear_time import in_linear_time
 from tests.sources.pulling import ALWAYS
 from tests.sources.reading import ids, read_all, reasons
 
@@ -356,3 +357,10 @@ def test_the_encoding_that_is_set_counts_where_a_table_is_no_utf8(tmp_path: Path
     pulled = Files(str(tmp_path), "NIGHTSHIFT_SOURCE_DEMO", encoding="cp1250").pull(ALWAYS, None)
     rows = [item.row for item in pulled if isinstance(item, SourceRow)]
     assert [row["text"] for row in rows if isinstance(row, dict)] == ["Zásilka přišla pozdě"] * 3
+
+
+@pytest.mark.parametrize("names", [",".join(f"c{number}" for number in range(80_000)), "again," * 80_000])
+def test_a_hundred_thousand_columns_are_named_in_linear_time(tmp_path: Path, names: str) -> None:
+    with in_linear_time():
+        (record,) = read_csv(tmp_path, f"id,text,{names}\n1,Late,x\n")
+    assert isinstance(record, Record) and record.record_id == "1"
