@@ -9,7 +9,7 @@ from typing import Any
 from include.privacy.policy import RedactionPolicy
 from include.privacy.redact import Redactor
 from include.sources.column_pairs import quoted
-from include.sources.columns import PRESET, TIMES, Way, as_written, parts_in, presets
+from include.sources.columns import MOST_MEANT_CHARACTERS, PRESET, TIMES, Way, as_written, parts_in, presets
 from include.sources.fields import is_given, moment_of, spelt_name
 
 # Enough to tell a column of texts from one of words, and ids from what only looks like them.
@@ -53,7 +53,9 @@ def propose(rows: Sequence[Mapping[str, Any]], setting: str) -> str | None:
     if not known | found.keys() >= {"id", "text"}:
         return None
     elements = [f"{PRESET}{tool}"] if tool else []
-    elements += [f"{target}={quoted(name)}" for target, name in found.items()]
+    # A setting in `.env` is one line, and a short name is known by its words.
+    lines = {name: " ".join(name.split()) if len(name) <= MOST_MEANT_CHARACTERS else name for name in found.values()}
+    elements += [f"{target}={quoted(lines[name])}" for target, name in found.items()]
     value = ",".join(elements + ([f"{TIMES}{times}"] if times and "created_at" in found else []))
     # Where a file does not name its columns, its first row would be shown.
     return f"{setting}={shlex.quote(value)}" if Redactor(RedactionPolicy()).redact(value) == value else None

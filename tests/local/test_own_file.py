@@ -134,6 +134,14 @@ def test_columns_that_nobody_knows_are_proposed_by_what_they_hold(tmp_path: Path
     assert all(record.is_dated for _, record in mapped.rows.records.values())
 
 
+def test_names_over_several_lines_are_proposed_in_one_that_is_read(tmp_path: Path) -> None:
+    names = {"Case no.": "Case\nno.", "What, then?": "What,\r\nthen?"}
+    path = write_csv(tmp_path / "cases.csv", [{names.get(name, name): row[name] for name in row} for row in exported()])
+    proposed = 'id=Case no.,text="What, then?",created_at=Opened'
+    assert look(path).proposal == f"NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS='{proposed}'"
+    assert look(path, environ={"NIGHTSHIFT_COLUMNS_SUPPORT_TICKETS": proposed}).asked == 5
+
+
 @pytest.mark.parametrize(
     ("row", "proposed"),
     [
