@@ -6,8 +6,9 @@ under the day on which it was written.
 
 import posixpath
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from include.lake.paths import Lake
 from include.lake.row_groups import file_schema, read_groups
 from include.lake.whole_months import is_whole
 from include.llm.endpoint import RECORDED_MODEL
-from include.pipelines.definition import Pipeline, ReportFields
+from include.pipelines.definition import Pipeline
 from include.report.labelled import labelled, pairs_of, text_column
 from include.report.news import Change, Shared, changes, looked_at
 from include.report.period_counts import PeriodCounts
@@ -65,6 +66,8 @@ class ByDate:
         looked_at: how many labels were tested.
         looks: nights of the last four weeks, this one among them.
         answered_by: models with their prompt, of this week and of the weeks before.
+        is_whole: whether this week is the last one from Monday to Sunday, and not the last seven days.
+        whole_week: the last one from Monday to Sunday; None: not looked at, or nothing was said in it.
     """
 
     end: datetime
@@ -77,6 +80,14 @@ class ByDate:
     looked_at: int
     looks: int
     answered_by: tuple[frozenset[str], frozenset[str]]
+    is_whole: bool = False
+    whole_week: "ByDate | None" = None
+
+
+def last_monday(moment: datetime, timezone: str) -> datetime:
+    """When the week began in which a moment lies: its Monday, 00:00 there."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) - local.weekday() * DAY
 
 
 def read_by_date(
@@ -87,16 +98,19 @@ def read_by_date(
     *,
     is_recorded: bool,
     of_week: Callable[[pa.Table], object] | None = None,
+    whole_week: bool = False,
 ) -> ByDate | None:
     """Count the feedback of some weeks; None where there is none before the end.
 
-    Where the newest feedback is older than a week, as that of an old file, its own last week is looked at.
+    Days and weeks are those of the pipeline's time zone, also where one of them has 23 or 25 hours. Where the newest
+    feedback is older than a week, as that of an old file, its own last week is looked at.
 
     Args:
         end: when the run's window ends.
         looks: nights of the last four weeks, this one among them.
         is_recorded: whether recorded answers are counted, or those of models.
         of_week: gets this week's rows part by part, without their texts.
+        whole_week: whether the last week from Monday to Sunday is counted too; `of_week` gets it as well.
 
     Raises:
         RetryLater: the lake cannot be read.
@@ -108,16 +122,25 @@ def read_by_date(
     if not known:
         return None
     newest = max(days[path][1] for path in known)
-    end = newest if newest <= end - WEEK else end
-    reading = _Reading(pipeline.report_fields, end, is_recorded)
+    is_old = newest <= end - WEEK
+    ends = [(newest if is_old else end).astimezone(ZoneInfo(pipeline.timezone))]
+    if whole_week and not is_old:
+        ends.append(last_monday(end, pipeline.timezone))
+    readings = [_Reading(pipeline, moment) for moment in ends]
     names = read_columns(file_schema(lake, known[-1]).names)
     for path in known:
-        if days[path][1] > end - WEEKS * WEEK:
-            for rows in read_groups(lake, path, names if days[path][1] > end - WEEK else reading.columns):
-                part = reading.take(rows)
+        if days[path][1] > ends[-1] - WEEKS * WEEK:
+            columns = names if days[path][1] > ends[-1] - WEEK else readings[0].columns
+            for rows in read_groups(lake, path, columns):
+                recorded = pc.fill_null(pc.equal(text_column(rows, "model"), RECORDED_MODEL), False)
+                rows = _only(rows, recorded if is_recorded else pc.invert(recorded))
+                part = _only(rows, pa.array(np.any([reading.take(rows) for reading in readings], axis=0)))
                 if of_week and part.num_rows:
                     of_week(part)
-    return reading.found(min(days.values())[0], looks) if reading.has_any else None
+    since = min(days.values())[0]
+    found, *whole = [reading.found(since, looks) if reading.has_any else None for reading in readings]
+    whole = [replace(week, is_whole=True) for week in whole if week and week.weeks_of[0]]
+    return replace(found, whole_week=whole[0]) if found and whole else found
 
 
 def _days(path: str) -> tuple[datetime, datetime]:
@@ -132,9 +155,11 @@ def _days(path: str) -> tuple[datetime, datetime]:
 class _Reading:
     """What is counted while files go by."""
 
-    def __init__(self, names: ReportFields, end: datetime, is_recorded: bool) -> None:
-        self._names, self._end, self._is_recorded = names, end, is_recorded
-        self._weeks, self._day = PeriodCounts(end, WEEK, WEEKS), PeriodCounts(end, DAY, 1)
+    def __init__(self, pipeline: Pipeline, end: datetime) -> None:
+        self._names, self._zone, self._end = pipeline.report_fields, pipeline.timezone, end
+        # By the clock on the wall, in which each day has 24 hours.
+        wall = end.replace(tzinfo=UTC)
+        self._weeks, self._day = PeriodCounts(wall, WEEK, WEEKS), PeriodCounts(wall, DAY, 1)
         self._shared = SharedCounts()
         self._answered_by: tuple[set[str], set[str]] = set(), set()
 
@@ -145,15 +170,14 @@ class _Reading:
         own = [f"{names.items}.{name}" if names.items else name for name in (names.topic, names.topic_other) if name]
         return ["occurred_at", "model", "prompt_version", CUSTOMER_KEY, *own]
 
-    def take(self, rows: pa.Table) -> pa.Table:
-        """Count some rows, as far as they were answered by what this run asks: a model, or recorded answers.
+    def take(self, rows: pa.Table) -> np.ndarray:
+        """Count some rows.
 
         Returns:
-            Those of this week.
+            Which of them are of this week.
         """
-        is_recorded = pc.fill_null(pc.equal(text_column(rows, "model"), RECORDED_MODEL), False)
-        rows = _only(rows, is_recorded if self._is_recorded else pc.invert(is_recorded))
-        said, keys, moments = labelled(rows, self._names), text_column(rows, CUSTOMER_KEY), rows["occurred_at"]
+        said, keys = labelled(rows, self._names), text_column(rows, CUSTOMER_KEY)
+        moments = pc.local_timestamp(rows["occurred_at"].cast(pa.timestamp("us", self._zone)))
         weeks, pairs = self._weeks.periods_of(moments), pairs_of(rows.num_rows, said.rows, said.labels)
         self._weeks.take(weeks, pairs, keys)
         self._day.take(self._day.periods_of(moments), pairs, keys)
@@ -165,7 +189,7 @@ class _Reading:
         if of_week.num_rows:
             said = labelled(of_week, self._names)
             self._shared.take(of_week, pairs_of(of_week.num_rows, said.rows, said.labels))
-        return of_week
+        return weeks == 0
 
     @property
     def has_any(self) -> bool:

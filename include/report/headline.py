@@ -1,15 +1,17 @@
 """Subject and first lines: the news of a run, for an e-mail's subject or a Slack message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from include.llm.prices import NIGHTS_A_MONTH, usd
 from include.llm.providers.model_end import SOON_DAYS
 from include.llm.providers.service_tier import FLEX
+from include.pipelines.definition import Pipeline
+from include.report.by_date import ByDate
 from include.report.digest import in_words
 from include.report.figures import by_size, quarantine_reasons, sentiment_counts, topic_rows
-from include.report.news_words import change_line, mixed_answers, short_line, unit_of
+from include.report.news_words import change_line, mixed_answers, short_line, unit_of, week_of
 from include.report.purpose import RECORDED_SHORT, mark_of
 from include.report.report_input import ReportInput
 
@@ -55,6 +57,42 @@ def headline(outcome: ReportInput) -> Headline:
     if end is not None and end.days_left(today) < SOON_DAYS:
         lines = [*lines, f"{end.sentence(today)}: set NIGHTSHIFT_MODEL"]
     return Headline(_one_line(f"{mark}. {subject}" if mark else subject), lines)
+
+
+def week_headline(outcome: ReportInput) -> Headline:
+    """The same of a night that carries the last whole week: the week's news, then what concerns the night."""
+    week, pipeline, mark = whole_week(outcome), outcome.pipeline, mark_of(outcome.run, RECORDED_SHORT)
+    if week.news:
+        news = short_line(pipeline, week, week.news[0])
+    else:
+        news = f"{week.weeks_of[0]:,} {_unit(pipeline, week)}, nothing changed by more than chance"
+    demo = "[demo model] " if outcome.demo_model else ""
+    subject = f"{demo}{pipeline.title}, week of {week_of(pipeline, week)}: {news}"
+    of_night = [line for line in headline(outcome).lines if line not in _news(outcome)]
+    return Headline(_one_line(f"{mark}. {subject}" if mark else subject), [*week_lines(outcome), *of_night])
+
+
+def week_lines(outcome: ReportInput) -> list[str]:
+    """What was said in the last whole week, and what changed in it."""
+    week = whole_week(outcome)
+    before = f", {week.weeks_of[1]:,} the week before" if len(week.weeks_of) > 1 else ""
+    most = ", ".join(f"{row.label} ({row.weeks[0]:,})" for row in week.labels[:MOST_NEWS] if row.weeks[0])
+    return [
+        f"{week.weeks_of[0]:,} {_unit(outcome.pipeline, week)} last week{before}",
+        *_news(replace(outcome, by_date=week)),
+        *([f"Most said about last week: {most}"] if most else []),
+    ]
+
+
+def whole_week(outcome: ReportInput) -> ByDate:
+    """The last whole week of a night that carries one."""
+    week = outcome.by_date and outcome.by_date.whole_week
+    assert week is not None
+    return week
+
+
+def _unit(pipeline: Pipeline, week: ByDate) -> str:
+    return unit_of(pipeline, week.weeks_of[0], are_customers=week.are_customers)
 
 
 def _one_line(subject: str) -> str:

@@ -25,7 +25,8 @@ def change_line(pipeline: Pipeline, found: ByDate, row: LabelWeeks) -> str:
     low, high = interval(change.count, change.of)
     unit = unit_of(pipeline, change.of, are_customers=found.are_customers)
     said = (
-        f"{row.label}: {change.count:,} of {change.of:,} {unit} this week ({low:,} to {high:,}), {_before(found, row)}"
+        f"{row.label}: {change.count:,} of {change.of:,} {unit} {this_week(found)} ({low:,} to {high:,}), "
+        f"{_before(found, row)}"
     )
     for shared in row.shared[:MOST_SHARED]:
         records = f" {unit_of(pipeline, shared.of)}" if found.are_customers else ""
@@ -39,7 +40,18 @@ def short_line(pipeline: Pipeline, found: ByDate, row: LabelWeeks) -> str:
     change = row.change
     assert change is not None
     unit = unit_of(pipeline, change.of, are_customers=found.are_customers)
-    return f"{row.label} in {change.count:,} of {change.of:,} {unit} this week, {_before(found, row)}"
+    return f"{row.label} in {change.count:,} of {change.of:,} {unit} {this_week(found)}, {_before(found, row)}"
+
+
+def this_week(found: ByDate) -> str:
+    """The week that is looked at: `last week` if it is a whole one that has ended, else `this week`."""
+    return "last week" if found.is_whole else "this week"
+
+
+def week_of(pipeline: Pipeline, found: ByDate) -> str:
+    """From which day to which it goes."""
+    end = found.end.astimezone(ZoneInfo(pipeline.timezone))
+    return _span(end - timedelta(days=7), end)
 
 
 def _before(found: ByDate, row: LabelWeeks) -> str:
@@ -59,7 +71,7 @@ def coverage(pipeline: Pipeline, found: ByDate) -> str:
     """Since when there is feedback, which days this week is, and with what it is compared."""
     zone, week = ZoneInfo(pipeline.timezone), timedelta(days=7)
     end, weeks = found.end.astimezone(zone), len(found.weeks_of) - 1
-    said = f"There is feedback since {_day(found.since)}. This week is {_span(end - week, end)}"
+    said = f"There is feedback since {_day(found.since)}. {this_week(found).capitalize()} is {week_of(pipeline, found)}"
     if not weeks:
         return f"{said}; there is nothing before it to compare it with."
     empty = [end - number * week for number, count in enumerate(found.weeks_of) if not count]
@@ -84,8 +96,8 @@ def mixed_answers(found: ByDate) -> str | None:
     if not now or not before or now == before:
         return None
     return (
-        f"This week was read by {_list(now)}, the weeks before by {_list(before)}: part of a change may be the "
-        "reader's, not the customers'"
+        f"{this_week(found).capitalize()} was read by {_list(now)}, the weeks before by {_list(before)}: part of a "
+        "change may be the reader's, not the customers'"
     )
 
 

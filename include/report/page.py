@@ -13,8 +13,8 @@ from include.report.figures import (
     sentiment_counts,
     topic_rows,
 )
-from include.report.headline import headline
-from include.report.news_words import coverage, how_sure, unit_of
+from include.report.headline import headline, week_lines
+from include.report.news_words import coverage, how_sure, unit_of, week_of
 from include.report.purpose import mark_of, purpose_of
 from include.report.quotes import facts
 from include.report.report_input import ReportInput
@@ -58,9 +58,13 @@ def render_page(outcome: ReportInput) -> str:
 def _by_date(outcome: ReportInput) -> dict[str, Any]:
     found, pipeline = outcome.by_date, outcome.pipeline
     if found is None:
-        return {}
+        return {"week": None}
+    week = found.whole_week
     return {
         "by_date": label_rows(found),
+        "week": {"found": week, "rows": label_rows(week), "lines": week_lines(outcome), "span": week_of(pipeline, week)}
+        if week
+        else None,
         "counted": unit_of(pipeline, 2, are_customers=found.are_customers),
         "coverage": coverage(pipeline, found),
         "how_sure": how_sure(found),

@@ -2,7 +2,7 @@
 
 import logging
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,9 +20,9 @@ from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.llm.providers.model_end import ModelEnd
 from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
-from include.report.by_date import ByDate, read_by_date
+from include.report.by_date import ByDate, last_monday, read_by_date
 from include.report.digest import Digest
-from include.report.headline import headline
+from include.report.headline import headline, week_headline
 from include.report.labelled import text_column
 from include.report.notify import send
 from include.report.page import render_page
@@ -62,7 +62,8 @@ def report_run(
         RetryLater: the lake cannot be read or written.
     """
     records = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".csv")
-    digest, quotes, by_date = _feedback(lake, pipeline, run, records)
+    nights = _nights(lake, run)
+    digest, quotes, by_date = _feedback(lake, pipeline, run, records, nights)
     outcome = ReportInput(
         pipeline=pipeline,
         run=_with_times(published["run"]),
@@ -86,7 +87,7 @@ def report_run(
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
     write_bytes(lake, path, page.encode())
     news = headline(outcome)
-    sent = send(news, page) if purpose_of(outcome.run) == "night" else []
+    sent = _tell(lake, run, outcome, page, nights) if purpose_of(outcome.run) == "night" else []
     _take_back_reason(lake, run, outcome.run)
     log.info("%s\n%s\nreport: %s", news.subject, "\n".join(news.lines), lake.uri(path))
     return {
@@ -96,6 +97,18 @@ def report_run(
         "current": published["current"],
         "sent": sent,
     }
+
+
+def _tell(lake: Lake, run: RunContext, outcome: ReportInput, page: str, nights: Set[datetime]) -> list[str]:
+    """Send the news of a night, and once a week the week's."""
+    told = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".week-sent")
+    carries = outcome.by_date is not None and outcome.by_date.whole_week is not None
+    # A night that is made again is not told as the week's again, nor one that later nights have come after.
+    is_weekly = carries and max(nights) <= run.window_end and not lake.has(told)
+    sent = send(week_headline(outcome) if is_weekly else headline(outcome), page)
+    if is_weekly and sent:
+        write_bytes(lake, told, ", ".join(sent).encode())
+    return sent
 
 
 def _with_times(row: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +123,9 @@ def _take_back_reason(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> No
         write_table(lake, path, pa.Table.from_pylist([row], schema=RUNS_SCHEMA))
 
 
-def _feedback(lake: Lake, pipeline: Pipeline, run: RunContext, records: str) -> tuple[Digest, Quotes, ByDate | None]:
+def _feedback(
+    lake: Lake, pipeline: Pipeline, run: RunContext, records: str, nights: Set[datetime]
+) -> tuple[Digest, Quotes, ByDate | None]:
     """What this run has published and what was said this week, looked at once; all of it goes to the CSV."""
     names = pipeline.report_fields
     digest, quotes = Digest(names), Quotes(names)
@@ -126,7 +141,7 @@ def _feedback(lake: Lake, pipeline: Pipeline, run: RunContext, records: str) -> 
             keep(rows.filter(pc.invert(is_own)))
 
         # First what has the columns of all.
-        by_date = _by_date(lake, pipeline, run, keep_others)
+        by_date = _by_date(lake, pipeline, run, nights, keep_others)
         results = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
         for rows in read_groups(lake, results, read_columns(file_schema(lake, results).names)):
             keep(rows)
@@ -141,15 +156,32 @@ def _quarantined(lake: Lake, run: RunContext) -> pd.DataFrame:
     return read_table(lake, path, ["record_id", "stage", "error_type"]).to_pandas()
 
 
-def _by_date(lake: Lake, pipeline: Pipeline, run: RunContext, of_week: Callable[[pa.Table], object]) -> ByDate | None:
-    """The feedback by its own day, for a night; what anything else has answered is no news."""
-    if run.purpose != "night":
-        return None
-    is_recorded, month = run.model == RECORDED_MODEL, run.window_end - LOOKS_WITHIN
-    nights = {
+def _nights(lake: Lake, run: RunContext) -> set[datetime]:
+    """When the windows of all nights end that were answered by the same: models, or recorded answers."""
+    is_recorded = run.model == RECORDED_MODEL
+    return {run.window_end} | {
         row["window_end"]
         for row in run_rows(lake, run.pipeline).rows.values()
         if purpose_of(row) == "night" and row["state"] == "success" and is_recorded_run(row) == is_recorded
     }
-    looks = {run.window_end} | {end for end in nights if month < end < run.window_end}
-    return read_by_date(lake, pipeline, run.window_end, len(looks), is_recorded=is_recorded, of_week=of_week)
+
+
+def _by_date(
+    lake: Lake, pipeline: Pipeline, run: RunContext, nights: Set[datetime], of_week: Callable[[pa.Table], object]
+) -> ByDate | None:
+    """The feedback by its own day, for a night; what anything else has answered is no news.
+
+    The first night after Monday, 00:00, carries the week that has ended then, unless it is the first in four weeks.
+    """
+    if run.purpose != "night":
+        return None
+    earlier = {end for end in nights if run.window_end - LOOKS_WITHIN < end < run.window_end}
+    return read_by_date(
+        lake,
+        pipeline,
+        run.window_end,
+        len(earlier) + 1,
+        is_recorded=run.model == RECORDED_MODEL,
+        of_week=of_week,
+        whole_week=bool(earlier) and max(earlier) < last_monday(run.window_end, pipeline.timezone),
+    )

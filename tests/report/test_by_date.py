@@ -15,7 +15,7 @@ from include.lake.write import write_table
 from include.llm.endpoint import RECORDED_MODEL
 from include.pipelines.definition import Pipeline
 from include.pipelines.registry import load_pipeline
-from include.report.by_date import ByDate, read_by_date
+from include.report.by_date import ByDate, last_monday, read_by_date
 from include.report.labelled import pairs_of
 from include.report.news import changes
 from include.report.news_words import change_line, coverage, mixed_answers, short_line
@@ -220,3 +220,54 @@ def test_days_are_those_of_the_pipelines_zone(lake: Lake) -> None:
     write(lake, [review(1, "login"), review(8, "login")])
     berlin = replace(REVIEWS, timezone="Europe/Berlin")
     assert "16 November 2026 03:00 to 23 November 2026 03:00" in coverage(berlin, read(lake))
+
+
+@pytest.mark.parametrize(
+    ("moment", "monday"),
+    [
+        ("2026-11-23T00:00+00:00", "2026-11-23T00:00+00:00"),
+        ("2026-11-22T23:30+00:00", "2026-11-16T00:00+00:00"),
+        ("2026-11-29T23:59+00:00", "2026-11-23T00:00+00:00"),
+    ],
+)
+def test_a_week_begins_on_monday_at_midnight(moment: str, monday: str) -> None:
+    assert last_monday(datetime.fromisoformat(moment), "UTC") == datetime.fromisoformat(monday)
+
+
+def test_a_week_is_that_of_the_pipeline_s_zone_also_where_it_has_an_hour_more(lake: Lake) -> None:
+    berlin = replace(REVIEWS, timezone="Europe/Berlin")
+    assert last_monday(datetime(2026, 11, 22, 23, 30, tzinfo=UTC), "Europe/Berlin") == datetime(
+        2026, 11, 22, 23, tzinfo=UTC
+    )
+    # From Sunday, 22:00 UTC, in summer to Sunday, 23:00 UTC, in winter.
+    moments = ("2026-10-18T21:59", "2026-10-18T22:00", "2026-10-25T22:59", "2026-10-25T23:00")
+    rows = [
+        review(0, topic, occurred_at=datetime.fromisoformat(f"{at}+00:00"))
+        for at, topic in zip(moments, "abcd", strict=True)
+    ]
+    write(lake, rows)
+    seen: list[str] = []
+    found = read_by_date(
+        lake,
+        berlin,
+        datetime(2026, 10, 27, 2, tzinfo=UTC),
+        1,
+        is_recorded=False,
+        of_week=lambda rows: seen.extend(rows["record_id"].to_pylist()),
+        whole_week=True,
+    )
+    assert found is not None and found.whole_week is not None
+    assert weeks(found.whole_week) == {"b": (0, 1, 0), "c": (1, 1, 0), "a": (0, 0, 1)}
+    assert (
+        coverage(berlin, found.whole_week)
+        .partition("Last week is ")[2]
+        .startswith("19 October 2026 to 25 October 2026, compared with the week before")
+    )
+    assert sorted(seen) == ["r1", "r2", "r3"], "each once, those of the last seven days and of the week"
+
+
+@pytest.mark.parametrize("days_ago", [0.01, 40])
+def test_a_week_in_which_nothing_was_said_is_no_week_without_trouble(lake: Lake, days_ago: float) -> None:
+    write(lake, [review(days_ago, "login")])
+    found = read_by_date(lake, REVIEWS, END, 1, is_recorded=False, whole_week=True)
+    assert found is not None and found.whole_week is None

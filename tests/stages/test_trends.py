@@ -1,5 +1,7 @@
 """What a report compares its night with."""
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from include.llm.endpoint import RECORDED_MODEL, Endpoint
 from include.pipelines.registry import load_pipeline
 from include.stages.report import report_run
 from include.stages.run_context import RunContext, settle_run
+from tests.report.mailbox import Mailbox, mail_server
 
 TICKETS = load_pipeline("support_tickets")
 ENDPOINT = Endpoint("https://api.example.com/v1", "key", is_demo=False)
@@ -125,3 +128,66 @@ def test_nights_of_a_month_share_the_chance_of_a_false_headline_and_nothing_else
         keep(lake, settle(NIGHT - number * DAY), **kinds[number // 3 % len(kinds)])
     _, page = report(lake, settle())
     assert "the 5 nights of the last four weeks" in page
+
+
+WEEK = "week of 16 November 2026 to 22 November 2026"
+
+
+@pytest.fixture
+def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
+    """A mail server, and the Airflow connection to it."""
+    with mail_server() as mailbox:
+        monkeypatch.setenv("AIRFLOW_CONN_SMTP_DEFAULT", json.dumps(mailbox.connection()))
+        yield mailbox
+
+
+def carries_week(page: str) -> bool:
+    return "<h2>Last week, 16 November 2026 to 22 November 2026</h2>" in page
+
+
+@pytest.mark.parametrize("days", [0, 1, 4])
+def test_the_first_night_since_monday_carries_the_week_that_has_ended_on_top(lake: Lake, days: int) -> None:
+    keep(lake, settle(NIGHT - DAY))
+    keep(lake, settle(NIGHT - DAY / 16), state="failed")
+    _, page = report(lake, settle(NIGHT + days * DAY))
+    assert carries_week(page) and page.index("<h2>Last week") < page.index("<h2>The news")
+    assert "Delivery: 21 of 42 tickets last week (15 to 27), none in the 4 weeks before" in page
+    assert "42 tickets last week, 42 the week before" in page
+    assert not carries_week(report(lake, settle(NIGHT + (days + 1) * DAY))[1])
+
+
+def test_the_very_first_night_has_no_week_to_tell_of_and_a_trial_none_at_all(lake: Lake) -> None:
+    assert not carries_week(report(lake, settle())[1])
+    keep(lake, settle(NIGHT - DAY))
+    assert not carries_week(report(lake, settle(dry_run=True))[1])
+
+
+def test_the_message_of_that_night_is_headed_as_the_week_s_once(lake: Lake, mail: Mailbox) -> None:
+    keep(lake, settle(NIGHT - DAY))
+    for _ in range(2):
+        assert carries_week(report(lake, settle())[1])
+    report(lake, settle(NIGHT + DAY))
+    # A backfill makes Monday again.
+    report(lake, replace(settle(), trigger="backfill"))
+    assert [WEEK in str(message["Subject"]) for message in mail.messages] == [True, False, False, False]
+    assert str(mail.messages[0]["Subject"]) == (
+        f"{TICKETS.title}, {WEEK}: delivery in 21 of 42 tickets last week, none in the 4 weeks before"
+    )
+
+
+def test_a_night_before_the_last_one_is_not_told_as_the_week_s_however_late_it_comes(lake: Lake, mail: Mailbox) -> None:
+    keep(lake, settle(NIGHT - DAY))
+    report(lake, settle(NIGHT + DAY))
+    report(lake, settle())
+    assert len(mail.subjects(WEEK)) == 1 and len(mail.messages) == 2
+
+
+def test_a_week_that_no_channel_took_is_sent_with_the_next_try(
+    lake: Lake, mail: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(lake, settle(NIGHT - DAY))
+    with monkeypatch.context() as without:
+        without.delenv("AIRFLOW_CONN_SMTP_DEFAULT")
+        report(lake, settle())
+    report(lake, settle())
+    assert len(mail.subjects(WEEK)) == 1
