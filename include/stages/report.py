@@ -24,7 +24,7 @@ from include.report.by_date import ByDate, last_monday, read_by_date
 from include.report.digest import Digest
 from include.report.headline import headline, week_headline
 from include.report.labelled import text_column
-from include.report.notify import send
+from include.report.notify import link_to, mail_page, send
 from include.report.page import render_page
 from include.report.purpose import is_recorded as is_recorded_run
 from include.report.purpose import purpose_of
@@ -87,7 +87,7 @@ def report_run(
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
     write_bytes(lake, path, page.encode())
     news = headline(outcome)
-    sent = _tell(lake, run, outcome, page, nights) if purpose_of(outcome.run) == "night" else []
+    sent = _tell(lake, run, outcome, nights) if purpose_of(outcome.run) == "night" else []
     _take_back_reason(lake, run, outcome.run)
     log.info("%s\n%s\nreport: %s", news.subject, "\n".join(news.lines), lake.uri(path))
     return {
@@ -99,13 +99,18 @@ def report_run(
     }
 
 
-def _tell(lake: Lake, run: RunContext, outcome: ReportInput, page: str, nights: Set[datetime]) -> list[str]:
+def _tell(lake: Lake, run: RunContext, outcome: ReportInput, nights: Set[datetime]) -> list[str]:
     """Send the news of a night, and once a week the week's."""
     told = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".week-sent")
     carries = outcome.by_date is not None and outcome.by_date.whole_week is not None
     # A night that is made again is not told as the week's again, nor one that later nights have come after.
     is_weekly = carries and max(nights) <= run.window_end and not lake.has(told)
-    sent = send(week_headline(outcome) if is_weekly else headline(outcome), page)
+    news = week_headline(outcome) if is_weekly else headline(outcome)
+    files = {"Report": ".html", "All quotes as CSV": ".csv"}
+    links = {
+        words: link_to(lake, run.pipeline, posixpath.splitext(told)[0] + suffix) for words, suffix in files.items()
+    }
+    sent = send(news, mail_page(news, links), links)
     if is_weekly and sent:
         write_bytes(lake, told, ", ".join(sent).encode())
     return sent

@@ -167,6 +167,12 @@ def test_the_message_of_that_night_is_headed_as_the_week_s_once(lake: Lake, mail
     for _ in range(2):
         assert carries_week(report(lake, settle())[1])
     report(lake, settle(NIGHT + DAY))
+    body = mail.messages[0].get_body(("html",))
+    assert body is not None
+    told, run = body.get_content(), settle()
+    assert "42 tickets last week, 42 the week before" in told and "1 ticket in this run" in told and "<svg" not in told
+    for suffix in (".html", ".csv"):
+        assert lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=suffix) in told
     # A backfill makes Monday again.
     report(lake, replace(settle(), trigger="backfill"))
     assert [WEEK in str(message["Subject"]) for message in mail.messages] == [True, False, False, False]
