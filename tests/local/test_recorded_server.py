@@ -125,7 +125,7 @@ def recordings(folder: Path) -> Iterator[Recordings]:
     write(folder / "recorded", "call_transcripts", CALLS, CALL_ANSWERS)
     waits = list[float]()
     with serving(load_answers(folder / "recorded"), waits.append) as base_url:
-        yield Recordings(folder, base_url, "app_store_reviews", waits)
+        yield Recordings(folder, base_url, "app_store_reviews", waits=waits)
 
 
 @pytest.fixture
