@@ -68,8 +68,8 @@ def week_headline(outcome: ReportInput) -> Headline:
         news = f"{week.weeks_of[0]:,} {_unit(pipeline, week)}, nothing changed by more than chance"
     demo = "[demo model] " if outcome.demo_model else ""
     subject = f"{demo}{pipeline.title}, week of {week_of(pipeline, week)}: {news}"
-    of_night = [line for line in headline(outcome).lines if line not in _news(outcome)]
-    return Headline(_one_line(f"{mark}. {subject}" if mark else subject), [*week_lines(outcome), *of_night])
+    lines = [*week_lines(outcome), *headline(outcome).lines]
+    return Headline(_one_line(f"{mark}. {subject}" if mark else subject), lines)
 
 
 def week_lines(outcome: ReportInput) -> list[str]:
@@ -144,13 +144,18 @@ def _news(outcome: ReportInput) -> list[str]:
     found, pipeline = outcome.by_date, outcome.pipeline
     if found is None or len(found.weeks_of) == 1:
         return []
+    week = found.whole_week
+    news = [row for row in found.news if not week or row.label not in {told.label for told in week.news}]
+    if week and not news:
+        # The week's own lines say so.
+        return []
     if not found.looked_at:
         return [f"Too few {unit_of(pipeline, 0)} to tell whether any topic changed"]
-    if not found.news:
+    if not news:
         return [f"Nothing changed by more than chance, of {found.looked_at} topics that came up often enough to tell"]
-    lines = [change_line(pipeline, found, row) for row in found.news[:MOST_NEWS]]
-    if len(found.news) > MOST_NEWS:
-        lines.append("Changed too: " + ", ".join(row.label for row in found.news[MOST_NEWS:]))
+    lines = [change_line(pipeline, found, row) for row in news[:MOST_NEWS]]
+    if len(news) > MOST_NEWS:
+        lines.append("Changed too: " + ", ".join(row.label for row in news[MOST_NEWS:]))
     mixed = mixed_answers(found)
     return [*lines, mixed] if mixed else lines
 

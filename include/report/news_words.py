@@ -112,4 +112,5 @@ def _day(day: date) -> str:
 def _span(start: datetime, end: datetime) -> str:
     if end.hour or end.minute:
         return f"{_day(start)} {start:%H:%M} to {_day(end)} {end:%H:%M}"
-    return f"{_day(start)} to {_day(end - timedelta(days=1))}"
+    last = end - timedelta(days=1)
+    return f"{start.day if (start.year, start.month) == (last.year, last.month) else _day(start)} to {_day(last)}"

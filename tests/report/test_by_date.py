@@ -261,7 +261,7 @@ def test_a_week_is_that_of_the_pipeline_s_zone_also_where_it_has_an_hour_more(la
     assert (
         coverage(berlin, found.whole_week)
         .partition("Last week is ")[2]
-        .startswith("19 October 2026 to 25 October 2026, compared with the week before")
+        .startswith("19 to 25 October 2026, compared with the week before")
     )
     assert sorted(seen) == ["r1", "r2", "r3"], "each once, those of the last seven days and of the week"
 

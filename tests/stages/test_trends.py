@@ -24,6 +24,7 @@ TICKETS = load_pipeline("support_tickets")
 ENDPOINT = Endpoint("https://api.example.com/v1", "key", is_demo=False)
 NIGHT = datetime(2026, 11, 23, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
+WEEK = "week of 16 to 22 November 2026"
 
 
 @pytest.fixture
@@ -130,9 +131,6 @@ def test_nights_of_a_month_share_the_chance_of_a_false_headline_and_nothing_else
     assert "the 5 nights of the last four weeks" in page
 
 
-WEEK = "week of 16 November 2026 to 22 November 2026"
-
-
 @pytest.fixture
 def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
     """A mail server, and the Airflow connection to it."""
@@ -142,7 +140,7 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 
 
 def carries_week(page: str) -> bool:
-    return "<h2>Last week, 16 November 2026 to 22 November 2026</h2>" in page
+    return "<h2>Last week, 16 to 22 November 2026</h2>" in page
 
 
 @pytest.mark.parametrize("days", [0, 1, 4])
@@ -153,7 +151,21 @@ def test_the_first_night_since_monday_carries_the_week_that_has_ended_on_top(lak
     assert carries_week(page) and page.index("<h2>Last week") < page.index("<h2>The news")
     assert "Delivery: 21 of 42 tickets last week (15 to 27), none in the 4 weeks before" in page
     assert "42 tickets last week, 42 the week before" in page
+    assert f"<title>{TICKETS.title}, {WEEK}: delivery in 21 of 42" in page
+    assert page.count("Delivery: ") == 1, "what the week tells is not told twice"
     assert not carries_week(report(lake, settle(NIGHT + (days + 1) * DAY))[1])
+
+
+def test_news_of_this_week_that_the_last_one_does_not_tell_stand_beside_it(lake: Lake) -> None:
+    keep(lake, settle(NIGHT - DAY))
+    rows = [
+        {"record_id": f"n{n}", "occurred_at": NIGHT + DAY, "model": "m", "category": "cancellation"} for n in range(30)
+    ]
+    write_table(lake, lake.current_file(TICKETS.name, "2026-11-24"), pa.Table.from_pylist(rows))
+    _, page = report(lake, settle(NIGHT + 2 * DAY))
+    week, night = page.split("<h2>The news")
+    assert "Cancellation: 30 of" in night and "Cancellation: 30" not in week
+    assert "Delivery: 21 of 42 tickets last week" in week and "Delivery: " not in night
 
 
 def test_the_very_first_night_has_no_week_to_tell_of_and_a_trial_none_at_all(lake: Lake) -> None:
