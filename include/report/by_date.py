@@ -5,7 +5,7 @@ under the day on which it was written.
 """
 
 import posixpath
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,11 +20,12 @@ from include.lake.row_groups import file_schema, read_groups
 from include.lake.whole_months import is_whole
 from include.llm.endpoint import RECORDED_MODEL
 from include.pipelines.definition import Pipeline
-from include.report.labelled import labelled, pairs_of, text_column
+from include.report.labelled import Pairs, labelled, pairs_of, text_column
 from include.report.news import Change, Shared, changes, looked_at
 from include.report.period_counts import PeriodCounts
 from include.report.records import read_columns
 from include.report.shared_counts import CUSTOMER_KEY, SharedCounts
+from include.report.theme_items import ThemeItems
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 # This one and those that it is compared with: enough to know what is usual, few enough to be of today's product.
@@ -42,6 +43,7 @@ class LabelWeeks:
         weeks: in each week, this one first.
         change: how it is news; None: it is none.
         shared: what this week's records with it have in common, if it is news.
+        days: in each day, the last one first; of a topic in that one alone.
     """
 
     label: str
@@ -49,6 +51,7 @@ class LabelWeeks:
     weeks: Sequence[int]
     change: Change | None = None
     shared: Sequence[Shared] = ()
+    days: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class ByDate:
         answered_by: models with their prompt, of this week and of the weeks before.
         is_whole: whether this week is the last one from Monday to Sunday, and not the last seven days.
         whole_week: the last one from Monday to Sunday; None: not looked at, or nothing was said in it.
+        themes: as `labels`, by the ids of themes; none where nothing is grouped.
+        days_of: how many there are in each day of these weeks, the last one first, as far as themes are counted.
     """
 
     end: datetime
@@ -82,6 +87,8 @@ class ByDate:
     answered_by: tuple[frozenset[str], frozenset[str]]
     is_whole: bool = False
     whole_week: "ByDate | None" = None
+    themes: Sequence[LabelWeeks] = ()
+    days_of: Sequence[int] = ()
 
 
 def last_monday(moment: datetime, timezone: str) -> datetime:
@@ -99,6 +106,7 @@ def read_by_date(
     is_recorded: bool,
     of_week: Callable[[pa.Table], object] | None = None,
     whole_week: bool = False,
+    themes: ThemeItems | None = None,
 ) -> ByDate | None:
     """Count the feedback of some weeks; None where there is none before the end.
 
@@ -111,6 +119,7 @@ def read_by_date(
         is_recorded: whether recorded answers are counted, or those of models.
         of_week: gets this week's rows part by part, without their texts.
         whole_week: whether the last week from Monday to Sunday is counted too; `of_week` gets it as well.
+        themes: of the records, which are counted for the seven days alone.
 
     Raises:
         RetryLater: the lake cannot be read.
@@ -126,7 +135,7 @@ def read_by_date(
     ends = [(newest if is_old else end).astimezone(ZoneInfo(pipeline.timezone))]
     if whole_week and not is_old:
         ends.append(last_monday(end, pipeline.timezone))
-    readings = [_Reading(pipeline, moment) for moment in ends]
+    readings = [_Reading(pipeline, ends[0], themes), *(_Reading(pipeline, moment) for moment in ends[1:])]
     names = read_columns(file_schema(lake, known[-1]).names)
     for path in known:
         if days[path][1] > ends[-1] - WEEKS * WEEK:
@@ -152,23 +161,62 @@ def _days(path: str) -> tuple[datetime, datetime]:
     return day, day + DAY
 
 
+class _Counted:
+    """Records by label: by topic, or by theme.
+
+    Args:
+        end: of this week and of the last day.
+        days: how many are counted one by one.
+    """
+
+    def __init__(self, end: datetime, days: int) -> None:
+        self.weeks, self.days = PeriodCounts(end, WEEK, WEEKS), PeriodCounts(end, DAY, days)
+        self.shared = SharedCounts()
+
+    def found(self, covered: Sequence[int], looks: int) -> tuple[list[LabelWeeks], list[LabelWeeks], int]:
+        """The labels, the most frequent of this week first; the news among them; how many were tested.
+
+        Args:
+            covered: weeks of which there may be feedback.
+        """
+        weeks = {label: [counts[week] for week in covered] for label, counts in self.weeks.by_label().items()}
+        now, before = ({label: sum(counts[part]) for label, counts in weeks.items()} for part in (_NOW, _BEFORE))
+        now_of, *before_of = (self.weeks.totals()[week] for week in covered)
+        news = {change.label: change for change in changes(now, now_of, before, sum(before_of), looks)}
+        days = self.days.by_label()
+        rows = {
+            label: LabelWeeks(
+                label,
+                days[label][0],
+                counts,
+                news.get(label),
+                self.shared.shared(label) if label in news else (),
+                days[label],
+            )
+            for label, counts in weeks.items()
+            if any(counts)
+        }
+        ranked = sorted(rows.values(), key=lambda row: (-row.weeks[0], -sum(row.weeks), row.label))
+        return ranked, [rows[label] for label in news], len(looked_at(now, before))
+
+
 class _Reading:
     """What is counted while files go by."""
 
-    def __init__(self, pipeline: Pipeline, end: datetime) -> None:
+    def __init__(self, pipeline: Pipeline, end: datetime, themes: ThemeItems | None = None) -> None:
         self._names, self._zone, self._end = pipeline.report_fields, pipeline.timezone, end
         # By the clock on the wall, in which each day has 24 hours.
         wall = end.replace(tzinfo=UTC)
-        self._weeks, self._day = PeriodCounts(wall, WEEK, WEEKS), PeriodCounts(wall, DAY, 1)
-        self._shared = SharedCounts()
+        self._topics, self._of_themes = _Counted(wall, 1), _Counted(wall, WEEKS * 7)
+        self._themes = themes
         self._answered_by: tuple[set[str], set[str]] = set(), set()
 
     @property
     def columns(self) -> list[str]:
         """That are needed of every week."""
-        names = self._names
+        names, ids = self._names, ("record_id", "record_version", "run_id") if self._themes else ()
         own = [f"{names.items}.{name}" if names.items else name for name in (names.topic, names.topic_other) if name]
-        return ["occurred_at", "model", "prompt_version", CUSTOMER_KEY, *own]
+        return ["occurred_at", "model", "prompt_version", CUSTOMER_KEY, *own, *ids]
 
     def take(self, rows: pa.Table) -> np.ndarray:
         """Count some rows.
@@ -176,25 +224,34 @@ class _Reading:
         Returns:
             Which of them are of this week.
         """
-        said, keys = labelled(rows, self._names), text_column(rows, CUSTOMER_KEY)
+        keys = text_column(rows, CUSTOMER_KEY)
         moments = pc.local_timestamp(rows["occurred_at"].cast(pa.timestamp("us", self._zone)))
-        weeks, pairs = self._weeks.periods_of(moments), pairs_of(rows.num_rows, said.rows, said.labels)
-        self._weeks.take(weeks, pairs, keys)
-        self._day.take(self._day.periods_of(moments), pairs, keys)
+        weeks = self._topics.weeks.periods_of(moments)
+        for counted, pairs in self._pairs(rows):
+            counted.weeks.take(weeks, pairs, keys)
+            counted.days.take(counted.days.periods_of(moments), pairs, keys)
         by = pa.table([text_column(rows, "model"), text_column(rows, "prompt_version"), np.sign(weeks)], _BY)
         for who in by.group_by(_BY).aggregate([]).to_pylist():
             if who["model"] and who["sign"] >= 0:
                 self._answered_by[who["sign"]].add(f"{who['model']} {who['prompt_version']}")
         of_week = _only(rows, pa.array(weeks == 0))
         if of_week.num_rows:
-            said = labelled(of_week, self._names)
-            self._shared.take(of_week, pairs_of(of_week.num_rows, said.rows, said.labels))
+            for counted, pairs in self._pairs(of_week, only_largest=True):
+                counted.shared.take(of_week, pairs)
         return weeks == 0
+
+    def _pairs(self, rows: pa.Table, *, only_largest: bool = False) -> Iterator[tuple[_Counted, Pairs]]:
+        said = labelled(rows, self._names)
+        yield self._topics, pairs_of(rows.num_rows, said.rows, said.labels)
+        if self._themes:
+            ids = self._themes.of(rows, said)
+            ids = self._themes.only_largest(ids) if only_largest else ids
+            yield self._of_themes, pairs_of(rows.num_rows, said.rows, ids)
 
     @property
     def has_any(self) -> bool:
         """Whether there was anything to count."""
-        return any(self._weeks.totals())
+        return any(self._topics.weeks.totals())
 
     def found(self, since: datetime, looks: int) -> ByDate:
         """What was counted.
@@ -203,34 +260,22 @@ class _Reading:
             since: before it there is no feedback.
         """
         covered = [week for week in range(WEEKS) if self._end - week * WEEK > since]
-        totals, (day_of,) = self._weeks.totals(), self._day.totals()
-        weeks = {label: [counts[week] for week in covered] for label, counts in self._weeks.by_label().items()}
-        now, before = ({label: sum(counts[part]) for label, counts in weeks.items()} for part in (_NOW, _BEFORE))
-        weeks_of = [totals[week] for week in covered]
-        news = {change.label: change for change in changes(now, weeks_of[0], before, sum(weeks_of[1:]), looks)}
-        days = self._day.by_label()
-        rows = {
-            label: LabelWeeks(
-                label,
-                sum(days.get(label, ())),
-                counts,
-                news.get(label),
-                self._shared.shared(label) if label in news else (),
-            )
-            for label, counts in weeks.items()
-            if any(counts)
-        }
+        totals, (day_of,) = self._topics.weeks.totals(), self._topics.days.totals()
+        labels, news, tested = self._topics.found(covered, looks)
+        days_of = self._of_themes.days.totals()
         return ByDate(
             end=self._end,
             since=since.date(),
-            are_customers=self._weeks.are_customers,
+            are_customers=self._topics.weeks.are_customers,
             day_of=day_of,
-            weeks_of=weeks_of,
-            labels=sorted(rows.values(), key=lambda row: (-row.weeks[0], -sum(row.weeks), row.label)),
-            news=[rows[label] for label in news],
-            looked_at=len(looked_at(now, before)),
+            weeks_of=[totals[week] for week in covered],
+            labels=labels,
+            news=news,
+            looked_at=tested,
             looks=looks,
             answered_by=(frozenset(self._answered_by[0]), frozenset(self._answered_by[1])),
+            themes=self._of_themes.found(covered, looks)[0] if self._themes else (),
+            days_of=[count for day, count in enumerate(days_of) if self._end - day * DAY > since],
         )
 
 

@@ -71,7 +71,8 @@ def coverage(pipeline: Pipeline, found: ByDate) -> str:
     """Since when there is feedback, which days this week is, and with what it is compared."""
     zone, week = ZoneInfo(pipeline.timezone), timedelta(days=7)
     end, weeks = found.end.astimezone(zone), len(found.weeks_of) - 1
-    said = f"There is feedback since {_day(found.since)}. {this_week(found).capitalize()} is {week_of(pipeline, found)}"
+    since, this = day_in_words(found.since), this_week(found).capitalize()
+    said = f"There is feedback since {since}. {this} is {week_of(pipeline, found)}"
     if not weeks:
         return f"{said}; there is nothing before it to compare it with."
     empty = [end - number * week for number, count in enumerate(found.weeks_of) if not count]
@@ -105,12 +106,14 @@ def _list(names: frozenset[str]) -> str:
     return " and ".join(sorted(names))
 
 
-def _day(day: date) -> str:
+def day_in_words(day: date) -> str:
+    """A day as people write it, such as 23 November 2026."""
     return f"{day.day} {day:%B %Y}"
 
 
 def _span(start: datetime, end: datetime) -> str:
     if end.hour or end.minute:
-        return f"{_day(start)} {start:%H:%M} to {_day(end)} {end:%H:%M}"
+        return f"{day_in_words(start)} {start:%H:%M} to {day_in_words(end)} {end:%H:%M}"
     last = end - timedelta(days=1)
-    return f"{start.day if (start.year, start.month) == (last.year, last.month) else _day(start)} to {_day(last)}"
+    is_one_month = (start.year, start.month) == (last.year, last.month)
+    return f"{start.day if is_one_month else day_in_words(start)} to {day_in_words(last)}"

@@ -21,7 +21,9 @@ QUOTE_CHARACTERS, TELLING_CHARACTERS = (20, 260), (40, 180)
 _POOL = 200
 _WORD = re.compile(r"\w{3,}")
 _LONGEST_FACT = 24
-_OWN = frozenset(("date", "topic", "kind", "severity", "summary", "quote", "request", "sentiment", "link", "record"))
+_OWN = frozenset(
+    ("date", "topic", "theme", "kind", "severity", "summary", "quote", "request", "sentiment", "link", "record")
+)
 
 Row = Mapping[str, str | None]
 

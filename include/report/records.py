@@ -15,6 +15,7 @@ from include.lake.schema_evolution import conform
 from include.lake.write import staged_file
 from include.pipelines.definition import ReportFields
 from include.report.labelled import labelled, text_column
+from include.report.theme_items import ThemeItems
 
 # A spreadsheet runs a cell that begins so; https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA, _NUMBER = pa.array(["=", "+", "-", "@", "\t", "\r"]), r"^-?[0-9.]+$"
@@ -27,8 +28,8 @@ def read_columns(names: Iterable[str]) -> list[str]:
     return [name for name in names if name in _WHO or name not in ("text", *PROVENANCE_COLUMNS)]
 
 
-def feedback_rows(rows: pa.Table, names: ReportFields) -> pa.Table:
-    """Rows of `results/` or `current/` as people read them, all columns as text.
+def feedback_rows(rows: pa.Table, names: ReportFields, themes: ThemeItems | None = None) -> pa.Table:
+    """Rows of `results/` or `current/` as people read them, all columns as text; `theme` is an id.
 
     A record has a row for each piece of feedback, and one without a topic if it has none, so that all are counted.
     """
@@ -38,6 +39,7 @@ def feedback_rows(rows: pa.Table, names: ReportFields) -> pa.Table:
     item = pa.concat_arrays([pa.array(np.arange(len(said.rows))), pa.nulls(len(without), pa.int64())])
     columns = {"date": pc.strftime(rows["occurred_at"], format="%Y-%m-%d %H:%M").take(record)}
     columns["topic"] = said.labels.take(item)
+    columns["theme"] = themes.of(rows, said).take(item) if themes else pa.nulls(len(item), pa.string())
     columns |= {
         name: text_column(said.fields, getattr(names, name)).take(item)
         for name in ("kind", "severity", "summary", "quote", "request")
@@ -50,6 +52,11 @@ def feedback_rows(rows: pa.Table, names: ReportFields) -> pa.Table:
             title = name.removeprefix("attr_")
             columns[name if title in columns else title] = text_column(rows, name).take(record)
     return pa.table(columns)
+
+
+def with_column(rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """The same rows with other values in one of their columns."""
+    return rows.set_column(rows.column_names.index(name), name, values)
 
 
 class RecordsCsv:

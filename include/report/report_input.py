@@ -12,6 +12,7 @@ from include.quality.expectation_result import ExpectationResult
 from include.report.by_date import ByDate
 from include.report.digest import Digest
 from include.report.quotes import Quotes
+from include.report.theme_rows import ThemeRow
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class ReportInput:
         saved_usd: about how much cheaper its answers at flex were; None: not known.
         model_end: when the model ends; None: nobody says.
         watched: None: it is no night, or `watch` has failed.
+        themes: that a page shows; none where nothing is grouped.
     """
 
     pipeline: Pipeline
@@ -69,3 +71,4 @@ class ReportInput:
     saved_usd: float | None = None
     model_end: ModelEnd | None = None
     watched: Watched | None = None
+    themes: Sequence[ThemeRow] = ()

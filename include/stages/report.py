@@ -2,7 +2,7 @@
 
 import logging
 import posixpath
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,8 +29,10 @@ from include.report.page import render_page
 from include.report.purpose import is_recorded as is_recorded_run
 from include.report.purpose import purpose_of
 from include.report.quotes import Quotes
-from include.report.records import feedback_rows, open_csv, read_columns
+from include.report.records import feedback_rows, open_csv, read_columns, with_column
 from include.report.report_input import ReportInput, Watched
+from include.report.theme_items import ThemeItems, read_theme_items
+from include.report.theme_rows import theme_rows
 from include.stages.run_context import RunContext
 
 log = logging.getLogger(__name__)
@@ -62,8 +64,10 @@ def report_run(
         RetryLater: the lake cannot be read or written.
     """
     records = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".csv")
-    nights = _nights(lake, run)
-    digest, quotes, by_date = _feedback(lake, pipeline, run, records, nights)
+    runs = run_rows(lake, run.pipeline).rows.values()
+    nights, themes = _nights(run, runs), _theme_items(lake, run, runs)
+    said_of_themes = Quotes(pipeline.report_fields)
+    digest, quotes, by_date = _feedback(lake, pipeline, run, records, nights, themes, said_of_themes)
     outcome = ReportInput(
         pipeline=pipeline,
         run=_with_times(published["run"]),
@@ -82,6 +86,7 @@ def report_run(
         saved_usd=published.get("saved_usd"),
         model_end=ModelEnd(**end) if (end := published.get("model_end")) else None,
         watched=Watched(**watched) if watched else None,
+        themes=theme_rows(pipeline, by_date, themes, said_of_themes) if themes and by_date else (),
     )
     page = render_page(outcome)
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
@@ -129,24 +134,37 @@ def _take_back_reason(lake: Lake, run: RunContext, row: Mapping[str, Any]) -> No
 
 
 def _feedback(
-    lake: Lake, pipeline: Pipeline, run: RunContext, records: str, nights: Set[datetime]
+    lake: Lake,
+    pipeline: Pipeline,
+    run: RunContext,
+    records: str,
+    nights: Set[datetime],
+    themes: ThemeItems | None,
+    said_of_themes: Quotes,
 ) -> tuple[Digest, Quotes, ByDate | None]:
-    """What this run has published and what was said this week, looked at once; all of it goes to the CSV."""
+    """What this run has published and what was said this week, looked at once; all of it goes to the CSV.
+
+    Args:
+        said_of_themes: gets it with the theme as topic.
+    """
     names = pipeline.report_fields
     digest, quotes = Digest(names), Quotes(names)
     with open_csv(lake, records) as csv:
 
         def keep(rows: pa.Table) -> None:
-            found = feedback_rows(rows, names)
-            csv.write(found)
+            found = feedback_rows(rows, names, themes)
             quotes.take(found)
+            if themes:
+                said_of_themes.take(with_column(found, "topic", themes.only_largest(found["theme"])))
+                found = with_column(found, "theme", themes.named(found["theme"]))
+            csv.write(found)
 
         def keep_others(rows: pa.Table) -> None:
             is_own = pc.fill_null(pc.equal(text_column(rows, "run_id"), run.run_id), False)
             keep(rows.filter(pc.invert(is_own)))
 
         # First what has the columns of all.
-        by_date = _by_date(lake, pipeline, run, nights, keep_others)
+        by_date = _by_date(lake, pipeline, run, nights, keep_others, themes)
         results = lake.run_file("results", run.pipeline, run.run_date, run.run_key)
         for rows in read_groups(lake, results, read_columns(file_schema(lake, results).names)):
             keep(rows)
@@ -161,18 +179,32 @@ def _quarantined(lake: Lake, run: RunContext) -> pd.DataFrame:
     return read_table(lake, path, ["record_id", "stage", "error_type"]).to_pandas()
 
 
-def _nights(lake: Lake, run: RunContext) -> set[datetime]:
+def _nights(run: RunContext, runs: Iterable[Mapping[str, Any]]) -> set[datetime]:
     """When the windows of all nights end that were answered by the same: models, or recorded answers."""
     is_recorded = run.model == RECORDED_MODEL
     return {run.window_end} | {
         row["window_end"]
-        for row in run_rows(lake, run.pipeline).rows.values()
+        for row in runs
         if purpose_of(row) == "night" and row["state"] == "success" and is_recorded_run(row) == is_recorded
     }
 
 
+def _theme_items(lake: Lake, run: RunContext, runs: Iterable[Mapping[str, Any]]) -> ThemeItems | None:
+    """The themes of a night's pipeline; what anything else has answered is in none."""
+    if run.purpose != "night":
+        return None
+    run_keys = {row["run_id"]: row["run_key"] for row in runs} | {run.run_id: run.run_key}
+    path = lake.theme_items(run.pipeline, run.run_date, run.run_key)
+    return read_theme_items(lake, run.pipeline, path, run_keys, is_recorded=run.model == RECORDED_MODEL)
+
+
 def _by_date(
-    lake: Lake, pipeline: Pipeline, run: RunContext, nights: Set[datetime], of_week: Callable[[pa.Table], object]
+    lake: Lake,
+    pipeline: Pipeline,
+    run: RunContext,
+    nights: Set[datetime],
+    of_week: Callable[[pa.Table], object],
+    themes: ThemeItems | None,
 ) -> ByDate | None:
     """The feedback by its own day, for a night; what anything else has answered is no news.
 
@@ -189,4 +221,5 @@ def _by_date(
         is_recorded=run.model == RECORDED_MODEL,
         of_week=of_week,
         whole_week=bool(earlier) and max(earlier) < last_monday(run.window_end, pipeline.timezone),
+        themes=themes,
     )

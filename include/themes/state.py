@@ -36,6 +36,7 @@ _THEMES_SCHEMA = pa.schema(
         pa.field("items", pa.map_(pa.string(), pa.int64())),
         pa.field("first_seen", pa.date32()),
         pa.field("last_seen", pa.date32()),
+        pa.field("status_at", UTC_TIME),
         pa.field("weight", pa.int64(), nullable=False),
         pa.field("vector_sum", _VECTOR, nullable=False),
     ]

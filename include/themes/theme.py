@@ -68,6 +68,7 @@ class Theme:
         into_theme_id: the theme that answers for it since they were merged.
         items: by pipeline, how many have been grouped to it or to those that were merged into it.
         first_seen, last_seen: first and last day with items, as the `run_date` of their runs.
+        status_at: when it was given its status; None: not noted.
     """
 
     theme_id: str
@@ -78,6 +79,7 @@ class Theme:
     items: Counter[str] = field(default_factory=Counter)
     first_seen: date | None = None
     last_seen: date | None = None
+    status_at: datetime | None = None
 
 
 def clean_name(text: str) -> str:
@@ -108,6 +110,6 @@ def apply(themes: dict[str, Theme], event: Event) -> None:
             themes[target].items.update(theme.items)
             theme.items.clear()
     elif event.event == "status":
-        theme.status = event.status or theme.status
+        theme.status, theme.status_at = event.status or theme.status, event.at
     elif event.name:
         theme.name = event.name

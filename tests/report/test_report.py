@@ -23,6 +23,7 @@ from include.report.page import render_page
 from include.report.quotes import Quotes
 from include.report.records import feedback_rows
 from include.report.report_input import ReportInput
+from include.report.theme_rows import ThemeRow
 
 REVIEWS, TICKETS, CALLS, SURVEYS = (
     load_pipeline(name) for name in ("app_store_reviews", "support_tickets", "call_transcripts", "survey_answers")
@@ -420,3 +421,21 @@ def test_a_run_that_asked_for_flex_says_what_came_of_it(
     said = [one for one in headline(found).lines if "tier" in one or "lex" in one]
     assert said == ([] if line is None else [line])
     assert line is None or line in render_page(found)
+
+
+def test_a_theme_is_shown_with_its_counts_its_status_and_its_quotes_and_what_is_hostile_is_text() -> None:
+    quote = {**dict.fromkeys(("severity", "kind", "summary", "link")), "quote": SCRIPT, "record": "r1"}
+    quotes = [quote | {"date": "2026-11-22 10:00", "topic": "t_1"}]
+    weeks = LabelWeeks("t_1", 1, [7, 31])
+    row = ThemeRow(f"Late codes {SCRIPT}", "shipped", weeks, SCRIPT, f"Shipped {SCRIPT}", [f"calls {SCRIPT}"], quotes)
+    page = render_page(outcome(reviews("login"), by_date=by_date(40, 50, login=[20, 2]), themes=[row]))
+    assert SCRIPT not in page
+    section = page[page.index("<h2>Themes</h2>") :]
+    section = section[: section.index("</section>")]
+    assert section.count("&lt;script&gt;") == 6
+    assert '(shipped)</span></td><td class="number">7</td><td class="number">31</td>' in section
+    assert 'href="night.csv"' in section
+
+
+def test_a_lake_without_themes_has_no_section_of_them() -> None:
+    assert "Themes" not in render_page(outcome(reviews("login"), by_date=by_date(40, 50, login=[20, 2])))

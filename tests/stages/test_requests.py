@@ -23,8 +23,10 @@ from include.lake.paths import Lake, open_lake
 from include.lake.raw_records import raw_schema
 from include.lake.schemas import CANARIES_SCHEMA, QUARANTINE_SCHEMA, RUNS_SCHEMA, results_schema
 from include.pipelines.definition import Pipeline
+from include.pipelines.registry import pipeline_names
 from include.quality.measures import Measure, measures_table, share_measure
 from include.report.runs_page import runs_page
+from include.report.theme_items import read_theme_items
 from include.stages.extract import extract_records
 from include.stages.infer import infer_shard
 from include.stages.plan import plan_run
@@ -34,6 +36,7 @@ from include.stages.validate import validate_run
 from include.stages.watch import watch_run
 from tests.fault_server.running import FaultServer
 from tests.report.test_plugin import client, open_plugin
+from tests.report.test_theme_rows import SMS, created, group
 from tests.servers.s3 import S3Server
 from tests.stages.running import NOW, Deployment, tickets
 
@@ -100,6 +103,18 @@ def night(pipeline: Pipeline, end: datetime) -> dict[str, pa.Table]:
         "quarantine": pa.Table.from_pylist([{**records[1], **error}], schema=QUARANTINE_SCHEMA),
         "runs": pa.Table.from_pylist([run], schema=RUNS_SCHEMA),
     }
+
+
+def grouped_before(lake: Lake, end: datetime) -> None:
+    """What `watch` and the reports of all pipelines have left of the themes."""
+    day, run_key = end.date(), "earlier"
+    items = [(f"published-{end - timedelta(days=nights):%Y%m%d}", 0, SMS) for nights in range(WATCHED)]
+    for pipeline in pipeline_names():
+        group(lake, run_key, items, created(SMS, "SMS"), len(items), day, pipeline)
+        path = lake.theme_items(pipeline, day, run_key)
+        themes = read_theme_items(lake, pipeline, path, {}, is_recorded=False)
+        assert themes is not None
+        themes.keep({SMS: [1, 1]}, day)
 
 
 def watched_before(lake: Lake, end: datetime) -> dict[str, bytes]:
@@ -187,11 +202,14 @@ def test_after_a_year_a_stage_makes_at_most_60_requests_and_a_page_20(
     # As the night before has left it.
     earlier = [path for path in lake.files("measures", NAME) if "/night-" in path]
     read_measures(lake, NAME, earlier[-15:-1])
+    grouped_before(lake, NOW - timedelta(days=1))
     asks = {"NIGHTSHIFT_CANARIES": "3"}
     watched = count("watch", lambda: asyncio.run(watch_run(lake, pipeline, run, published, endpoint, asks)))
     assert "3 canaries were asked" in watched.lines[-1] and "Compared with 14 nights" in watched.lines[0]
     count("report", lambda: report_run(lake, pipeline, run, published, endpoint, asdict(watched)))
     assert published["run"]["published"] == 6
+    (page,) = [path for path in lake.files("reports", NAME, ".html") if published["run"]["run_key"] in path]
+    assert b"survey answers: 1 in the week until" in lake.fs.cat_file(page)
     assert max(taken.values()) <= 60, taken
 
     shown = count("runs", lambda: runs_page(lake.hurried))

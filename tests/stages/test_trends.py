@@ -19,6 +19,7 @@ from include.pipelines.registry import load_pipeline
 from include.stages.report import report_run
 from include.stages.run_context import RunContext, settle_run
 from tests.report.mailbox import Mailbox, mail_server
+from tests.report.test_theme_rows import SMS, created, group
 
 TICKETS = load_pipeline("support_tickets")
 ENDPOINT = Endpoint("https://api.example.com/v1", "key", is_demo=False)
@@ -107,6 +108,20 @@ def test_the_csv_has_this_run_s_records_and_this_week_s_each_once(lake: Lake) ->
     rows = pd.read_csv(path)
     assert len(rows) == 7 * 6 + 1
     assert (rows["topic"] == "delivery").sum() == 21 + 1
+
+
+def test_a_night_shows_its_themes_and_names_them_in_the_csv_and_a_trial_has_none(lake: Lake) -> None:
+    run, trial = settle(), settle(prompt_version="v2")
+    told: list[tuple[str, int, str | None]] = [(f"{number}-0", 0, SMS) for number in range(3)]
+    name, where = "=Parcels are late", {"pipeline": TICKETS.name, "day": run.run_date, "version": ""}
+    group(lake, run.run_key, told, created(SMS, name), late=len(told), **where)
+    _, page = report(lake, run)
+    assert '=Parcels are late</td><td class="number">3</td><td class="number">0</td>' in page
+    rows = pd.read_csv(lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".csv"))
+    assert rows["theme"].value_counts().to_dict() == {f"'{name}": 4}
+    assert "<h2>Themes</h2>" not in report(lake, trial)[1]
+    rows = pd.read_csv(lake.run_file("reports", run.pipeline, trial.run_date, trial.run_key, suffix=".csv"))
+    assert rows["theme"].isna().all()
 
 
 @pytest.mark.parametrize("form", [{"prompt_version": "v2"}, {"dry_run": True}])
