@@ -59,6 +59,17 @@ def headline(outcome: ReportInput) -> Headline:
     return Headline(_one_line(f"{mark}. {subject}" if mark else subject), lines)
 
 
+def page_headline(outcome: ReportInput) -> Headline:
+    """What heads the page: of a night that carries a whole week the week's news, else the night's."""
+    return week_headline(outcome) if outcome.by_date and outcome.by_date.whole_week else headline(outcome)
+
+
+def night_headline(outcome: ReportInput) -> Headline:
+    """The night's news, as if it carried no week."""
+    found = outcome.by_date
+    return headline(replace(outcome, by_date=replace(found, whole_week=None)) if found else outcome)
+
+
 def week_headline(outcome: ReportInput) -> Headline:
     """The same of a night that carries the last whole week: the week's news, then what concerns the night."""
     week, pipeline, mark = whole_week(outcome), outcome.pipeline, mark_of(outcome.run, RECORDED_SHORT)

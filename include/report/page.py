@@ -13,7 +13,7 @@ from include.report.figures import (
     sentiment_counts,
     topic_rows,
 )
-from include.report.headline import headline, week_headline, week_lines
+from include.report.headline import headline, page_headline, week_lines
 from include.report.news_words import coverage, how_sure, unit_of, week_of
 from include.report.purpose import mark_of, purpose_of
 from include.report.quotes import facts
@@ -34,7 +34,7 @@ def render_page(outcome: ReportInput) -> str:
         outcome=outcome,
         run=outcome.run,
         title=outcome.pipeline.title,
-        subject=(week_headline if outcome.by_date and outcome.by_date.whole_week else headline)(outcome).subject,
+        subject=page_headline(outcome).subject,
         news=headline(outcome).lines,
         mark=mark_of(outcome.run),
         purpose=purpose_of(outcome.run),

@@ -22,7 +22,7 @@ from include.pipelines.definition import Pipeline
 from include.quality.expectation_result import ExpectationResult
 from include.report.by_date import ByDate, last_monday, read_by_date
 from include.report.digest import Digest
-from include.report.headline import headline, week_headline
+from include.report.headline import night_headline, page_headline
 from include.report.labelled import text_column
 from include.report.notify import link_to, mail_page, send
 from include.report.page import render_page
@@ -91,7 +91,7 @@ def report_run(
     page = render_page(outcome)
     path = lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=".html")
     write_bytes(lake, path, page.encode())
-    news = headline(outcome)
+    news = page_headline(outcome)
     sent = _tell(lake, run, outcome, nights) if purpose_of(outcome.run) == "night" else []
     _take_back_reason(lake, run, outcome.run)
     log.info("%s\n%s\nreport: %s", news.subject, "\n".join(news.lines), lake.uri(path))
@@ -110,7 +110,7 @@ def _tell(lake: Lake, run: RunContext, outcome: ReportInput, nights: Set[datetim
     carries = outcome.by_date is not None and outcome.by_date.whole_week is not None
     # A night that is made again is not told as the week's again, nor one that later nights have come after.
     is_weekly = carries and max(nights) <= run.window_end and not lake.has(told)
-    news = week_headline(outcome) if is_weekly else headline(outcome)
+    news = page_headline(outcome) if is_weekly else night_headline(outcome)
     files = {"Report": ".html", "All quotes as CSV": ".csv"}
     links = {
         words: link_to(lake, run.pipeline, posixpath.splitext(told)[0] + suffix) for words, suffix in files.items()

@@ -162,11 +162,12 @@ def carries_week(page: str) -> bool:
 def test_the_first_night_since_monday_carries_the_week_that_has_ended_on_top(lake: Lake, days: int) -> None:
     keep(lake, settle(NIGHT - DAY))
     keep(lake, settle(NIGHT - DAY / 16), state="failed")
-    _, page = report(lake, settle(NIGHT + days * DAY))
+    subject, page = report(lake, settle(NIGHT + days * DAY))
+    assert f"<title>{subject}</title>" in page
     assert carries_week(page) and page.index("<h2>Last week") < page.index("<h2>The news")
     assert "Delivery: 21 of 42 tickets last week (15 to 27), none in the 4 weeks before" in page
     assert "42 tickets last week, 42 the week before" in page
-    assert f"<title>{TICKETS.title}, {WEEK}: delivery in 21 of 42" in page
+    assert subject.startswith(f"{TICKETS.title}, {WEEK}: delivery in 21 of 42 tickets last week")
     assert page.count("Delivery: ") == 1, "what the week tells is not told twice"
     assert not carries_week(report(lake, settle(NIGHT + (days + 1) * DAY))[1])
 
@@ -200,6 +201,8 @@ def test_the_message_of_that_night_is_headed_as_the_week_s_once(lake: Lake, mail
     assert "42 tickets last week, 42 the week before" in told and "1 ticket in this run" in told and "<svg" not in told
     for suffix in (".html", ".csv"):
         assert lake.run_file("reports", run.pipeline, run.run_date, run.run_key, suffix=suffix) in told
+    again = mail.messages[1].get_body(("html",))
+    assert again is not None and "Delivery: 21 of 42 tickets this week" in again.get_content()
     # A backfill makes Monday again.
     report(lake, replace(settle(), trigger="backfill"))
     assert [WEEK in str(message["Subject"]) for message in mail.messages] == [True, False, False, False]
