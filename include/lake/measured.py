@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from include.lake.index_rows import stamp
 from include.lake.paths import Lake
-from include.lake.row_groups import read_groups
+from include.lake.read import read_table
 from include.lake.schema_evolution import conform
 from include.lake.schemas import MEASURES_SCHEMA
 from include.lake.write import write_table
@@ -27,27 +27,23 @@ def read_measures(lake: Lake, pipeline: str, paths: Sequence[str]) -> dict[str, 
         RetryLater: the lake cannot be read or written.
     """
     listed, index = lake.listed("measures", pipeline), f"{lake.index(pipeline)}/measured.parquet"
-    held, found, is_new = _held(lake, index), {}, False
+    held, found = _held(lake, index), dict[str, pa.Table]()
     for path in (path for path in paths if path in listed):
-        marks = path.removeprefix(lake.root), stamp(listed[path])
-        known = held.filter(pc.and_(pc.equal(held["path"], marks[0]), pc.equal(held["stamp"], marks[1])))
-        if not known.num_rows:
-            groups = read_groups(lake, path, size=listed[path]["size"])
-            rows = [conform(group, MEASURES_SCHEMA) for group in groups]
-            is_new, known = True, pa.concat_tables([*rows, MEASURES_SCHEMA.empty_table()])
-            for name, mark in zip(("path", "stamp"), marks, strict=True):
-                known = known.append_column(name, pa.array([mark] * known.num_rows, pa.string()))
-        found[path] = known
-    if is_new:
-        write_table(lake, index, pa.concat_tables([table.cast(_SCHEMA) for table in found.values()]))
+        marks = {"path": path.removeprefix(lake.root), "stamp": stamp(listed[path])}
+        found[path] = held.filter((pc.field("path") == marks["path"]) & (pc.field("stamp") == marks["stamp"]))
+        if not found[path].num_rows:
+            rows = read_table(lake, path)
+            for name, mark in marks.items():
+                rows = rows.append_column(name, pa.repeat(mark, rows.num_rows))
+            found[path] = conform(rows, _SCHEMA)
+    if found and not (read := pa.concat_tables(found.values())).equals(held):
+        write_table(lake, index, read)
     return found
 
 
 def _held(lake: Lake, index: str) -> pa.Table:
     try:
         return pq.read_table(io.BytesIO(lake.fs.cat_file(index, start=0)), schema=_SCHEMA)
-    except FileNotFoundError:
-        return _SCHEMA.empty_table()
     except (OSError, pa.ArrowException) as error:
-        log.warning("%s is damaged and is made anew: %s", lake.uri(index), error)
+        log.info("%s is made anew: %s", lake.uri(index), error)
         return _SCHEMA.empty_table()

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,10 @@ from include.llm.usage import TOKENS_PER_MESSAGE
 from include.local.ports import HOST
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
+from include.pipelines.readable_records import readable_records
 from include.pipelines.registry import load_pipeline
 from include.sources.files.files import Files
-from include.sources.normalise import Normaliser
 from include.sources.record import Record
-from include.sources.source import SourceRow, Window
 
 RECORDED = Path(__file__).parent / "recorded"
 # As a small hosted model answers; each text has a wait of its own between half of it and one and a half.
@@ -100,11 +98,8 @@ def load_answers(folder: Path = RECORDED) -> dict[str, Recorded]:
 
 def _records(pipeline: Pipeline, path: Path) -> dict[str, Record]:
     """Redacted records by their ids."""
-    now = datetime.now(UTC)
-    normaliser = Normaliser(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
-    items = Files(str(path), "the recorded weeks").pull(Window(None, now), None)
-    rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
-    return {row.record_id: row for row in rows if isinstance(row, Record)}
+    source = Files(str(path), "the recorded weeks")
+    return {record.record_id: record for record in readable_records(pipeline, source)}
 
 
 def _questions(chain: Chain, record: Record, entry: Mapping[str, Any]) -> Iterator[tuple[str, Recorded]]:

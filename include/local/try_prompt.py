@@ -27,13 +27,12 @@ from include.llm.providers.model_end import model_end
 from include.local.model_server import running_model
 from include.pipelines.chain import build_chain
 from include.pipelines.definition import Pipeline
+from include.pipelines.readable_records import readable_records
 from include.pipelines.registry import load_pipeline, pipeline_names
 from include.quality.comparison import Variant, score_table, score_variants, side_by_side
 from include.quality.golden import check_scorable, load_golden
 from include.settings import lake_uri, live_source
-from include.sources.normalise import Normaliser
 from include.sources.record import Record
-from include.sources.source import SourceRow, Window
 from include.stages.airflow_run import endpoint_of_deployment
 from include.stages.pool import POOL_SLOTS
 from include.stages.run_context import RunContext, settle_run
@@ -67,11 +66,8 @@ async def answer_all(
 
 def sample_records(pipeline: Pipeline, count: int) -> list[Record]:
     """Readable records of the pipeline's source, redacted and spread evenly over it."""
-    now, live = datetime.now(UTC), live_source(pipeline)
-    normaliser = Normaliser(pipeline.name, pipeline.attributes, now, redaction=pipeline.redaction)
-    items = source_of(pipeline).pull(Window(now - pipeline.first_window if live else None, now), None)
-    rows = (normaliser.record(item.row, item.place) for item in items if isinstance(item, SourceRow))
-    records = [row for row in rows if isinstance(row, Record) and len(row.text) <= pipeline.max_text_characters]
+    found = readable_records(pipeline, source_of(pipeline), pipeline.first_window if live_source(pipeline) else None)
+    records = [record for record in found if len(record.text) <= pipeline.max_text_characters]
     step = max(len(records) // count, 1)
     return records[::step][:count]
 

@@ -2,9 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from operator import gt, lt
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from include.answer.structured_output import is_quote
 from include.quality.drift import Labelled
@@ -22,13 +24,7 @@ def flipped_fields(answer: type[BaseModel], before: Answer | None, now: Answer |
         answer: the pipeline's answer model.
     """
     fields = {name: info for name, info in answer.model_fields.items() if is_scored(info) and not is_quote(info)}
-    if before is None or now is None:
-        return [] if before is now else list(fields)
-    return [
-        name
-        for name, info in fields.items()
-        if Counter(comparable(info, before.get(name))) != Counter(comparable(info, now.get(name)))
-    ]
+    return _differing(fields, before, now)
 
 
 def labelled_against(
@@ -43,22 +39,26 @@ def labelled_against(
         labels, before, now: by record id.
     """
     fields = {name: info for name, info in answer.model_fields.items() if is_scored(info)}
-
-    def right(record_id: str, given: Answer | None) -> int:
-        return sum(
-            given is not None
-            and Counter(comparable(info, given.get(name))) == Counter(comparable(info, labels[record_id].get(name)))
-            for name, info in fields.items()
-        )
-
-    pairs = [(right(key, before[key]), right(key, now[key])) for key in now if key in before and key in labels]
-    if not pairs or not fields:
+    both = [key for key in now if key in before and key in labels]
+    if not both or not fields:
         return None
-    total = len(pairs) * len(fields)
+    then, today = ([len(_differing(fields, labels[key], night[key])) for key in both] for night in (before, now))
+    total = len(both) * len(fields)
     return Labelled(
-        worse=sum(then > today for then, today in pairs),
-        better=sum(then < today for then, today in pairs),
-        n=len(pairs),
-        before=sum(then for then, _ in pairs) / total,
-        now=sum(today for _, today in pairs) / total,
+        worse=sum(map(gt, today, then)),
+        better=sum(map(lt, today, then)),
+        n=len(both),
+        before=1 - sum(then) / total,
+        now=1 - sum(today) / total,
     )
+
+
+def _differing(fields: Mapping[str, FieldInfo], one: Answer | None, other: Answer | None) -> list[str]:
+    """Fields in which two answers differ: all of them where one of the two is none."""
+    if one is None or other is None:
+        return list(fields) if one != other else []
+    return [
+        name
+        for name, info in fields.items()
+        if Counter(comparable(info, one.get(name))) != Counter(comparable(info, other.get(name)))
+    ]

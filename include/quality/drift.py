@@ -8,7 +8,7 @@ with how many of them changed from night to night before.
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -35,12 +35,14 @@ class Night:
         counts: of each field, how often each of its values was given.
         levels: what is no share, above 0: lengths in characters, cost of an answer in USD.
         flipped, canaries: how many canaries were answered otherwise than the night before, and of how many.
+        has_step: whether the model or the question changed with it, so that its canaries show nothing usual.
     """
 
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     levels: Mapping[str, float] = field(default_factory=dict)
     flipped: int = 0
     canaries: int = 0
+    has_step: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ def judge(night: Night, before: Sequence[Night], labelled: Labelled | None = Non
     found[CUSTOMERS] = bool(moves) and knows and not found[MODEL]
     found[UNCLEAR] = bool(moves) and not knows
     causes = tuple(cause for cause, is_one in found.items() if is_one)
-    return Verdict(causes, _sentence(causes, night, usual, moves, labelled, len(before)), tuple(moves), len(before))
+    told = Verdict(causes, "", tuple(moves), len(before))
+    return replace(told, sentence=_sentence(told, night, usual, labelled))
 
 
 def moved(night: Night, before: Sequence[Night]) -> list[Move]:
@@ -204,34 +207,27 @@ def _is_worse(labelled: Labelled) -> bool:
     )
 
 
-def _sentence(
-    causes: Sequence[str],
-    night: Night,
-    usual: tuple[int, int],
-    moves: Sequence[Move],
-    labelled: Labelled | None,
-    nights: int,
-) -> str:
+def _sentence(told: Verdict, night: Night, usual: tuple[int, int], labelled: Labelled | None) -> str:
     flips = f"{night.flipped} of {night.canaries} canaries answer otherwise than the night before"
     normally = (
         f"usually {usual[0] * night.canaries / usual[1]:.0f} do" if usual[1] else "what is usual is not known yet"
     )
-    named = "; ".join(move.says for move in moves[:MOST_NAMED])
+    named = "; ".join(move.says for move in told.moves[:MOST_NAMED])
     said = []
-    if MODEL in causes:
+    if MODEL in told.causes:
         said.append(f"The model changed: {flips}, {normally}{f'. With it moved {named}' if named else ''}.")
-    if QUALITY in causes and labelled is not None:
+    if QUALITY in told.causes and labelled is not None:
         score = f"{100 * labelled.before:.0f} % right before, {100 * labelled.now:.0f} % now"
         said.append(f"Quality fell: {labelled.worse} of {labelled.n} labelled canaries are answered worse ({score}).")
-    if CUSTOMERS in causes:
+    if CUSTOMERS in told.causes:
         said.append(f"The customers changed, not the model: {named}. {_capital(flips)}, {normally}.")
-    if UNCLEAR in causes:
+    if UNCLEAR in told.causes:
         said.append(f"Something moved: {named}. Without canaries nobody can tell the customers from the model.")
-    if not said and nights < FEWEST_NIGHTS:
-        said.append(f"Too early to say: {nights_in_words(nights)} to compare with, and it takes {FEWEST_NIGHTS}.")
+    if not said and told.nights < FEWEST_NIGHTS:
+        said.append(f"Too early to say: {nights_in_words(told.nights)} to compare with, and it takes {FEWEST_NIGHTS}.")
     elif not said:
-        said.append(f"Nothing moved against the last {nights} nights.")
-    if night.canaries and not {MODEL, CUSTOMERS} & {*causes}:
+        said.append(f"Nothing moved against the last {told.nights} nights.")
+    if night.canaries and not {MODEL, CUSTOMERS} & {*told.causes}:
         said.append(f"{_capital(flips)}, {normally}.")
     return " ".join(said)
 

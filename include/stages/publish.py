@@ -72,10 +72,9 @@ def publish_run(lake: Lake, pipeline: Pipeline, run: RunContext, is_running: IsR
     unusable = sum(validated.unusable, NO_EFFORT)
     if plan.has_other_answers:
         unusable += total_spent(_keep_other_answers(lake, pipeline, work, plan))
-    row = _run_row(run, accepted, quarantined, extract, plan, validated, unusable, skipped)
+    row = run_row(run, accepted, quarantined, extract, plan, validated, unusable, skipped)
     measures = [*validated.measures, *run_measures(row, validated.quarantined, extract.unreadable_values)]
-    measures_path = lake.run_file("measures", run.pipeline, run.run_date, run.run_key)
-    write_table(lake, measures_path, measures_table(row, measures))
+    write_table(lake, lake.run_file("measures", run.pipeline, run.run_date, run.run_key), measures_table(row, measures))
     runs_path = lake.run_file("runs", run.pipeline, run.run_date, run.run_key)
     written = {runs_path: pa.Table.from_pylist([row], schema=RUNS_SCHEMA)}
     write_table(lake, runs_path, written[runs_path])
@@ -174,7 +173,7 @@ def _keep_other_answers(lake: Lake, pipeline: Pipeline, work: WorkFiles, plan: P
     return [entry for entry in others if not entry.is_notes]
 
 
-def _run_row(
+def run_row(
     run: RunContext,
     accepted: pa.Table,
     quarantined: pa.Table,
@@ -184,6 +183,12 @@ def _run_row(
     unusable: Effort,
     skipped: Counter[str],
 ) -> dict[str, Any]:
+    """The row in `runs/` of a run, or of what was asked beside one.
+
+    Args:
+        accepted, quarantined: rows with what each took.
+        unusable: what was paid and stands in neither.
+    """
     in_no_row = unusable + plan.before.effort
     # Their tokens and their cost stand in the rows.
     calls = replace(validated.calls, usage=NOTHING_USED, cost_usd=0.0)
