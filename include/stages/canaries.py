@@ -1,12 +1,12 @@
 """Canaries: the same few records asked once more each night, with reuse off, so that a change is the model's."""
 
-import hashlib
 import json
 import logging
 import os
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from itertools import chain as one_after_another
 from itertools import islice
 from typing import Any
@@ -112,8 +112,9 @@ async def ask_canaries(
     Raises:
         StopRun, RetryLater, ConfigurationError: see `infer_shard` and `Lake`.
     """
-    files, work = lake.listed("canaries", run.pipeline), WorkFiles(lake, replace(run, run_key=_key(run)))
-    own, left = lake.run_file("canaries", run.pipeline, run.run_date, work.run.run_key), 0
+    beside, left = replace(run, run_key=f"{run.run_key}.{PURPOSE}"), 0
+    files, work = lake.listed("canaries", run.pipeline), WorkFiles(lake, beside)
+    own = lake.run_file("canaries", run.pipeline, run.run_date, beside.run_key)
     if own in files:
         rows = _rows(lake, own)
     else:
@@ -126,22 +127,18 @@ async def ask_canaries(
             return Canaries(lines=["No canaries: there is no record to ask about."])
         records = pa.Table.from_pylist(chosen, schema=_record_schema(pipeline))
         texts = [*texts_of(chain, records)]
-        announce(lake, work.run, endpoint, pa.array([text.key for text in texts]), [(records, texts)])
+        announce(lake, beside, endpoint, pa.array([text.key for text in texts]), [(records, texts)])
         _plan(work, plan, published["run"], chain, records, texts)
-        await infer_shard(lake, pipeline, work.run, endpoint, 0, {**environ, **_NO_FUSE}, count_shards)
+        await infer_shard(lake, pipeline, beside, endpoint, 0, {**environ, **_NO_FUSE}, count_shards)
         rows = _settle(work, records, [text.key for text in texts], str(chain.question.dialect))
         left = len(texts) - len(rows)
-    beside = [lake.beside(path, "canaries", f".{PURPOSE}.parquet") for path in nights]
-    before = [path for path in beside if path in files]
+    before = [lake.beside(path, "canaries", f".{PURPOSE}.parquet") for path in nights]
+    before = [path for path in before if path in files]
     last, first = _by_key(lake, before[-1:]), _by_key(lake, before[:1])
     _keep(work, pipeline, own, rows, last)
     if not files:
         tell_of_views(lake, {"canaries": CANARIES_SCHEMA}, run.pipeline)
     return Canaries(rows, last, first, _lines(rows, left))
-
-
-def _key(run: RunContext) -> str:
-    return f"{run.run_key}.{PURPOSE}"
 
 
 def _why_none(run: RunContext, plan: Planned, count: int, of_day: str, files: Iterable[str]) -> str | None:
@@ -169,7 +166,8 @@ def _candidates(
     asked = (_with_attributes(row, json.loads(row["attributes"])) for path in earlier for row in _rows(lake, path))
     tables = (pa.Table.from_pylist([*rows]) for rows in (_golden(pipeline), asked))
     for table in one_after_another(tables, islice(tonight, 1)):
-        rows = sorted(conform(table, schema).to_pylist(), key=_any_order)
+        # In any order, but always the same one.
+        rows = sorted(conform(table, schema).to_pylist(), key=lambda row: sha256(row["record_id"].encode()).digest())
         for row, text in zip(rows, texts_of(chain, pa.Table.from_pylist(rows, schema=schema)), strict=True):
             names = {row["record_id"], text.key}
             if seen.isdisjoint(names) and text.characters <= pipeline.max_text_characters:
@@ -187,10 +185,6 @@ def _golden(pipeline: Pipeline) -> Iterator[dict[str, Any]]:
 
 def _with_attributes(row: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, **{f"attr_{name}": value for name, value in attributes.items()}}
-
-
-def _any_order(row: Mapping[str, Any]) -> str:
-    return hashlib.sha256(row["record_id"].encode()).hexdigest()
 
 
 def _plan(

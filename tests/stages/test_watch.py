@@ -19,7 +19,7 @@ from include.lake.lake_index import run_rows, update_index
 from include.lake.measured import read_measures
 from include.lake.paths import is_beside, window_run_key
 from include.lake.read import read_table
-from include.lake.schemas import RUNS_SCHEMA
+from include.lake.schemas import CANARIES_SCHEMA, RUNS_SCHEMA
 from include.lake.write import write_table
 from include.llm.endpoint import Endpoint
 from include.llm.ledger import LedgerEntry, LedgerWriter
@@ -307,6 +307,7 @@ def test_canaries_are_within_the_budget_of_the_run(nights: Nights, budget_usd: f
     assert len(nights.table("canaries")) == own["published"] in asked
     assert dict(own["skipped_by_reason"]) == {"over_budget": CANARIES - own["published"]}
     assert night["cost_usd"] + own["cost_usd"] <= budget_usd * 1.05
+    assert len(nights.table("audit")) == own["published"]
     assert "the budget of the run was used up" in nights.said
 
 
@@ -316,6 +317,26 @@ def test_a_night_that_asked_nobody_asks_no_canaries(nights: Nights, fault_server
     nights.go(nights.of_night(3))
     assert fault_server.counters().requests == asked
     assert nights.watched[-1] == Watched("Nothing new was published, so there is nothing to compare.")
+
+
+def test_a_night_that_published_nothing_asks_no_canaries(nights: Nights, fault_server: FaultServer) -> None:
+    nights.night(records=0)
+    assert nights.watched[-1] == Watched("Nothing new was published, so there is nothing to compare.")
+    assert fault_server.counters().requests == 0
+
+
+def test_records_with_the_same_text_are_one_canary(nights: Nights, fault_server: FaultServer) -> None:
+    nights.canaries = 2 * CANARIES
+    nights.night()
+    path = nights.lake.files("canaries", "support_tickets")[0]
+    rows = read_table(nights.lake, path).to_pylist()
+    same = [{**row, "record_id": f"another-{row['record_id']}"} for row in rows]
+    write_table(nights.lake, path, pa.Table.from_pylist(rows + same, schema=CANARIES_SCHEMA))
+    nights.canaries = len(load_golden(nights.pipeline)) + 3
+    nights.night()
+    again = read_table(nights.lake, nights.lake.files("canaries", "support_tickets")[-1]).to_pylist()
+    assert len({row["answer_key"] for row in again}) == len(again) == nights.canaries
+    assert not any(row["record_id"].startswith("another-") for row in again)
 
 
 def test_a_second_run_of_a_day_asks_no_canaries(nights: Nights) -> None:
