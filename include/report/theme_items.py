@@ -63,7 +63,7 @@ class ThemeItems:
 
     Args:
         themes: all of the lake.
-        rows: theme of each item by its key, in `_SCHEMA`.
+        rows: theme of each item in `_SCHEMA`, by key in order.
         run_keys: by run id.
         is_recorded: whether recorded answers are counted, or those of models.
     """
@@ -80,12 +80,10 @@ class ThemeItems:
         self._is_recorded = is_recorded
         self._lake, self._pipeline, self._rows, self._run_keys = lake, pipeline, rows, run_keys
         self.themes = themes
-        known = rows["theme_id"].unify_dictionaries().combine_chunks()
+        known = rows["theme_id"].combine_chunks()
         ids = [resolve(themes, theme_id) if theme_id in themes else None for theme_id in known.dictionary.to_pylist()]
         self._ids = pa.array([*ids, None], pa.string())
-        keys = rows["key"].to_numpy()
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._codes = keys[order], known.indices.to_numpy()[order]
+        self._keys, self._codes = rows["key"].to_numpy(), known.indices.to_numpy()
         sizes: Counter[str | None] = Counter()
         for theme_id, size in zip(ids, np.bincount(self._codes, minlength=len(ids)).tolist(), strict=True):
             sizes[theme_id] += size
@@ -174,7 +172,12 @@ def read_theme_items(
     held = held.set_column(0, "file", pa.array(places[held["file"].to_numpy()]))
     parts = [held.filter(pc.greater_equal(held["file"], 0)).replace_schema_metadata(None)]
     parts += [_read(lake, path, at) for at, path in enumerate(paths) if names[at] not in known]
-    rows = pa.concat_tables(parts).replace_schema_metadata({_PATHS: json.dumps(names)})
+    rows = pa.concat_tables(parts).unify_dictionaries()
+    rows = rows.take(pa.array(np.argsort(rows["key"].to_numpy(), kind="stable"))).combine_chunks()
+    rows = rows.replace_schema_metadata({_PATHS: json.dumps(names)})
+    del parts, held
+    # Of millions of items what was needed on the way is as much again.
+    pa.default_memory_pool().release_unused()
     return ThemeItems(lake, pipeline, read_themes(lake).themes, rows, run_keys, is_recorded)
 
 
