@@ -174,7 +174,7 @@ def test_a_watch_that_fails_costs_the_night_neither_its_report_nor_its_success(s
     """Of another day than the runs before, so that its canaries are asked: they take a minute each."""
     slow = Rule(fault="latency", settings={"seconds": 60}, calls=(5, 100_000))
     standalone.server.set_plan(Plan(rules=(slow,)))
-    standalone.write_source([{**ticket, "created_at": "2026-10-20T12:00:00Z"} for ticket in tickets(3, start=9_000)])
+    standalone.write_source([{**ticket, "created_at": "2026-10-20T12:00:00Z"} for ticket in tickets(3, start=15_000)])
     standalone.trigger("manual__unwatched", until="2026-10-21T00:00:00Z")
     standalone.wait_for(lambda: standalone.server.counters().in_flight == CANARIES)
     standalone.mark_failed("manual__unwatched", "watch", map_index=-1)
@@ -194,7 +194,7 @@ def test_a_watch_that_fails_costs_the_night_neither_its_report_nor_its_success(s
 
 def test_a_night_at_flex_with_a_quarter_of_the_calls_refused_is_published_whole(standalone: Standalone) -> None:
     standalone.server.set_plan(Plan(rules=(Rule(fault="resource_unavailable", probability=0.25),), seed=3))
-    standalone.write_source(tickets(60, start=20_000))
+    standalone.write_source(tickets(60, start=25_000))
     assert standalone.run("manual__flex", mode="flex") == "success"
     row = standalone.row("manual__flex")
     assert row["published"] == row["extracted"] >= 60 and row["quarantined"] == row["rate_limited"] == 0
