@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.errors import NightshiftError
 from include.lake.lake_index import run_rows
 from include.lake.measured import read_measures
 from include.lake.paths import Lake
@@ -75,7 +76,12 @@ async def watch_run(
         return Watched("Nothing new was published, so there is nothing to compare.")
     before, marks = _before(lake, run, row)
     nights = [one.path for one in before]
-    canaries = await ask_canaries(lake, pipeline, run, published, nights, endpoint, environ, count_shards)
+    try:
+        canaries = await ask_canaries(lake, pipeline, run, published, nights, endpoint, environ, count_shards)
+    except NightshiftError:
+        # What the customers said does not wait for an endpoint: no later night groups the items of this one.
+        await asyncio.to_thread(_themes, lake, pipeline, run)
+        raise
     if canaries.is_other_question:
         before, marks = [], [*marks, "The question itself is another one since the canaries of the night before."]
     path = lake.run_file("measures", run.pipeline, run.run_date, run.run_key)
