@@ -52,7 +52,7 @@ def theme_rows(pipeline: Pipeline, found: ByDate, items: ThemeItems, quotes: Quo
     for place, row in enumerate(found.themes):
         theme = items.themes[row.label]
         if place < MOST_THEMES or row.change or theme.status == SHIPPED:
-            named = LabelWeeks(theme.name, row.day, row.weeks, row.change, row.shared)
+            named = LabelWeeks(theme.name.rstrip("."), row.day, row.weeks, row.change, row.shared)
             news = change_line(pipeline, found, named) if row.change else None
             others = [_other(one) for one in elsewhere[row.label]]
             said = quotes.best(row.label, QUOTES)

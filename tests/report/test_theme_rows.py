@@ -105,14 +105,14 @@ def weeks(rows: Sequence[ThemeRow]) -> dict[str, list[int]]:
     return {row.name: [*row.weeks.weeks] for row in rows}
 
 
-BOTH = [*created(SMS, "SMS codes come late"), *created(ADS, "Ads are loud")]
+BOTH = [*created(SMS, "SMS codes come late."), *created(ADS, "Ads are loud")]
 
 
 def test_a_record_counts_once_in_each_of_its_themes_by_its_own_day(lake: Lake) -> None:
     write(lake, [of_run(1, "a", "login", "login", "ads"), of_run(8, "b", "login"), of_run(2, "c", "login")])
     group(lake, "one", [("a", 0, SMS), ("a", 1, SMS), ("a", 2, ADS), ("b", 0, SMS), ("c", 0, None)], BOTH)
     found, rows = look(lake)
-    assert weeks(rows) == {"SMS codes come late": [1, 1], "Ads are loud": [1, 0]}
+    assert weeks(rows) == {"SMS codes come late.": [1, 1], "Ads are loud": [1, 0]}
     assert found.weeks_of == [2, 1] and sum(found.days_of) == 3
 
 
@@ -120,21 +120,21 @@ def test_a_record_that_was_processed_again_is_in_the_themes_of_its_answer_alone(
     write(lake, [of_run(1, "a", "login", run="two"), of_run(1, "b", "login", run="two")])
     group(lake, "one", [("a", 0, SMS), ("b", 0, SMS)], BOTH)
     group(lake, "two", [("a", 0, ADS), ("b", 0, SMS)], day=NIGHT - DAY)
-    assert weeks(look(lake)[1]) == {"SMS codes come late": [1], "Ads are loud": [1]}
+    assert weeks(look(lake)[1]) == {"SMS codes come late.": [1], "Ads are loud": [1]}
 
 
 def test_an_item_that_found_its_theme_with_a_later_run_counts_too(lake: Lake) -> None:
     write(lake, [of_run(3, "a", "login", "ads"), of_run(1, "b", "login", run="two")])
     group(lake, "one", [("a", 0, None), ("a", 1, ADS)], BOTH)
     group(lake, "two", [("b", 0, SMS), ("a", 0, SMS)], late=1)
-    assert weeks(look(lake)[1]) == {"SMS codes come late": [2], "Ads are loud": [1]}
+    assert weeks(look(lake)[1]) == {"SMS codes come late.": [2], "Ads are loud": [1]}
 
 
 def test_a_theme_that_was_merged_answers_with_its_replacement(lake: Lake) -> None:
     write(lake, [of_run(1, "a", "login"), of_run(2, "b", "login", "ads")])
     group(lake, "one", [("a", 0, SMS), ("b", 0, SMS), ("b", 1, ADS)], BOTH)
     write_events(lake, [Event(ADS, "merged", "person:ann", END, into_theme_id=SMS)])
-    assert weeks(look(lake)[1]) == {"SMS codes come late": [2]}
+    assert weeks(look(lake)[1]) == {"SMS codes come late.": [2]}
 
 
 def test_a_report_reads_what_is_new_and_its_own_run_and_nothing_else(lake: Lake) -> None:
@@ -144,7 +144,7 @@ def test_a_report_reads_what_is_new_and_its_own_run_and_nothing_else(lake: Lake)
     look(lake)
     Path(path_of(lake, "two", NIGHT - DAY)).write_bytes(b"not read again")
     group(lake, "one", [("a", 0, SMS)])
-    assert weeks(look(lake)[1]) == {"SMS codes come late": [1], "Ads are loud": [1]}
+    assert weeks(look(lake)[1]) == {"SMS codes come late.": [1], "Ads are loud": [1]}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 damaged"])
@@ -154,7 +154,7 @@ def test_an_index_that_is_damaged_is_made_anew(lake: Lake, content: bytes) -> No
     look(lake)
     (index,) = Path(lake.index(NAME)).glob("themed.parquet")
     index.write_bytes(content)
-    assert weeks(look(lake)[1]) == {"SMS codes come late": [1]}
+    assert weeks(look(lake)[1]) == {"SMS codes come late.": [1]}
 
 
 def test_a_theme_that_rises_is_news_with_its_name_and_what_its_records_share(lake: Lake) -> None:
